@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test docs bench clean
+
+# The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, ensurepip, venv; assert sys.version_info >= (3, 11)' \
+		>/dev/null 2>&1 && echo $$python && break; done)
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## train a small network until it groks, explain it, and write the report
+	@.venv/bin/grokscope run demo --out runs
+
+test: .venv/.installed ## run every check: format, lint, types, docs, tests
+	@scripts/check
+
+docs: .venv/.installed ## build the documentation into docs/_build
+	@.venv/bin/sphinx-build -W -q docs docs/_build
+	@echo "The documentation is at docs/_build/index.html"
+
+bench: .venv/.installed ## time a training step
+	@.venv/bin/python -m benchmarks.step
+
+clean: ## remove .venv, caches and built documentation; runs/ stays
+	rm -rf .venv docs/_build dist .pytest_cache .ruff_cache .hypothesis
+
+.venv/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "grokscope needs Python 3.11 or newer, with venv; none was found."; exit 1; }
+	@echo "Installing grokscope and its tools into .venv ($(PYTHON); once, a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@

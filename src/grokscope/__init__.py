@@ -1,0 +1,1 @@
+"""A laboratory for grokking: train tiny networks, watch them generalise, and explain how."""

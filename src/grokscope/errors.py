@@ -1,0 +1,56 @@
+"""What can go wrong, as a tree.
+
+    GrokscopeError
+    ├── BadInput        what was asked cannot be done; nothing was started
+    │   └── UnknownName     a task, model, key, ... that does not exist; says the nearest that does
+    ├── StorageError    the disk refused, or another process holds the run; what was there is kept
+    ├── DamagedFile     a file is not what was written; says which, and what to do
+    └── RewriteError    a fast step disagrees with its plain twin; a defect of the model's fold
+
+Every message names the thing, the value and the next step.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class GrokscopeError(Exception):
+    """Any error this package raises on purpose."""
+
+
+class BadInput(GrokscopeError, ValueError):
+    """What was asked cannot be done."""
+
+
+class UnknownName(BadInput):
+    """A name that is not known."""
+
+
+class StorageError(GrokscopeError):
+    """A file could not be written, or the folder is in use."""
+
+
+class DamagedFile(GrokscopeError):
+    """A file cannot be read back as it was written."""
+
+
+class RewriteError(GrokscopeError):
+    """A fast formulation that does not equal its plain twin."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The error for a `kind` (task, model, ...) of an unknown `name`: it says the nearest one."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(names)}."
+    return UnknownName(f"no {kind} is called `{name}`. {hint}")
+
+
+def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """`known[name]`, or an error that names the nearest."""
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]

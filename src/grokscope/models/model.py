@@ -1,0 +1,112 @@
+"""What a model is: a network from pairs of symbols to logits, seen through a tap.
+
+Weights carry the names of the field (W_E, W_U, W_in, ...) and are stored input axis first, so that
+`x @ W` reads left to right.
+
+Axes: pair = one input; operand = its symbols; c = an output class; symbol = a value of an operand;
+row = a row of a table; width = neurons, then classes; term = one summand; neuron = a hidden unit.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from grokscope.tap import Tap, silent
+
+
+class Model(nn.Module, ABC):
+    """A network from pairs of symbols to logits over at least `n_answers` classes.
+
+    Readings drop the classes beyond `n_answers` (Nanda's "=" among them); the loss keeps them.
+    """
+
+    n_answers: int
+
+    @abstractmethod
+    def forward(
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+    ) -> Float[Tensor, "pair c"]:
+        """The logits, computed as a reader would write it."""
+
+    def last(
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+    ) -> Float[Tensor, "pair c"]:
+        """The same logits from no more than they need: of the last layer, the last position."""
+        return self(inputs, tap)
+
+    def fold(self, inputs: Int[Tensor, "pair operand"]) -> "Fold | None":
+        """The network as a table of its symbols, where it has that form; see `Fold`."""
+        return None
+
+    @abstractmethod
+    def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
+        """The weights that are functions of one symbol, symbols along the first axis.
+
+        Keys are the roles "a", "b" (operands) and "c" (answer), or "ab" for a shared embedding.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A network whose hidden layer is a short weighted sum of rows of a table.
+
+        [pre | direct] = Σ_term weights[:, term] · table[rows[:, term]]
+        logits         = direct + relu(pre) @ W_L
+
+    The table depends on the weights alone, not on the pair, so it is computed once a step: this is
+    exact, and most of a small network's arithmetic goes away. Classes are padded with zeros to a
+    multiple of 16, which suits the matrix product; `n_classes` are real.
+    """
+
+    table: Float[Tensor, "row width"]  # width = neurons, or neurons + padded classes
+    rows: Int[Tensor, "pair term"]
+    weights: Float[Tensor, "pair term"] | None  # None: all one
+    W_L: Float[Tensor, "neuron padded"]
+    n_classes: int
+
+    @property
+    def n_neurons(self) -> int:
+        return self.W_L.shape[0]
+
+    def hidden(self) -> tuple[Float[Tensor, "pair neuron"], Float[Tensor, "pair padded"] | None]:
+        """relu(pre), and the direct path to the logits where there is one."""
+        mixed = nn.functional.embedding_bag(
+            self.rows, self.table, per_sample_weights=self.weights, mode="sum"
+        )
+        post = mixed[:, : self.n_neurons].relu()
+        return post, mixed[:, self.n_neurons :] if mixed.shape[1] > self.n_neurons else None
+
+    def logits(self) -> Float[Tensor, "pair c"]:
+        """The logits of the network, padding dropped."""
+        return self.read_out(*self.hidden())
+
+    def read_out(
+        self, post: Float[Tensor, "pair neuron"], direct: Float[Tensor, "pair padded"] | None
+    ) -> Float[Tensor, "pair c"]:
+        """The last, linear map. Linear: means of `hidden` give means of the logits."""
+        logits = post @ self.W_L if direct is None else torch.addmm(direct, post, self.W_L)
+        return logits[:, : self.n_classes]
+
+
+M = TypeVar("M", bound=type[Model])
+MODELS: dict[str, type[Model]] = {}
+
+
+def model(cls: M) -> M:
+    """Make an architecture available by the name of its class, in lower case."""
+    MODELS[cls.__name__.lower()] = cls
+    return cls
+
+
+def randn(*shape: int, std: float) -> nn.Parameter:
+    """A weight drawn from a normal distribution."""
+    return nn.Parameter(torch.randn(shape) * std)
+
+
+def pad_classes(W: Float[Tensor, "d c"]) -> Float[Tensor, "d padded"]:
+    """`W` with zero columns up to a multiple of 16."""
+    return nn.functional.pad(W, (0, -W.shape[1] % 16))

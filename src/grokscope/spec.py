@@ -1,0 +1,177 @@
+"""What to run: a frozen description that names its own results.
+
+A spec is data. Its id is a hash of the fields that differ from their defaults, so a new field whose
+default changes nothing leaves the ids of old runs, and with them their results, as they were.
+"""
+
+import hashlib
+import json
+import math
+import re
+import types
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from grokscope.errors import BadInput, lookup, unknown
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One experiment: a task, a model, how to train it, and when to stop.
+
+    The defaults are those of Nanda et al. 2023. Steps count updates of the optimiser. Raises
+    `BadInput` if a value cannot be.
+    """
+
+    task: str = "a+b"  # a formula in a and b, mod task.p, or a registered name
+    task_args: dict[str, Any] = field(default_factory=dict)
+    model: str = "transformer"
+    model_args: dict[str, Any] = field(default_factory=dict)
+
+    train_fraction: float = 0.3
+    split: str = "ordered"  # how the training pairs are chosen
+    label_noise: float = 0.0  # share of the labels drawn at random
+
+    lr: float = 1e-3
+    weight_decay: float = 1.0  # decoupled, on every weight
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    warmup: int = 10  # steps over which lr rises from 0
+
+    steps: int = 40_000
+    stop_after_grok: int | None = None  # stop this many steps after t_grok
+    give_up_after: int | None = None  # stop this many steps after t_memorize, or 0, without a grok
+    memorize_at: float = 0.99  # train accuracy
+    grok_at: float = 0.99  # test accuracy
+    grok_patience: int = 3  # evaluations in a row
+
+    eval_every: int = 25
+    checkpoint_every: int = 100  # besides 0, 1, 2, 4, 8, ... and the last step
+    precision: Literal["float32", "float64"] = "float32"
+    loss_precision: Literal["float32", "float64"] = "float64"
+    step: str = "fast"  # which formulation of the training step
+
+    seed: int = 0  # of the initial weights, and of what has no seed of its own
+    split_seed: int | None = None
+    label_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _typed(name, getattr(self, name), kind))
+        for name, low, high in _OPEN:
+            _require(low < getattr(self, name) < high, self, name, f"between {low:g} and {high:g}")
+        for name, low, high in _CLOSED:
+            value = getattr(self, name)
+            values = value if isinstance(value, tuple) else (value,)
+            good = all(v is None or low <= v <= high for v in values)
+            _require(good, self, name, f"from {low:g} to {high:g}")
+
+    @property
+    def id(self) -> str:
+        """The name of the run's folder: what one wants to read, and the hash that makes it one."""
+        changed = {k: v for k, v in asdict(self).items() if v != getattr(_DEFAULT, k)}
+        digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
+        slug = self.task.replace("*", "").replace("/", "over")
+        slug = re.sub(r"[^\w+-]+", "_", slug)[:40].strip("_-") or "task"
+        return f"{slug}-{self.model}-{digest[:8]}"
+
+    def to_json(self) -> str:
+        """Every field, as text that `from_json` reads."""
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Spec":
+        """The spec that `to_json` wrote. Raises `BadInput` if it is no spec."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BadInput(f"the spec is not JSON: {error}.") from None
+        if not isinstance(values, dict):
+            raise BadInput("the spec is not a JSON object.")
+        for name in values:
+            lookup("field of a spec", name, {f.name: None for f in fields(cls)})
+        return cls(**values)
+
+    def override(self, *settings: str) -> "Spec":
+        """This spec with `key=value` settings applied; `task.p=59` sets an argument of the task,
+        `model.d_mlp=64` one of the model."""
+        changes: dict[str, Any] = {}
+        names = [f.name for f in fields(self) if not f.name.endswith("_args")]
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            if not equals:
+                raise BadInput(f"cannot apply `{setting}`. Write key=value, as in `steps=1000`.")
+            head, dot, tail = key.partition(".")
+            if dot and head in ("task", "model") and tail.isidentifier():
+                args = changes.setdefault(f"{head}_args", dict(getattr(self, f"{head}_args")))
+                args[tail] = _value(text)
+            elif key in names:
+                changes[key] = text if key in ("task", "model") else _value(text)
+            else:
+                raise unknown("setting", key, [*names, "task.p", "model.d_model"])
+        return replace(self, **changes)
+
+
+_OPEN = [("train_fraction", 0, 1), ("lr", 0, math.inf), ("eps", 0, math.inf)]
+_CLOSED = [
+    ("label_noise", 0, 1),
+    ("weight_decay", 0, math.inf),
+    ("betas", 0, 0.999999),
+    ("warmup", 0, math.inf),
+    ("steps", 1, 10**9),
+    ("stop_after_grok", 0, math.inf),
+    ("give_up_after", 1, math.inf),
+    ("memorize_at", 0, 1),
+    ("grok_at", 0, 1),
+    ("grok_patience", 1, math.inf),
+    ("eval_every", 1, math.inf),
+    ("checkpoint_every", 1, math.inf),
+    ("seed", 0, 2**63 - 1),
+    ("split_seed", 0, 2**63 - 1),
+    ("label_seed", 0, 2**63 - 1),
+]
+
+
+def _require(good: bool, spec: Spec, name: str, must: str) -> None:
+    if not good:
+        raise BadInput(f"{name}={getattr(spec, name)} cannot be: it must be {must}.")
+
+
+def _value(text: str) -> Any:
+    """What a setting's text means: JSON, or `none`, or a list without brackets, or itself."""
+    lowered = text.lower()
+    if lowered in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[lowered]
+    for candidate in (text, f"[{text}]" if "," in text else text):
+        try:
+            return json.loads(candidate)
+        except json.JSONDecodeError:
+            continue
+    return text
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """`value` as a field of type `kind` holds it, or an error that says what it must be."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is types.UnionType:
+        return None if value is None else _typed(name, value, args[0])
+    if origin is Literal:
+        if value not in args:
+            raise BadInput(f"{name}={value} cannot be: it must be {' or '.join(map(str, args))}.")
+        return value
+    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(args):
+        return tuple(_typed(name, v, a) for v, a in zip(value, args, strict=True))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and is_number and math.isfinite(value):
+        return float(value)
+    if kind is int and is_number and value == int(value):
+        return int(value)
+    if kind is str and isinstance(value, str) and value.strip():
+        return value
+    if origin is dict and isinstance(value, dict):
+        return dict(value)
+    wanted = {int: "a whole number", float: "a number", str: "a name"}.get(kind, f"a {kind}")
+    raise BadInput(f"{name}={value!r} cannot be: it must be {wanted}.")
+
+
+_DEFAULT = Spec()

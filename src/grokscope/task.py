@@ -1,0 +1,143 @@
+"""Tasks: finite functions, written out in full.
+
+A task is every input and its answer. All of them fit in memory, so accuracy, loss and every
+explanation are exact, never sampled. Which inputs are trained on is decided by a named scheme, so
+that a source's own split can be made again from its seed.
+
+Axes: pair = one input, operand = its symbols (a, then b).
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from grokscope.algebra.groups import Group
+from grokscope.errors import BadInput, lookup
+
+LARGEST_TABLE = 2_000_000  # pairs; beyond it the logits of all inputs would not fit in memory
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A function of two symbols; `group` is its structure where `answers` is a group's product.
+
+    Symbols and answers are numbered from 0. `group` implies that symbol i and answer i are element
+    i. `modulus` is there where the symbols are residues.
+    """
+
+    name: str
+    inputs: Int[Tensor, "pair operand"]
+    answers: Int[Tensor, " pair"]
+    n_symbols: int
+    n_answers: int
+    group: Group | None = None
+    modulus: int | None = None
+
+    def is_train(self, fraction: float, seed: int, scheme: str = "ordered") -> Bool[Tensor, " pair"]:
+        """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`.
+
+        Raises `BadInput` if no pair is left to train on or to test on.
+        """
+        chosen = lookup("split", scheme, SCHEMES)(self, fraction, seed)
+        is_train = torch.zeros(len(self.inputs), dtype=torch.bool)
+        is_train[chosen] = True
+        for part, size in (("train", int(is_train.sum())), ("test", int((~is_train).sum()))):
+            if size == 0:
+                raise BadInput(
+                    f"train_fraction={fraction:g} leaves no {part} pair of the {len(self.inputs)} "
+                    f"of {self.name}. Choose another fraction, or a larger task."
+                )
+        return is_train
+
+    def noisy_answers(self, share: float, seed: int) -> Int[Tensor, " pair"]:
+        """The answers with `share` of them drawn anew, uniformly: a control that cannot be
+        learned but by heart."""
+        generator = torch.Generator().manual_seed(seed)
+        count = round(share * len(self.answers))
+        where = torch.randperm(len(self.answers), generator=generator)[:count]
+        answers = self.answers.clone()
+        answers[where] = torch.randint(self.n_answers, (count,), generator=generator)
+        return answers
+
+
+Scheme = Callable[[Task, float, int], Int[Tensor, " train"]]
+SCHEMES: dict[str, Scheme] = {}
+
+
+def scheme(choose: Scheme) -> Scheme:
+    """Make a splitting scheme available by its name."""
+    SCHEMES[choose.__name__] = choose
+    return choose
+
+
+@scheme
+def ordered(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
+    """The first pairs of torch's random permutation (Chughtai et al. 2023); (a, b) and (b, a)
+    fall apart, so on a symmetric task some test answers are given away."""
+    shuffled = torch.randperm(len(task.inputs), generator=torch.Generator().manual_seed(seed))
+    return shuffled[: int(fraction * len(shuffled))]
+
+
+@scheme
+def nanda2023(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
+    """The first pairs of Python's random.shuffle (Nanda et al. 2023, and Furuta et al. 2024)."""
+    shuffled = list(range(len(task.inputs)))
+    random.Random(seed).shuffle(shuffled)
+    return torch.tensor(shuffled[: int(fraction * len(shuffled))])
+
+
+@scheme
+def unordered(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
+    """Draws unordered pairs: (a, b) and (b, a) are trained on together, or tested together."""
+    low, high = task.inputs.amin(dim=1), task.inputs.amax(dim=1)
+    _, owner = torch.unique(low * task.n_symbols + high, return_inverse=True)
+    count = int(owner.max()) + 1
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return (order.argsort()[owner] < int(fraction * count)).nonzero()[:, 0]
+
+
+TASKS: dict[str, Callable[..., Task]] = {}
+
+
+def task(build: Callable[..., Task]) -> Callable[..., Task]:
+    """Make a task available by the name of the function that builds it."""
+    TASKS[build.__name__] = build
+    return build
+
+
+def binary(
+    name: str,
+    n: int,
+    f: Callable[[Tensor, Tensor], Tensor],
+    group: Group | None = None,
+    modulus: int | None = None,
+    keep: Bool[Tensor, " pair"] | None = None,
+) -> Task:
+    """The task of computing `f` on the pairs of 0..n-1, or on those of them that `keep` marks.
+
+    `f` takes and returns index tensors, with answers in 0..n-1.
+    """
+    check_size(name, n)
+    pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n))
+    if keep is not None:
+        pairs = pairs[keep]
+    answers = f(pairs[:, 0], pairs[:, 1])
+    if answers.amin() < 0 or answers.amax() >= n:
+        raise BadInput(f"{name}: an answer lies outside 0..{n - 1}. Take the result modulo {n}.")
+    return Task(name, pairs, answers, n, n, group, modulus)
+
+
+def check_size(name: str, n: Any) -> None:
+    """Refuse a table of n x n pairs that is empty, or too large to write out."""
+    if not isinstance(n, int) or n < 2:
+        raise BadInput(f"{name}: {n} symbols make no task. Choose a whole number from 2.")
+    if n * n > LARGEST_TABLE:
+        raise BadInput(
+            f"{name}: {n * n:,} pairs are more than the {LARGEST_TABLE:,} that are written out. "
+            f"Choose at most {int(LARGEST_TABLE**0.5)} symbols."
+        )

@@ -1,0 +1,65 @@
+"""When a network memorised, when it grokked, and when to stop: read off its evaluations.
+
+Everything here is a pure function of the spec and the rows of `metrics.jsonl`, so that the loop,
+a resumed loop and a later reader cannot disagree.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from grokscope.spec import Spec
+
+Row = Mapping[str, float]  # step, train_loss, train_accuracy, test_loss, test_accuracy, ...
+
+
+@dataclass(frozen=True)
+class Events:
+    """Steps at which something happened; None where it never did."""
+
+    t_memorize: int | None  # first evaluation with train accuracy >= spec.memorize_at
+    t_grok: int | None  # first of spec.grok_patience in a row with test accuracy >= spec.grok_at
+    falls: tuple[int, ...]  # evaluations after t_grok at which test accuracy fell below it again
+    stop: str | None  # why training ended: steps, grokked, hopeless, diverged; None: it goes on
+
+    @property
+    def delay(self) -> int | None:
+        """Steps between memorising and generalising."""
+        if self.t_memorize is None or self.t_grok is None:
+            return None
+        return self.t_grok - self.t_memorize
+
+
+def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
+    """The events of a run, from its evaluations in order of their steps."""
+    t_memorize = next(
+        (int(r["step"]) for r in rows if r["train_accuracy"] >= spec.memorize_at), None
+    )
+    is_right = [r["test_accuracy"] >= spec.grok_at for r in rows]
+    patience = spec.grok_patience
+    grok = next(
+        (i for i in range(len(rows) - patience + 1) if all(is_right[i : i + patience])), None
+    )
+    t_grok = None if grok is None else int(rows[grok]["step"])
+    falls = () if grok is None else tuple(
+        int(rows[i]["step"]) for i in range(grok + 1, len(rows))
+        if is_right[i - 1] and not is_right[i]
+    )  # fmt: skip
+    return Events(t_memorize, t_grok, falls, _stop(spec, rows, t_memorize, t_grok))
+
+
+def _stop(
+    spec: Spec, rows: Sequence[Row], t_memorize: int | None, t_grok: int | None
+) -> str | None:
+    if not rows:
+        return None
+    step = rows[-1]["step"]
+    if not math.isfinite(rows[-1]["train_loss"]):
+        return "diverged"
+    if step >= spec.steps:
+        return "steps"
+    if spec.stop_after_grok is not None and t_grok is not None:
+        return "grokked" if step >= t_grok + spec.stop_after_grok else None
+    if spec.give_up_after is not None and t_grok is None:
+        return "hopeless" if step >= (t_memorize or 0) + spec.give_up_after else None
+    return None

@@ -1,0 +1,77 @@
+"""Writing and reading the files of a run so that nothing is lost.
+
+A file appears whole or not at all: it is written beside its place, flushed, and renamed. Tensors
+are safetensors with a checksum, so a damaged file is recognised instead of being used.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from grokscope.errors import DamagedFile, StorageError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file, or raise `StorageError` and leave what was there as it was."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise cannot_write(path, len(content), error) from error
+
+
+def cannot_write(path: Path, size: int, error: OSError) -> StorageError:
+    """The error for a disk that refused."""
+    try:
+        free = f"; {shutil.disk_usage(path.parent).free / 1e6:,.1f} MB are free there"
+    except OSError:
+        free = ""
+    return StorageError(
+        f"cannot write {path} ({size / 1e6:,.1f} MB): {error.strerror or error}{free}. What was "
+        "there before is intact. Make room, or choose another --out, and repeat the command."
+    )
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+    """Write named tensors, with notes as text, and their checksum."""
+    own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_atomically(path, save(own, {**notes, "crc32": str(_checksum(own))}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`."""
+    try:
+        content = path.read_bytes()
+        tensors, notes = load(content), _notes(content)
+    except FileNotFoundError:
+        raise DamagedFile(f"{path} is missing.") from None
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
+    if notes.get("crc32") != str(_checksum(tensors)):
+        raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
+    return tensors, notes
+
+
+def _checksum(tensors: dict[str, Tensor]) -> int:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, value)
+    return value
+
+
+def _notes(content: bytes) -> dict[str, str]:
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + size]).get("__metadata__", {})

@@ -1,0 +1,189 @@
+"""A run: one spec's folder, and everything that can be read from it.
+
+    <out>/<spec id>/
+        spec.json                   what was asked
+        metrics.jsonl               one line an evaluation
+        step-000000.safetensors     checkpoints: the weights under their names
+        resume.safetensors          weights and moments to go on from; the one before it is
+        resume.older.safetensors    kept beside it
+        report.html                 what a person reads
+
+Axes: pair = one input.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from grokscope.errors import BadInput, DamagedFile, unknown
+from grokscope.models import make_model
+from grokscope.models.model import Model
+from grokscope.spec import Spec
+from grokscope.task import Task
+from grokscope.tasks import make_task
+from grokscope.training.events import Events, find_events
+from grokscope.training.files import cannot_write, read_tensors, write_atomically
+from grokscope.training.loss import DTYPES
+
+
+@dataclass(frozen=True)
+class Run:
+    """A spec and the folder of its results, finished or not."""
+
+    spec: Spec
+    folder: Path
+
+    @classmethod
+    def of(cls, spec: Spec, out: Path | str = "runs") -> "Run":
+        """The run of this spec under the folder `out`, whether it was begun or not."""
+        return cls(spec, Path(out) / spec.id)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Run":
+        """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec
+        cannot be read."""
+        path = Path(folder) / "spec.json"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise BadInput(
+                f"{folder} is no run: it has no spec.json. `grokscope list runs` shows the runs."
+            ) from None
+        try:
+            return cls(Spec.from_json(text), Path(folder))
+        except BadInput as error:
+            raise DamagedFile(f"{path} is damaged: {error}") from error
+
+    @cached_property
+    def task(self) -> Task:
+        return make_task(self.spec.task, self.spec.task_args)
+
+    @cached_property
+    def is_train(self) -> Bool[Tensor, " pair"]:
+        spec = self.spec
+        seed = spec.seed if spec.split_seed is None else spec.split_seed
+        return self.task.is_train(spec.train_fraction, seed, spec.split)
+
+    @cached_property
+    def taught(self) -> Int[Tensor, " pair"]:
+        """The answers that training shows: the task's, or with `label_noise` partly random ones."""
+        spec = self.spec
+        if spec.label_noise == 0:
+            return self.task.answers
+        seed = spec.seed if spec.label_seed is None else spec.label_seed
+        return self.task.noisy_answers(spec.label_noise, seed)
+
+    def new_model(self) -> Model:
+        """The model with its initial weights."""
+        spec = self.spec
+        model = make_model(spec.model, spec.model_args, self.task, spec.seed)
+        return model.to(DTYPES[spec.precision])
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """The evaluations so far. A last line that was cut off is left out."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        rows = []
+        for number, line in enumerate(lines):
+            try:
+                rows += [json.loads(line)] if line else []
+            except ValueError:
+                if number < len(lines) - 1:
+                    raise DamagedFile(
+                        f"{path} is damaged in line {number + 1}. Delete the folder to train anew."
+                    ) from None
+        return rows
+
+    @property
+    def metrics(self) -> pl.DataFrame:
+        """The evaluations as a table, one row each."""
+        return pl.DataFrame(self.rows, infer_schema_length=None)
+
+    @property
+    def events(self) -> Events:
+        return find_events(self.spec, self.rows)
+
+    @property
+    def is_finished(self) -> bool:
+        rows = self.rows
+        return bool(rows) and (
+            find_events(self.spec, rows).stop is not None
+            and self.checkpoint(int(rows[-1]["step"])).exists()
+        )
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in order."""
+        return sorted(
+            int(f.stem.removeprefix("step-")) for f in self.folder.glob("step-*.safetensors")
+        )
+
+    def checkpoint(self, step: int) -> Path:
+        return self.folder / f"step-{step:06d}.safetensors"
+
+    def model(self, step: int | None = None) -> Model:
+        """The network at a checkpoint, by default the last one.
+
+        Raises `UnknownName` for a step without a checkpoint, `DamagedFile` for a damaged one.
+        """
+        steps = self.steps
+        if not steps:
+            raise BadInput(f"{self.folder} has no checkpoint yet. Train it with `grokscope run`.")
+        if step is None:
+            step = steps[-1]
+        if step not in steps:
+            raise unknown("checkpoint", str(step), map(str, steps))
+        model = self.new_model()
+        self._load(model, self.checkpoint(step))
+        return model.eval().requires_grad_(False)
+
+    def models(self) -> Iterator[tuple[int, Model]]:
+        """Every checkpoint, one after the other: (step, the same model with other weights)."""
+        model = self.new_model().eval().requires_grad_(False)
+        for step in self.steps:
+            self._load(model, self.checkpoint(step))
+            yield step, model
+
+    def _load(self, model: Model, path: Path) -> None:
+        try:
+            weights, _ = read_tensors(path)
+            model.load_state_dict(weights)
+        except (DamagedFile, RuntimeError) as error:
+            older = [s for s in self.steps if self.checkpoint(s) < path]
+            other = f"The one before it is step {older[-1]}." if older else "There is none before."
+            raise DamagedFile(f"{error} {other} Delete the file to leave it out.") from error
+
+    def write_spec(self) -> None:
+        write_atomically(self.folder / "spec.json", self.spec.to_json().encode())
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add an evaluation to metrics.jsonl."""
+        path = self.folder / "metrics.jsonl"
+        line = json.dumps(row) + "\n"
+        try:
+            with path.open("a") as file:
+                file.write(line)
+        except OSError as error:
+            raise cannot_write(path, len(line), error) from error
+
+    def keep_rows(self, last_step: int) -> list[dict[str, float]]:
+        """Drop the evaluations after `last_step`, and return the others."""
+        kept = [row for row in self.rows if row["step"] <= last_step]
+        text = "".join(json.dumps(row) + "\n" for row in kept)
+        write_atomically(self.folder / "metrics.jsonl", text.encode())
+        return kept
+
+
+def find_runs(out: Path | str) -> list[Run]:
+    """The runs under a folder, oldest first."""
+    specs = sorted(Path(out).glob("*/spec.json"), key=lambda p: p.stat().st_mtime)
+    return [Run.open(path.parent) for path in specs]

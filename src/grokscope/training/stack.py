@@ -1,0 +1,60 @@
+"""Networks of one shape, their weights stacked so that many train as one.
+
+All weights of all members are one matrix, and so are all gradients; each named weight is a view of
+it with a leading axis. An optimiser is then a few lines on matrices, with a learning rate and
+a weight decay for each member, and a member that has finished is a row that is left out.
+
+Axes: member = one network; weight = one number of it.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from grokscope.models.model import Model
+
+State = dict[str, Tensor]
+
+
+class Stack:
+    """`weights[name]` are leaves of shape (member, ...) that share memory with `flat`;
+    `backward` writes the gradients into `grad`, laid out as `flat` is."""
+
+    def __init__(self, models: Sequence[Model], device: str, dtype: torch.dtype):
+        self.template = deepcopy(models[0]).to(device=device, dtype=dtype)  # called, not trained
+        self.shapes = {name: w.shape for name, w in models[0].named_parameters()}
+        rows = [torch.cat([w.detach().flatten() for w in m.parameters()]) for m in models]
+        self._lay_out(torch.stack(rows).to(device=device, dtype=dtype))
+
+    def _lay_out(self, flat: Float[Tensor, "member weight"]) -> None:
+        self.flat, self.grad = flat, torch.zeros_like(flat)
+        self.weights: dict[str, Tensor] = {}
+        self.gradients: dict[str, Tensor] = {}
+        start = 0
+        for name, shape in self.shapes.items():
+            stop = start + shape.numel()
+            self.weights[name] = flat[:, start:stop].view(-1, *shape).requires_grad_()
+            self.gradients[name] = self.grad[:, start:stop].view(-1, *shape)
+            start = stop
+
+    def backward(self, losses: Float[Tensor, " member"]) -> None:
+        """Write each member's gradient of its own loss into `grad`."""
+        found = torch.autograd.grad(losses.sum(), list(self.weights.values()), allow_unused=True)
+        for kept, new in zip(self.gradients.values(), found, strict=True):
+            kept.zero_() if new is None else kept.copy_(new)
+
+    def members(self) -> list[dict[str, Tensor]]:
+        """The weights of each member, differentiable as parts of the stack."""
+        unbound = [leaf.unbind(0) for leaf in self.weights.values()]
+        return [dict(zip(self.weights, row, strict=True)) for row in zip(*unbound, strict=True)]
+
+    def state(self, member: int) -> State:
+        """A copy of one member's weights, on the CPU."""
+        return {k: w[member].detach().cpu().clone() for k, w in self.weights.items()}
+
+    def keep(self, members: list[int]) -> None:
+        """Leave out all other members."""
+        self._lay_out(self.flat[members].clone())

@@ -1,0 +1,188 @@
+"""Formulations of one training step: the plain reference, and faster ones that are equal to it.
+
+A step turns a stack of weights into the losses of its members and writes the gradients into
+`stack.grad`. The spec names the formulation; "fast" is the fastest that the model has. A fast one
+is a *checked rewrite*: before its first use on a shape it must give the reference's loss and
+gradients in float64, at random weights with non-zero biases, or `RewriteError` is raised. A native
+or GPU core is one more entry of `STEPS`.
+
+Axes: pair = one training input; operand = a, b; member = one network.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from grokscope.errors import BadInput, RewriteError, lookup
+from grokscope.models.model import Fold, Model
+from grokscope.training.folded import Plan, folded_loss
+from grokscope.training.loss import negative_log_likelihood
+from grokscope.training.stack import Stack
+
+TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What one member trains on."""
+
+    inputs: Int[Tensor, "pair operand"]
+    answers: Int[Tensor, " pair"]
+
+    def to(self, device: str) -> "Examples":
+        return Examples(self.inputs.to(device), self.answers.to(device))
+
+    def __getitem__(self, pairs: slice) -> "Examples":
+        return Examples(self.inputs[pairs], self.answers[pairs])
+
+
+Step = Callable[[Stack], Float[Tensor, " member"]]
+Formulation = Callable[[Model, Sequence[Examples], str], Step]
+
+
+def reference(model: Model, examples: Sequence[Examples], loss_precision: str) -> Step:
+    """The model as it is written, every position, by autograd."""
+    return _by_autograd(Called(model, "forward"), examples, loss_precision)
+
+
+def last(model: Model, examples: Sequence[Examples], loss_precision: str) -> Step:
+    """Only what the answer's position needs, by autograd: for models that do not fold."""
+    return _by_autograd(Called(model, "last"), examples, loss_precision)
+
+
+def folded(model: Model, examples: Sequence[Examples], loss_precision: str) -> Step:
+    """The model's tables, mixed by sparse products, with written-out gradients."""
+    called = Called(model, "fold")
+    plans: list[Plan | None] = [None] * len(examples)
+
+    def member_loss(k: int, weights: dict[str, Tensor]) -> Tensor:
+        fold: Fold = functional_call(called, prefixed(weights), (examples[k].inputs,))
+        plan = plans[k] = plans[k] or Plan(fold.rows, len(fold.table))
+        return folded_loss(fold, plan, examples[k].answers, loss_precision)
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        losses = torch.stack([member_loss(k, w) for k, w in enumerate(stack.members())])
+        stack.backward(losses)
+        return losses.detach()
+
+    return step
+
+
+STEPS: dict[str, Formulation] = {"reference": reference, "last": last, "folded": folded}
+
+
+def make_step(
+    name: str, model: Model, examples: Sequence[Examples], loss_precision: str
+) -> Step:
+    """The formulation called `name` ("fast": the best the model has), checked on first use."""
+    check_step(name, model)
+    known = {"fast": folded if can_fold(model) else last, **STEPS}
+    formulation = known[name]
+    if formulation is not reference:
+        check_rewrite(formulation, model, examples[0])
+    return formulation(model, examples, loss_precision)
+
+
+def check_step(name: str, model: Model) -> None:
+    """Raise unless `name` is a step that this model can take."""
+    lookup("step", name, {"fast": None, **STEPS})
+    if name == "folded" and not can_fold(model):
+        raise BadInput(f"`{type(model).__name__}` has no fold. Use step=fast or step=last.")
+
+
+def fast_logits(
+    model: Model, weights: dict[str, Tensor], inputs: Int[Tensor, "pair operand"]
+) -> Float[Tensor, "pair c"]:
+    """The logits of `model` with these weights, by its fold where it has one."""
+    if can_fold(model):
+        fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
+        return fold.logits()
+    return functional_call(Called(model, "last"), prefixed(weights), (inputs,))
+
+
+def can_fold(model: Model) -> bool:
+    """Whether the model says how it folds."""
+    return type(model).fold is not Model.fold
+
+
+_checked: set[tuple[object, ...]] = set()
+
+
+def check_rewrite(formulation: Formulation, model: Model, examples: Examples) -> None:
+    """Raise `RewriteError` unless `formulation` equals `reference` on this model, to 1e-10.
+
+    Compared in float64: the loss, and each weight's gradient relative to its largest entry, on at
+    most 200 of the examples. A shape that has passed is not checked again in this process.
+    """
+    shapes = tuple((k, tuple(w.shape)) for k, w in model.named_parameters())
+    key = (formulation, type(model), shapes)
+    if key in _checked:
+        return
+    few = examples[:: max(1, len(examples.answers) // 200)].to("cpu")
+    twin = deepcopy(model).to(device="cpu", dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in twin.parameters():  # biases start at 0, where a wrong fold could hide
+            weight.add_(0.1 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    stacks = [Stack([twin], "cpu", torch.float64) for _ in range(2)]
+    plain, fast = (
+        build(twin, [few], "float64")(stack)
+        for build, stack in zip((reference, formulation), stacks, strict=True)
+    )
+    wrong = {"loss": float((plain - fast).abs() / plain.abs())}
+    for name, exact in stacks[0].gradients.items():
+        off = (exact - stacks[1].gradients[name]).abs().max()
+        wrong[name] = float(off / exact.abs().max().clamp(1e-30))
+    worst = max(wrong, key=lambda name: wrong[name])
+    if not wrong[worst] <= TOLERANCE:
+        raise RewriteError(
+            f"step `{formulation.__name__}` of {type(model).__name__} does not equal the "
+            f"reference: `{worst}` is off by {wrong[worst]:.1e} (allowed {TOLERANCE:.0e}). Mend "
+            "the model's fold, or train with step=reference."
+        )
+    _checked.add(key)
+
+
+class Called(nn.Module):
+    """A model that, called as a module, runs one of its methods."""
+
+    def __init__(self, model: Model, method: str):
+        super().__init__()
+        self.model, self.method = model, method
+
+    def forward(self, *args: Tensor) -> Tensor:
+        return getattr(self.model, self.method)(*args)
+
+
+def prefixed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"model.{name}": w for name, w in weights.items()}
+
+
+def _by_autograd(called: Called, examples: Sequence[Examples], loss_precision: str) -> Step:
+    """Members side by side by `vmap`; the shorter training sets are filled up with weight 0."""
+    longest = max(len(e.answers) for e in examples)
+
+    def filled(x: Tensor) -> Tensor:
+        return torch.cat([x, x[:1].expand(longest - len(x), *x.shape[1:])])
+
+    inputs = torch.stack([filled(e.inputs) for e in examples])
+    answers = torch.stack([filled(e.answers) for e in examples])
+    sizes = torch.tensor([len(e.answers) for e in examples], device=inputs.device)[:, None]
+    share = (torch.arange(longest, device=inputs.device) < sizes) / sizes.double()
+
+    def member_loss(weights: dict[str, Tensor], *data: Tensor) -> Tensor:
+        inputs, answers, share = data
+        logits = functional_call(called, prefixed(weights), (inputs,))
+        return (negative_log_likelihood(logits, answers, loss_precision) * share).sum()
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        losses = vmap(member_loss)(stack.weights, inputs, answers, share)
+        stack.backward(losses)
+        return losses.detach()
+
+    return step

@@ -1,0 +1,310 @@
+"""Training: from specs to run folders, one network or many at once.
+
+Specs whose networks have equal shapes train together as one stack, each member with its own seed,
+split, fraction, learning rate, weight decay and labels; each stops when its own rules say so, and
+its row is then left out. What was finished before is returned as it is, what was interrupted goes
+on from its last `resume.safetensors`.
+
+Axes: pair = one input; operand = its symbols.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import overload
+
+import torch
+from filelock import FileLock, Timeout
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grokscope.errors import BadInput, DamagedFile, StorageError
+from grokscope.models.model import Model
+from grokscope.spec import Spec
+from grokscope.tap import record
+from grokscope.training.events import Events, Row, find_events
+from grokscope.training.files import cannot_write, read_tensors, write_tensors
+from grokscope.training.loss import DTYPES, negative_log_likelihood
+from grokscope.training.machine import check_device, free_memory, keep_memory
+from grokscope.training.optimizer import AdamW
+from grokscope.training.run import Run
+from grokscope.training.stack import Stack
+from grokscope.training.steps import Examples, check_step, fast_logits, make_step
+
+Tracker = Callable[[Run, Row, Events], None]  # called after every evaluation
+
+PAIRS_AT_ONCE = 20_000  # in an evaluation
+SHARE_OF_MEMORY = 0.6  # of what is free; more members than fit train in turns
+
+
+def no_tracker(run: Run, row: Row, events: Events) -> None:
+    """The tracker that does nothing."""
+
+
+@overload
+def train(
+    specs: Spec,
+    out: Path | str = ...,
+    *,
+    device: str = ...,
+    track: Tracker = ...,
+    save_every: float = ...,
+) -> Run: ...
+@overload
+def train(
+    specs: Sequence[Spec],
+    out: Path | str = ...,
+    *,
+    device: str = ...,
+    track: Tracker = ...,
+    save_every: float = ...,
+) -> list[Run]: ...
+def train(
+    specs: Spec | Sequence[Spec],
+    out: Path | str = "runs",
+    *,
+    device: str = "cpu",
+    track: Tracker = no_tracker,
+    save_every: float = 10.0,
+) -> Run | list[Run]:
+    """Train each spec into its folder under `out`, and return the runs in the same order.
+
+    A run that is finished is not repeated. Every `save_every` seconds the state to resume from is
+    written. Raises `BadInput`, before anything is written, if a spec cannot be trained; and
+    `StorageError` if the disk refuses or another process is training the same run.
+    """
+    check_device(device)
+    asked = [specs] if isinstance(specs, Spec) else list(specs)
+    runs = {spec.id: Run.of(spec, out) for spec in asked}
+    waiting = [run for run in runs.values() if not run.is_finished]
+    for run in waiting:
+        check(run, device)
+    keep_memory()
+    with ExitStack() as locks:
+        for run in waiting:
+            locks.enter_context(_locked(run))
+        members = [_begin(run, device) for run in waiting if not run.is_finished]
+        for batch in _batches(members, device):
+            _train_together(batch, device, track, save_every)
+    ordered = [runs[spec.id] for spec in asked]
+    return ordered[0] if isinstance(specs, Spec) else ordered
+
+
+def check(run: Run, device: str) -> Model:
+    """Everything that can be wrong with a spec, raised as `BadInput`; returns its new model."""
+    _, model = run.is_train, run.new_model()
+    check_step(run.spec.step, model)
+    needed, free = memory_needed(run, model), free_memory(device)
+    if needed > free:
+        raise BadInput(
+            f"{run.spec.id} needs about {needed / 1e9:,.1f} GB of memory on {device}, and "
+            f"{free / 1e9:,.1f} GB are free. Choose a smaller task or model, or less train_fraction."
+        )
+    return model
+
+
+def memory_needed(run: Run, model: Model) -> int:
+    """About how many bytes training one member takes at its peak.
+
+    Three times what the graph keeps of every training pair, or of the pairs of an evaluation;
+    counted on two pairs.
+    """
+    twice = run.task.inputs[:2]
+    with torch.no_grad():
+        whole = record(model if run.spec.step == "reference" else model.last, twice)
+        each = sum(x.numel() for x in whole.values()) // 2
+    n_weights = sum(w.numel() for w in model.parameters())
+    pairs = max(int(run.is_train.sum()), min(len(run.is_train), PAIRS_AT_ONCE))
+    return DTYPES[run.spec.precision].itemsize * (6 * n_weights + 3 * pairs * each)
+
+
+@dataclass(eq=False)
+class Member:
+    """One run while it trains."""
+
+    run: Run
+    model: Model
+    examples: Examples  # what it is taught
+    everything: Examples  # every pair, with the answer that counts: in train, the one taught
+    is_train: Bool[Tensor, " pair"]
+    step: int = 0
+    seconds: float = 0.0
+    moments: tuple[Tensor, Tensor] | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Spec:
+        return self.run.spec
+
+
+def _begin(run: Run, device: str) -> Member:
+    """The member at its first step, or where it was interrupted."""
+    task, is_train = run.task, run.is_train
+    counted = torch.where(is_train, run.taught, task.answers)
+    member = Member(
+        run=run,
+        model=run.new_model(),
+        examples=Examples(task.inputs[is_train], run.taught[is_train]).to(device),
+        everything=Examples(task.inputs, counted).to(device),
+        is_train=is_train.to(device),
+    )
+    saved = _resume_file(run)
+    if saved is None:
+        run.write_spec()
+        run.keep_rows(-1)
+        return member
+    tensors, notes = saved
+    member.moments = tensors.pop("moment1"), tensors.pop("moment2")
+    member.model.load_state_dict(tensors)
+    member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
+    member.rows = run.keep_rows(member.step)
+    return member
+
+
+def _resume_file(run: Run) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    newest, older = (run.folder / f"resume{x}.safetensors" for x in ("", ".older"))
+    for path in (newest, older):
+        if path.exists():
+            try:
+                return read_tensors(path)
+            except DamagedFile as error:
+                rest = "the older one" if path == newest and older.exists() else "the beginning"
+                raise DamagedFile(f"{error} Delete it to go on from {rest}.") from error
+    return None
+
+
+def _save(member: Member, stack: Stack, optimizer: AdamW, k: int) -> None:
+    """Write what `_begin` resumes from; the one before it is kept."""
+    folder = member.run.folder
+    path, older = folder / "resume.safetensors", folder / "resume.older.safetensors"
+    beside = folder / "resume.new.safetensors"
+    moments = {"moment1": optimizer.m[k], "moment2": optimizer.v[k]}
+    notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
+    write_tensors(beside, {**stack.state(k), **moments}, notes)
+    if path.exists():
+        path.replace(older)
+    beside.replace(path)
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """Hold the run against other processes."""
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(run.folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise StorageError(
+            f"{run.folder} is being trained by another process. Wait for it, or stop it."
+        ) from None
+
+
+def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
+    """The members that can train as one stack, as many at once as fit into memory."""
+    alike: dict[str, list[Member]] = {}
+    for member in members:
+        spec, shapes = member.spec, [(k, w.shape) for k, w in member.model.named_parameters()]
+        same = [spec.model, shapes, spec.precision, spec.loss_precision, spec.step, member.step]
+        alike.setdefault(json.dumps(same), []).append(member)
+    for group in alike.values():
+        each = memory_needed(group[0].run, group[0].model)
+        size = max(1, int(SHARE_OF_MEMORY * free_memory(device) / each))
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
+
+
+def _train_together(
+    members: list[Member], device: str, track: Tracker, save_every: float
+) -> None:
+    spec = members[0].spec
+    stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
+    optimizer = AdamW([m.spec for m in members], stack)
+    for k, member in enumerate(members):
+        if member.moments is not None:
+            optimizer.m[k], optimizer.v[k] = member.moments
+    make = lambda: make_step(  # noqa: E731  (made again when a member leaves)
+        spec.step, stack.template, [m.examples for m in members], spec.loss_precision
+    )
+    one_step = make()
+    step = members[0].step
+    last_save = clock = time.monotonic()
+    while True:
+        now = time.monotonic()
+        for member in members:
+            member.step = step
+            member.seconds += now - clock
+        clock = now
+        is_time_to_save = now - last_save >= save_every
+        going_on = []
+        for k, member in enumerate(members):
+            goes_on = True
+            is_new = not member.rows or member.rows[-1]["step"] < step
+            if is_new and (step % member.spec.eval_every == 0 or step >= member.spec.steps):
+                goes_on = _evaluated(member, stack, k, track).stop is None
+            if is_new and (not goes_on or _is_checkpoint(step, member.spec.checkpoint_every)):
+                _write_checkpoint(member, stack.state(k))
+            if not goes_on or (is_time_to_save and step % member.spec.eval_every == 0):
+                _save(member, stack, optimizer, k)
+                last_save = now
+            if goes_on:
+                going_on.append(k)
+        if len(going_on) < len(members):
+            members = [members[k] for k in going_on]
+            if not members:
+                return
+            stack.keep(going_on)
+            optimizer.keep(going_on)
+            one_step = make()
+        one_step(stack)
+        optimizer.update(stack, step)
+        step += 1
+
+
+def _evaluated(member: Member, stack: Stack, k: int, track: Tracker) -> Events:
+    """Add a row to the member's metrics, tell the tracker, and return the events so far."""
+    nll, is_right = evaluate(stack, k, member.everything, member.spec.loss_precision)
+    row: dict[str, float] = {"step": member.step}
+    for part, here in (("train", member.is_train), ("test", ~member.is_train)):
+        row[f"{part}_loss"] = float(nll[here].mean())
+        row[f"{part}_accuracy"] = float(is_right[here].double().mean())
+    row["sum_of_squares"] = float(stack.flat[k].double().square().sum())
+    row["seconds"] = round(member.seconds, 3)
+    member.rows.append(row)
+    member.run.append(row)
+    events = find_events(member.spec, member.rows)
+    track(member.run, row, events)
+    return events
+
+
+@torch.no_grad()
+def evaluate(
+    stack: Stack, k: int, examples: Examples, loss_precision: str
+) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
+    """Of each pair: the loss in nats, over all output classes; and whether the answer is right."""
+    weights = {name: leaf[k] for name, leaf in stack.weights.items()}
+    losses, rights = [], []
+    for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
+        some = examples[start : start + PAIRS_AT_ONCE]
+        logits = fast_logits(stack.template, weights, some.inputs)
+        losses.append(negative_log_likelihood(logits, some.answers, loss_precision))
+        rights.append(logits.argmax(dim=1) == some.answers)
+    return torch.cat(losses), torch.cat(rights)
+
+
+def _is_checkpoint(step: int, every: int) -> bool:
+    """At 0, at powers of two, and regularly."""
+    return step % every == 0 or step & (step - 1) == 0
+
+
+def _write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
+    notes = {
+        "step": str(member.step),
+        "grokscope": version("grokscope"),
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+    }
+    write_tensors(member.run.checkpoint(member.step), weights, notes)
