@@ -38,7 +38,9 @@ class Task:
     group: Group | None = None
     modulus: int | None = None
 
-    def is_train(self, fraction: float, seed: int, scheme: str = "ordered") -> Bool[Tensor, " pair"]:
+    def is_train(
+        self, fraction: float, seed: int, scheme: str = "ordered"
+    ) -> Bool[Tensor, " pair"]:
         """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`.
 
         Raises `BadInput` if no pair is left to train on or to test on.

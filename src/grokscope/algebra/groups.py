@@ -120,9 +120,7 @@ def cyclic(n: int) -> Group:
 def symmetric(n: int) -> Group:
     """Permutations of n things in lexicographic order; in ab, a acts first (as in the data of
     Chughtai et al. and Stander et al.)."""
-    return from_elements(
-        f"S{n}", list(permutations(range(n))), lambda a, b: tuple(b[i] for i in a)
-    )
+    return from_elements(f"S{n}", list(permutations(range(n))), lambda a, b: tuple(b[i] for i in a))
 
 
 FAMILIES: dict[str, tuple[Callable[[int], Group], Callable[[int], int]]] = {

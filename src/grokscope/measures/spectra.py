@@ -83,7 +83,9 @@ def neuron_parts(snapshot: Snapshot) -> tuple[list[str], Float[Tensor, "part neu
     constant = split.names.index("constant")
     total = blocks.sum(dim=(0, 1)) - blocks[constant, constant]
     others = [i for i in range(size) if i != constant]
-    explained = torch.stack([blocks[i, constant] + blocks[constant, i] + blocks[i, i] for i in others])
+    explained = torch.stack(
+        [blocks[i, constant] + blocks[constant, i] + blocks[i, i] for i in others]
+    )
     varies = total > 1e-12 * blocks.sum(dim=(0, 1)).clamp(min=1e-300)
     shares = torch.where(varies, explained / total.clamp(min=1e-300), 0.0)
     return [split.names[i] for i in others], shares

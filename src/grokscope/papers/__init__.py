@@ -1,1 +1,40 @@
 """Each source's experiments as specs, one file each, with the numbers to expect."""
+
+from grokscope.papers import nanda2023
+from grokscope.papers.paper import Experiment, Paper
+from grokscope.spec import Spec
+
+DEMO = Experiment(
+    Spec(
+        lr=5e-3,
+        weight_decay=2.0,
+        betas=(0.9, 0.95),
+        steps=4_000,
+        stop_after_grok=500,
+        give_up_after=3_500,
+        eval_every=10,
+        checkpoint_every=20,
+    ),
+    "a+b mod 113 on 30 % of the pairs, by a fast recipe: grokking in half a minute",
+)
+GROUP = Experiment(
+    Spec(
+        task="composition",
+        task_args={"group": "S5"},
+        model="mlp",
+        train_fraction=0.4,
+        lr=2e-2,
+        weight_decay=2.0,
+        steps=10_000,
+        stop_after_grok=500,
+        give_up_after=9_000,
+    ),
+    "products in S5 by Chughtai et al.'s MLP, 40 % of the pairs, by a fast recipe",
+)
+
+PAPERS: dict[str, Paper] = {"nanda2023": nanda2023.PAPER}
+EXPERIMENTS: dict[str, Experiment] = {
+    "demo": DEMO,
+    "demo_group": GROUP,
+    **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
+}

@@ -76,9 +76,7 @@ def folded(model: Model, examples: Sequence[Examples], loss_precision: str) -> S
 STEPS: dict[str, Formulation] = {"reference": reference, "last": last, "folded": folded}
 
 
-def make_step(
-    name: str, model: Model, examples: Sequence[Examples], loss_precision: str
-) -> Step:
+def make_step(name: str, model: Model, examples: Sequence[Examples], loss_precision: str) -> Step:
     """The formulation called `name` ("fast": the best the model has), checked on first use."""
     check_step(name, model)
     known = {"fast": folded if can_fold(model) else last, **STEPS}

@@ -217,9 +217,7 @@ def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
             yield group[start : start + size]
 
 
-def _train_together(
-    members: list[Member], device: str, track: Tracker, save_every: float
-) -> None:
+def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
     spec = members[0].spec
     stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
     optimizer = AdamW([m.spec for m in members], stack)

@@ -1,0 +1,351 @@
+"""The verbs: run, list, show, report.
+
+Torch is imported by a verb when it needs it, so that --help and --version answer at once.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional, arg
+
+from grokscope.errors import BadInput, GrokscopeError, unknown
+
+if TYPE_CHECKING:
+    from grokscope.spec import Spec
+    from grokscope.training.run import Run
+
+Plugins = Annotated[tuple[Path, ...], arg(help="Python files that register tasks, measures, ...")]
+Out = Annotated[Path, arg(help="the folder that holds the runs")]
+Json = Annotated[bool, arg(help="print JSON, for scripts")]
+
+
+def run(
+    settings: Positional[tuple[str, ...]] = (),
+    /,
+    out: Out = Path("runs"),
+    device: Annotated[str, arg(help="cpu or cuda")] = "cpu",
+    threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
+    seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
+    dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Train a network, read it, and write its report.
+
+    Settings are a name (`grokscope list specs`) and key=value pairs, as in
+    `grokscope run demo task=a*b task.p=97 seed=1`. What was trained before is not trained again;
+    what was interrupted goes on.
+    """
+    from grokscope.training.machine import use_threads
+    from grokscope.training.progress import progress_bar
+    from grokscope.training.train import train
+
+    _load(use)
+    used = use_threads(_positive("threads", threads) if threads is not None else None)
+    specs = _specs(settings, _positive("seeds", seeds))
+    if dry_run:
+        _print_plan(specs, out, device, json)
+        return
+    notes = Console(stderr=True)
+    try:
+        with progress_bar(specs, notes) as track:
+            runs = train(specs, out, device=device, track=track)
+    except KeyboardInterrupt:
+        notes.print("\ninterrupted. The same command goes on from the last save.")
+        raise SystemExit(130) from None
+    notes.print(f"[dim]{used} thread{'s' if used > 1 else ''}[/]")
+    for finished in runs:
+        _print_reading(finished, json, write=True)
+
+
+def list_(
+    what: Positional[
+        Literal["runs", "specs", "tasks", "models", "measures", "papers", "splits", "steps"]
+    ] = "runs",
+    /,
+    out: Out = Path("runs"),
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """List the runs, or what can be run and measured by name."""
+    _load(use)
+    rows = _runs_table(out) if what == "runs" else _names(what)
+    _print_table(rows, json, empty=f"no runs in {out}. `grokscope run demo` makes one.")
+
+
+def show(
+    run: Positional[str],
+    /,
+    out: Out = Path("runs"),
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Say what happened in a run. RUN is its folder, its id, or the beginning of its id."""
+    _load(use)
+    _print_reading(_find(run, out), json, write=False)
+
+
+def report(
+    run: Positional[str],
+    /,
+    out: Out = Path("runs"),
+    file: Annotated[
+        Path | None, arg(aliases=["-o"], help="where to write; by default into the run")
+    ] = None,
+    use: Plugins = (),
+) -> None:
+    """Write a run's report: one HTML file. RUN is its folder, its id, or the beginning of it."""
+    from grokscope.report.page import write_page
+
+    _load(use)
+    print(write_page(_read(_find(run, out)), file))
+
+
+VERBS: dict[str, Callable[..., None]] = {"run": run, "list": list_, "show": show, "report": report}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line. Exits with 2 for bad input, 1 for other errors of ours."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"grokscope {version('grokscope')}")
+        return
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            VERBS,
+            prog="grokscope",
+            description="A laboratory for grokking: train tiny networks, watch them generalise, "
+            "read what they learned. `grokscope --version` prints the version.",
+            args=args or ["--help"],
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except GrokscopeError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise BadInput(f"--{name} {value} cannot be: it must be a whole number from 1.")
+    return value
+
+
+def _load(files: Sequence[Path]) -> None:
+    """Run plug-in files, which register what they define."""
+    from runpy import run_path
+
+    for file in files:
+        if not file.is_file():
+            raise BadInput(f"--use {file}: there is no such file.")
+        try:
+            run_path(str(file), run_name=file.stem)
+        except Exception as error:
+            raise BadInput(f"--use {file} failed: {type(error).__name__}: {error}") from error
+
+
+def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
+    """The spec that the settings name and change, once for each seed."""
+    from dataclasses import replace
+
+    from grokscope.papers import EXPERIMENTS
+    from grokscope.spec import Spec
+
+    named = [s for s in settings if "=" not in s]
+    if len(named) > 1 or (named and settings[0] != named[0]):
+        raise BadInput(f"`{named[-1]}` is no setting. Write one name, then key=value pairs.")
+    if named and named[0] not in EXPERIMENTS:
+        raise unknown("spec", named[0], EXPERIMENTS)
+    if not settings:
+        raise BadInput(f"say what to run. Known: {', '.join(EXPERIMENTS)}; or key=value pairs.")
+    start = EXPERIMENTS[named[0]].spec if named else Spec()
+    spec = start.override(*(s for s in settings if "=" in s))
+    return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
+
+
+def _print_plan(specs: "list[Spec]", out: Path, device: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from grokscope.training.machine import check_device
+    from grokscope.training.run import Run
+    from grokscope.training.train import check, memory_needed
+
+    check_device(device)
+    plans = []
+    for spec in specs:
+        planned = Run.of(spec, out)
+        model = check(planned, device)
+        n_weights = sum(w.numel() for w in model.parameters())
+        plans.append(
+            {
+                "run": spec.id,
+                "folder": str(planned.folder),
+                "state": _state(planned),
+                "task": planned.task.name,
+                "train_pairs": int(planned.is_train.sum()),
+                "test_pairs": int((~planned.is_train).sum()),
+                "weights": n_weights,
+                "memory_gb": round(memory_needed(planned, model) / 1e9, 3),
+                "disk_mb_at_most": round(4e-6 * n_weights * spec.steps / spec.checkpoint_every, 1),
+                "spec": asdict(spec),
+            }
+        )
+    _print_table(plans, as_json, upright=True)
+
+
+def _state(run: "Run") -> str:
+    if run.is_finished:
+        return "finished"
+    return "begun" if (run.folder / "spec.json").exists() else "new"
+
+
+def _find(name: str, out: Path) -> "Run":
+    """The run in a folder, or the one under `out` whose id begins like this."""
+    from grokscope.training.run import Run, find_runs
+
+    if (Path(name) / "spec.json").exists():
+        return Run.open(name)
+    runs = {r.folder.name: r for r in find_runs(out)}
+    if name in runs:
+        return runs[name]
+    alike = [r for key, r in runs.items() if key.startswith(name)]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        names = ", ".join(r.folder.name for r in alike)
+        raise BadInput(f"`{name}` begins the id of several runs: {names}.")
+    if not runs:
+        raise BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")
+    raise unknown("run", name, runs)
+
+
+def _read(run: "Run") -> Any:
+    """The reading of a run, with a bar while it is made."""
+    from rich.progress import Progress
+
+    from grokscope.report.reading import read
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("reading the checkpoints")
+        return read(run, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _print_reading(run: "Run", as_json: bool, write: bool) -> None:
+    from grokscope.report.page import write_page
+    from grokscope.report.words import sentences
+
+    reading = _read(run)
+    page = write_page(reading) if write else run.folder / "report.html"
+    if as_json:
+        print(json.dumps({**reading.to_json(), "report": str(page)}))
+        return
+    console = Console(highlight=False)
+    console.print(f"[bold]{_escaped(run.spec.id)}[/]")
+    for text in sentences(reading):
+        console.print(f"  {_escaped(text)}")
+    if page.exists():
+        console.print(f"[bold]report:[/] {_escaped(str(page))}", soft_wrap=True)
+
+
+def _runs_table(out: Path) -> list[dict[str, Any]]:
+    from grokscope.training.run import find_runs
+
+    rows = []
+    for run in find_runs(out):
+        evaluations, events = run.rows, run.events
+        last = evaluations[-1] if evaluations else {}
+        rows.append(
+            {
+                "run": run.folder.name,
+                "seed": run.spec.seed,
+                "state": _state(run),
+                "step": last.get("step"),
+                "memorised": events.t_memorize,
+                "grokked": events.t_grok,
+                "test_accuracy": last.get("test_accuracy"),
+                "test_loss": last.get("test_loss"),
+            }
+        )
+    return rows
+
+
+def _names(what: str) -> list[dict[str, Any]]:
+    from grokscope import tasks as _tasks  # noqa: F401  (registers the built-in ones)
+    from grokscope.measures import MEASURES
+    from grokscope.models import MODELS
+    from grokscope.papers import EXPERIMENTS, PAPERS
+    from grokscope.task import SCHEMES, TASKS
+    from grokscope.training.steps import STEPS
+
+    if what == "specs":
+        return [
+            {"spec": k, "shows": e.shows, "task": e.spec.task, "model": e.spec.model}
+            for k, e in EXPERIMENTS.items()
+        ]
+    if what == "papers":
+        return [
+            {"paper": k, "citation": p.citation, "specs": ", ".join(p.experiments),
+             "published": "; ".join(f"{q}: {v}" for q, v in p.published.items())}
+            for k, p in PAPERS.items()
+        ]  # fmt: skip
+    if what == "tasks":
+        formula = {"task": "a+b, a*b, ...", "what": "any formula in a and b, modulo task.p"}
+        return [formula] + [{"task": k, "what": _first_line(t)} for k, t in TASKS.items()]
+    known: dict[str, Any] = {
+        "models": MODELS, "measures": MEASURES, "splits": SCHEMES, "steps": STEPS
+    }[what]  # fmt: skip
+    return [{what.rstrip("s"): k, "what": _first_line(v)} for k, v in known.items()]
+
+
+def _first_line(thing: Any) -> str:
+    """The first sentence of a docstring."""
+    text = " ".join((thing.__doc__ or "").split())
+    return re.split(r"(?<!al)\. ", text)[0].rstrip(".") + "." if text else ""
+
+
+def _print_table(
+    rows: list[dict[str, Any]], as_json: bool, upright: bool = False, empty: str = ""
+) -> None:
+    if as_json:
+        print(json.dumps(rows))
+        return
+    console = Console(highlight=False)
+    if not rows:
+        console.print(_escaped(empty))
+        return
+    for block in [[row] for row in rows] if upright else [rows]:
+        table = Table(box=None, show_header=not upright, padding=(0, 2, 0, 0))
+        if upright:
+            table.add_column(style="dim")
+            table.add_column()
+            for key, value in block[0].items():
+                table.add_row(key, _escaped(_cell(value)))
+        else:
+            for key in block[0]:
+                table.add_column(key.replace("_", " "), overflow="fold")
+            for row in block:
+                table.add_row(*(_escaped(_cell(v)) for v in row.values()))
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={_cell(v)}" for k, v in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,49 @@
+"""The three phases of grokking, by a rule.
+
+Nanda et al. (2023, 5.2) set their boundaries by hand: memorisation, circuit formation, cleanup.
+The rule here is ours, made to be applied to any run; it refuses where the network never
+generalises.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from grokscope.errors import BadInput
+from grokscope.training.events import Events, Row
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Steps at which one phase ends and the next begins."""
+
+    memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
+    formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)
+    cleaned: int  # cleanup ends: 95 % of the final fall of log test loss is done
+
+
+def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Phases:
+    """The phases of a run, from its evaluations and its trace of `excluded_loss_train`.
+
+    Raises `BadInput` where they have no meaning: without a grok, or without excluded losses.
+    """
+    if events.t_grok is None:
+        raise BadInput("the network never generalised, so it has no phases of doing so.")
+    if "excluded_loss_train" not in table.columns:
+        raise BadInput("the phases are read off the excluded loss, which this task has not.")
+    before = next(r["step"] for r in rows if r["test_accuracy"] > 0.5)
+    early = table.filter(pl.col("step") < before).sort("excluded_loss_train")
+    peak = max(r["test_loss"] for r in rows)
+    highest = max(i for i, r in enumerate(rows) if r["test_loss"] >= 0.9 * peak)
+    falling = rows[highest:]
+    first, last = (math.log(max(r["test_loss"], 1e-300)) for r in (falling[0], falling[-1]))
+    done = next(
+        r for r in falling if math.log(max(r["test_loss"], 1e-300)) <= last + 0.05 * (first - last)
+    )
+    return Phases(
+        memorized=int(early["step"][0]) if len(early) else 0,
+        formed=int(rows[highest]["step"]),
+        cleaned=int(done["step"]),
+    )

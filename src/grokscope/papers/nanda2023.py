@@ -1,0 +1,24 @@
+"""Nanda, Chan, Lieberum, Smith & Steinhardt 2023, "Progress measures for grokking via mechanistic
+interpretability" (arXiv 2301.05217): a+b mod 113 and the Fourier multiplication algorithm."""
+
+from grokscope.papers.paper import Experiment, Paper
+from grokscope.spec import Spec
+
+PAPER = Paper(
+    citation="Nanda et al. 2023, Progress measures for grokking via mechanistic "
+    "interpretability, arXiv 2301.05217",
+    experiments={
+        "nanda2023": Experiment(
+            Spec(split="nanda2023", steps=40_000, eval_every=50),
+            "a+b mod 113, their Transformer and training, 40,000 steps",
+        ),
+    },
+    published={
+        "steps to memorise": "about 1,400 (all seeds)",
+        "steps to generalise": "5,000-10,000; the mainline run about 10,000",
+        "key frequencies": "3-5; the mainline run 14 35 41 42 52",
+        "loss over all pairs at 40,000": "2.41e-7 (mainline)",
+        "restricted loss at 40,000": "5.5e-8 (mainline)",
+        "neurons of one frequency (>= 85 %)": "433 of 512 (mainline)",
+    },
+)

@@ -1,0 +1,1 @@
+"""A run made readable: the facts, the words, the figures, the page."""

@@ -1,0 +1,203 @@
+"""The figures of a report, each a function of a reading; drawn as SVG, without a display.
+
+Colours are Okabe and Ito's, which the colour-blind can tell apart.
+"""
+
+import io
+import math
+from collections.abc import Iterable
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grokscope.measures.spectra import LOCALISED
+from grokscope.report.reading import Reading
+
+TRAIN, TEST, KEY, OTHER, CONTROL = "#0072B2", "#D55E00", "#009E73", "#BBBBBB", "#666666"
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG text, the same every time."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "grokscope"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def curves(r: Reading) -> Figure:
+    """Accuracy and loss over training, with the events."""
+    figure, (top, bottom) = _panels(2, height=5.2)
+    step = [x["step"] + 1 for x in r.rows]
+    for part, colour in (("train", TRAIN), ("test", TEST)):
+        top.plot(step, [100 * x[f"{part}_accuracy"] for x in r.rows], colour, label=part)
+        bottom.plot(step, [x[f"{part}_loss"] for x in r.rows], colour, label=part)
+    top.set(ylabel="accuracy (%)", ylim=(-3, 103), xscale="log")
+    bottom.set(ylabel="loss (nats)", yscale="log", xscale="log", xlabel="step + 1")
+    _mark_events(r, (top, bottom))
+    _chance(bottom, math.log(r.run.task.n_answers), "guessing")
+    top.legend(loc="center left")
+    return figure
+
+
+def progress(r: Reading) -> Figure:
+    """Restricted and excluded loss, Gini coefficients and squared weights over training."""
+    table = r.table.filter(r.table["step"] >= 0)
+    has_losses = "restricted_loss_all" in table.columns
+    has_gini = "gini_output" in table.columns
+    figure, axes = _panels(has_losses + has_gini + 1, height=2.6 * (has_losses + has_gini + 1))
+    step, rest = table["step"] + 1, list(axes)
+    if has_losses:
+        panel = rest.pop(0)
+        for name, label, colour, style in (
+            ("excluded_loss_train", "excluded (train): without the key parts", KEY, "-"),
+            ("excluded_loss_train_control", "control: without random others", CONTROL, ":"),
+            ("restricted_loss_all", "restricted (all): key parts alone", TEST, "-"),
+            ("train_loss", "train", TRAIN, "-"),
+        ):
+            if name in table.columns:
+                panel.plot(step, table[name], colour, ls=style, label=label)
+        panel.set(ylabel="loss (nats)", yscale="log", xscale="log")
+        panel.legend(fontsize=8)
+    if has_gini:
+        panel = rest.pop(0)
+        panel.plot(step, table["gini_embedding"], TRAIN, label="embedding")
+        panel.plot(step, table["gini_output"], TEST, label="output map W_L")
+        panel.set(ylabel="Gini of the spectrum", ylim=(0, 1), xscale="log")
+        panel.legend(fontsize=8)
+    rest[0].plot(step, table["sum_of_squares"], CONTROL)
+    rest[0].set(ylabel="sum of squared weights", xscale="log", xlabel="step + 1")
+    _mark_events(r, axes)
+    return figure
+
+
+def spectra(r: Reading) -> Figure:
+    """The share of each part in the logits and in the weights that read and write symbols."""
+    shown: dict[str, dict[str, float]] = {}
+    if r.keys is not None:
+        shown["logits, varying with ab"] = r.keys.shares
+    titles = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
+    for role, shares in r.spectra.items():
+        shown[titles[role]] = {k: v for k, v in shares.items() if k != "constant"}
+    figure, axes = _panels(len(shown), height=1.9 * len(shown), share=False)
+    keys = r.keys.names if r.keys is not None else ()
+    for panel, (title, shares) in zip(axes, shown.items(), strict=True):
+        colours = [KEY if name in keys else OTHER for name in shares]
+        panel.bar(range(len(shares)), [100 * v for v in shares.values()], color=colours)
+        panel.set(ylabel="% of power", xlim=(-1, len(shares)))
+        panel.set_title(title, fontsize=10, loc="left")
+        marked = [i for i, name in enumerate(shares) if name in keys]
+        ticks = marked or range(0, len(shares), max(1, len(shares) // 10))
+        names = list(shares)
+        panel.set_xticks(list(ticks), [_short(names[i]) for i in ticks], fontsize=8)
+    axes[-1].set_xlabel("part: frequency or irrep; key parts green")
+    return figure
+
+
+def neurons(r: Reading) -> Figure:
+    """How much of each neuron its best part explains, and how many neurons each part has."""
+    assert r.neurons is not None
+    names, shares = r.neurons
+    best, owner = shares.max(dim=0)
+    figure = Figure(figsize=(7.5, 2.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.hist(best.numpy(), bins=np.linspace(0, 1, 41).tolist(), color=TRAIN)
+    left.axvline(LOCALISED, color=CONTROL, ls=":")
+    left.set(xlabel="share explained by the best part", ylabel="neurons", xlim=(0, 1))
+    counts = owner[best >= LOCALISED].bincount(minlength=len(names))
+    found = [i for i in range(len(names)) if counts[i]]
+    keys = r.keys.names if r.keys is not None else ()
+    colours = [KEY if names[i] in keys else OTHER for i in found]
+    right.bar(range(len(found)), [int(counts[i]) for i in found], color=colours)
+    right.set_xticks(range(len(found)), [_short(names[i]) for i in found], fontsize=8)
+    right.set(xlabel=f"part (share >= {LOCALISED:g})", ylabel="neurons")
+    return _plain(figure, (left, right))
+
+
+def circles(r: Reading) -> Figure:
+    """The embedding of each symbol, projected on cos and sin of the key frequencies."""
+    assert r.keys is not None and "ab" in r.spectra
+    names = [name for name in r.keys.names if name.startswith("frequency")]
+    weight = r.snapshot.model.symbol_weights()["ab"].double()
+    figure = Figure(figsize=(1.9 * max(len(names), 2), 2.2), layout="constrained")
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    for panel, name in zip(axes, names, strict=True):
+        pair = r.snapshot.split.parts[name]
+        # The two directions of the embedding that carry cos and sin, made orthogonal.
+        directions = np.linalg.qr((weight.T @ pair).numpy())[0]
+        points = weight.numpy() @ directions
+        k = int(name.removeprefix("frequency "))
+        turn = [(k * x) % len(points) for x in range(len(points))]
+        panel.scatter(points[:, 0], points[:, 1], c=turn, cmap="twilight", s=9)
+        panel.set_title(name, fontsize=9)
+        panel.set(xticks=[], yticks=[], aspect="equal")
+    return figure
+
+
+def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
+    """The figures that this run has: title, caption, figure."""
+    yield (
+        "Memorising and generalising",
+        "Accuracy and loss of the pairs it was shown (train) and of the others (test). The "
+        "loss is the one that was trained, over every output class.",
+        curves(r),
+    )
+    yield (
+        "Progress beneath the surface",
+        "Measured at every checkpoint with the key parts of the last one.",
+        progress(r),
+    )
+    if r.spectra or r.keys:
+        yield (
+            "Where the weights and logits live",
+            "The share of the power in each part of the functions on the group: frequencies for "
+            "a cyclic group, irreps for others. Logits are centred over inputs and classes.",
+            spectra(r),
+        )
+    if r.keys and any(n.startswith("frequency") for n in r.keys.names) and "ab" in r.spectra:
+        yield (
+            "The embedding on circles",
+            "Each dot is a symbol, in the plane where the embedding carries one key frequency k. "
+            "Its colour is its angle k·x on the circle mod p.",
+            circles(r),
+        )
+    if r.neurons is not None:
+        yield (
+            "Neurons",
+            "A neuron that follows one part of the operands alone has a share near 1. Green: key "
+            "parts.",
+            neurons(r),
+        )
+
+
+def _panels(count: int, height: float, share: bool = True) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(7.5, height), layout="constrained")
+    axes = list(figure.subplots(count, 1, sharex=share, squeeze=False)[:, 0])
+    return _plain(figure, axes), axes
+
+
+def _plain(figure: Figure, axes: Iterable[Axes]) -> Figure:
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _mark_events(r: Reading, axes: Iterable[Axes]) -> None:
+    for panel in axes:
+        for step, label in ((r.events.t_memorize, "memorised"), (r.events.t_grok, "generalised")):
+            if step is not None:
+                panel.axvline(step + 1, color=CONTROL, lw=0.8, ls="--")
+                panel.annotate(
+                    label, (step + 1, 1), xycoords=("data", "axes fraction"), fontsize=7,
+                    rotation=90, ha="right", va="top",
+                )  # fmt: skip
+
+
+def _chance(panel: Axes, value: float, label: str) -> None:
+    panel.axhline(value, color=CONTROL, lw=0.8, ls=":")
+    panel.annotate(label, (1, value), fontsize=7, va="bottom")
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("frequency ")

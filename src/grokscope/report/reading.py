@@ -1,0 +1,110 @@
+"""A first reading of a run: what happened, which parts carry the answers, how that came about.
+
+Axes: part = a part of the split; neuron.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+from jaxtyping import Float
+from torch import Tensor
+
+from grokscope.errors import BadInput
+from grokscope.measures import trace
+from grokscope.measures.keys import Keys, key_parts
+from grokscope.measures.measure import evaluate
+from grokscope.measures.phases import Phases, find_phases
+from grokscope.measures.spectra import LOCALISED, neuron_parts, spectrum
+from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.training.events import Events
+from grokscope.training.run import Run
+
+TRACED = (
+    "train_loss",
+    "restricted_loss_all",
+    "excluded_loss_train",
+    "excluded_loss_train_by_key",
+    "excluded_loss_train_control",
+)
+TRACED_ALWAYS = ("gini_embedding", "gini_output", "sum_of_squares")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What there is to say of a run; None where the task does not have it."""
+
+    run: Run
+    snapshot: Snapshot
+    rows: list[dict[str, float]]  # the evaluations
+    events: Events
+    spectra: dict[str, dict[str, float]]  # symbol weight -> share of each part
+    keys: Keys | None
+    neurons: tuple[list[str], Float[Tensor, "part neuron"]] | None
+    table: pl.DataFrame  # the measures over the checkpoints
+    phases: Phases | None
+    test_by_mirror: dict[str, float]
+
+    @property
+    def generalises(self) -> bool:
+        """Whether the last evaluation is above the grok threshold."""
+        return self.rows[-1]["test_accuracy"] >= self.run.spec.grok_at
+
+    def neurons_of(self) -> dict[str, int]:
+        """How many neurons each part explains to 85 % or more."""
+        if self.neurons is None:
+            return {}
+        names, shares = self.neurons
+        best, owner = shares.max(dim=0)
+        counts = owner[best >= LOCALISED].bincount(minlength=len(names)).tolist()
+        return {name: n for name, n in zip(names, counts, strict=True) if n}
+
+    def to_json(self) -> dict[str, Any]:
+        """The reading as plain data, for scripts."""
+        last = self.table.row(-1, named=True)
+        return {
+            "run": self.run.spec.id,
+            "folder": str(self.run.folder),
+            "finished": self.run.is_finished,
+            "events": asdict(self.events),
+            "generalises": self.generalises,
+            "final": self.rows[-1],
+            "test_accuracy_by_mirror": self.test_by_mirror,
+            "keys": None if self.keys is None else {**asdict(self.keys), "threshold": 0.01},
+            "neurons": self.neurons_of(),
+            "phases": None if self.phases is None else asdict(self.phases),
+            "measures": last,
+        }
+
+
+def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None) -> Reading:
+    """Read a run at its last checkpoint, and its measures over all of them.
+
+    `track` is told how many checkpoints of how many are done. Raises `BadInput` if the run has
+    none yet.
+    """
+    snapshot = Snapshot.of(run)
+    rows, events = run.rows, run.events
+    try:
+        keys, neurons = key_parts(snapshot), neuron_parts(snapshot)
+    except NotApplicable:
+        keys = neurons = None
+    try:
+        spectra = {role: spectrum(snapshot, role) for role in snapshot.model.symbol_weights()}
+    except NotApplicable:
+        spectra = {}
+    names = (TRACED if keys and keys.names else ()) + (TRACED_ALWAYS if spectra else ())
+    table = trace(run, names or ("sum_of_squares",), track)
+    try:
+        phases = find_phases(events, rows, table)
+    except BadInput:
+        phases = None
+    try:
+        mirrored = evaluate(snapshot, ["test_accuracy_by_mirror"])
+        mirrored = {k.partition("[")[2].rstrip("]"): v for k, v in mirrored.items()}
+    except NotApplicable:
+        mirrored = {}
+    return Reading(
+        run, snapshot, rows, events, spectra, keys, neurons, table, phases, mirrored
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""Watching training on a terminal: a bar, and a line when something happens."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from grokscope.spec import Spec
+from grokscope.training.events import Events, Row
+from grokscope.training.run import Run
+from grokscope.training.train import Tracker
+
+
+@contextmanager
+def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[Tracker]:
+    """A tracker that shows steps per second, the time left, accuracies and events.
+
+    One network has its own bar; many share one, with counts of those that memorised and grokked.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("step {task.fields[step]:,.0f} {task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    latest: dict[str, tuple[Row, Events]] = {}
+    ends = {spec.id: float(spec.steps) for spec in specs}
+
+    def track(run: Run, row: Row, events: Events) -> None:
+        before = latest.get(run.spec.id)
+        latest[run.spec.id] = row, events
+        _announce(run, row, events, before[1] if before else None, console, len(specs) > 1)
+        if events.stop is not None:
+            ends[run.spec.id] = row["step"]
+        elif events.t_grok is not None and run.spec.stop_after_grok is not None:
+            ends[run.spec.id] = min(run.spec.steps, events.t_grok + run.spec.stop_after_grok)
+        done = sum(r["step"] for r, _ in latest.values())
+        speed = bar.tasks[0].speed
+        bar.update(
+            task_id,
+            completed=done,
+            total=sum(ends.values()),
+            description=_describe(latest, len(specs)),
+            step=max(r["step"] for r, _ in latest.values()),
+            rate=f"({speed:,.0f} steps/s)" if speed else "",
+        )
+
+    with bar:
+        task_id = bar.add_task("starting", total=sum(ends.values()), step=0, rate="")
+        yield track
+
+
+def _describe(latest: dict[str, tuple[Row, Events]], count: int) -> str:
+    if count > 1:
+        memorised = sum(e.t_memorize is not None for _, e in latest.values())
+        grokked = sum(e.t_grok is not None for _, e in latest.values())
+        return f"{count} networks, {memorised} memorised, {grokked} grokked"
+    ((row, events),) = latest.values()
+    state = "learning"
+    if events.t_memorize is not None:
+        state = "memorised"
+    if events.t_grok is not None:
+        state = "grokked"
+    train, test = 100 * row["train_accuracy"], 100 * row["test_accuracy"]
+    return f"[bold]{state:9s}[/] train {train:5.1f} % test {test:5.1f} %"
+
+
+def _announce(
+    run: Run, row: Row, events: Events, before: Events | None, console: Console, many: bool
+) -> None:
+    """A lasting line when the network memorised, grokked, or fell back."""
+    who = f"{run.spec.id} (seed {run.spec.seed}) " if many else ""
+    old = before or Events(None, None, (), None)
+    if events.t_memorize is not None and old.t_memorize is None:
+        console.print(f"{who}memorised at step {events.t_memorize:,} ({row['seconds']:.1f} s)")
+    if events.t_grok is not None and old.t_grok is None:
+        console.print(f"{who}grokked at step {events.t_grok:,} ({row['seconds']:.1f} s)")
+    if len(events.falls) > len(old.falls):
+        console.print(f"{who}fell back at step {events.falls[-1]:,}")
