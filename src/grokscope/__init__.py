@@ -1,1 +1,58 @@
-"""A laboratory for grokking: train tiny networks, watch them generalise, and explain how."""
+"""A laboratory for grokking: train tiny networks, watch them generalise, and explain how.
+
+    from grokscope import Spec, train, read
+
+    run = train(Spec(task="a+b", task_args={"p": 59}, lr=5e-3, weight_decay=2.0, steps=1000))
+    reading = read(run)
+
+The names below are the public surface; each is imported when it is first used, so that importing
+the package costs nothing. What adds a task, a model or a measure by name stands beside its noun:
+`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grokscope.errors import BadInput, DamagedFile, GrokscopeError, StorageError, UnknownName
+    from grokscope.measures import trace
+    from grokscope.models.model import Fold, Model
+    from grokscope.report.page import write_page
+    from grokscope.report.reading import Reading, read
+    from grokscope.snapshot import Snapshot
+    from grokscope.spec import Spec
+    from grokscope.tap import edit, record
+    from grokscope.task import Task
+    from grokscope.training.run import Run
+    from grokscope.training.train import train
+
+_HOMES = {
+    "errors": ["BadInput", "DamagedFile", "GrokscopeError", "StorageError", "UnknownName"],
+    "measures": ["trace"],
+    "models.model": ["Fold", "Model"],
+    "report.page": ["write_page"],
+    "report.reading": ["Reading", "read"],
+    "snapshot": ["Snapshot"],
+    "spec": ["Spec"],
+    "tap": ["edit", "record"],
+    "task": ["Task"],
+    "training.run": ["Run"],
+    "training.train": ["train"],
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022  (in the order of the data's way)
+    "GrokscopeError", "BadInput", "UnknownName", "StorageError", "DamagedFile",
+    "Task", "Model", "Fold", "record", "edit",
+    "Spec", "Run", "train", "Snapshot", "trace", "Reading", "read", "write_page",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module `grokscope` has no attribute `{name}`")
+    return getattr(import_module(f"grokscope.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -67,7 +67,7 @@ def run(
 
 def list_(
     what: Positional[
-        Literal["runs", "specs", "tasks", "models", "measures", "papers", "splits", "steps"]
+        Literal["runs", "specs", "tasks", "models", "measures", "papers", "splits", "formulations"]
     ] = "runs",
     /,
     out: Out = Path("runs"),
@@ -290,7 +290,7 @@ def _names(what: str) -> list[dict[str, Any]]:
     from grokscope.models import MODELS
     from grokscope.papers import EXPERIMENTS, PAPERS
     from grokscope.task import SCHEMES, TASKS
-    from grokscope.training.steps import STEPS
+    from grokscope.training.steps import FORMULATIONS
 
     if what == "specs":
         return [
@@ -307,7 +307,7 @@ def _names(what: str) -> list[dict[str, Any]]:
         formula = {"task": "a+b, a*b, ...", "what": "any formula in a and b, modulo task.p"}
         return [formula] + [{"task": k, "what": _first_line(t)} for k, t in TASKS.items()]
     known: dict[str, Any] = {
-        "models": MODELS, "measures": MEASURES, "splits": SCHEMES, "steps": STEPS
+        "models": MODELS, "measures": MEASURES, "splits": SCHEMES, "formulations": FORMULATIONS
     }[what]  # fmt: skip
     return [{what.rstrip("s"): k, "what": _first_line(v)} for k, v in known.items()]
 

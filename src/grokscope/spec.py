@@ -49,15 +49,15 @@ class Spec:
     checkpoint_every: int = 100  # besides 0, 1, 2, 4, 8, ... and the last step
     precision: Literal["float32", "float64"] = "float32"
     loss_precision: Literal["float32", "float64"] = "float64"
-    step: str = "fast"  # which formulation of the training step
+    formulation: str = "fast"  # of the training step: fast, folded, last or reference
 
     seed: int = 0  # of the initial weights, and of what has no seed of its own
     split_seed: int | None = None
     label_seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, _typed(name, getattr(self, name), kind))
+        for name, value in _all_typed(vars(self)).items():
+            object.__setattr__(self, name, value)
         for name, low, high in _OPEN:
             _require(low < getattr(self, name) < high, self, name, f"between {low:g} and {high:g}")
         for name, low, high in _CLOSED:
@@ -90,7 +90,7 @@ class Spec:
             raise BadInput("the spec is not a JSON object.")
         for name in values:
             lookup("field of a spec", name, {f.name: None for f in fields(cls)})
-        return cls(**values)
+        return cls(**_all_typed(values))
 
     def override(self, *settings: str) -> "Spec":
         """This spec with `key=value` settings applied; `task.p=59` sets an argument of the task,
@@ -109,7 +109,7 @@ class Spec:
                 changes[key] = text if key in ("task", "model") else _value(text)
             else:
                 raise unknown("setting", key, [*names, "task.p", "model.d_model"])
-        return replace(self, **changes)
+        return replace(self, **_all_typed(changes))
 
 
 _OPEN = [("train_fraction", 0, 1), ("lr", 0, math.inf), ("eps", 0, math.inf)]
@@ -150,6 +150,12 @@ def _value(text: str) -> Any:
     return text
 
 
+def _all_typed(values: dict[str, Any]) -> dict[str, Any]:
+    """Each value as its field holds it: an int as a float where that is meant, a list as a tuple."""
+    kinds = get_type_hints(Spec)
+    return {name: _typed(name, value, kinds[name]) for name, value in values.items()}
+
+
 def _typed(name: str, value: Any, kind: Any) -> Any:
     """`value` as a field of type `kind` holds it, or an error that says what it must be."""
     origin, args = get_origin(kind), get_args(kind)
@@ -161,15 +167,17 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return value
     if origin is tuple and isinstance(value, list | tuple) and len(value) == len(args):
         return tuple(_typed(name, v, a) for v, a in zip(value, args, strict=True))
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and is_number and math.isfinite(value):
-        return float(value)
-    if kind is int and is_number and value == int(value):
-        return int(value)
-    if kind is str and isinstance(value, str) and value.strip():
-        return value
-    if origin is dict and isinstance(value, dict):
-        return dict(value)
+    match value:
+        case str() if kind is str and value.strip():
+            return value
+        case dict() if origin is dict:
+            return dict(value)
+        case bool():
+            pass
+        case int() | float() if kind is float and math.isfinite(value):
+            return float(value)
+        case int() | float() if kind is int and math.isfinite(value) and value == int(value):
+            return int(value)
     wanted = {int: "a whole number", float: "a number", str: "a name"}.get(kind, f"a {kind}")
     raise BadInput(f"{name}={value!r} cannot be: it must be {wanted}.")
 

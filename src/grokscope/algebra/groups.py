@@ -30,7 +30,7 @@ class Group:
     """
 
     name: str
-    table: Int[Tensor, "g g"]
+    table: Int[Tensor, "g h"]  # square
     labels: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -138,7 +138,7 @@ def group(name: str) -> Group:
         )
     build, order = FAMILIES[match[1]]
     n = int(match[2])
-    if match[1] == "S" and n > 7 or order(n) > LARGEST_ORDER:
+    if (match[1] == "S" and n > 7) or order(n) > LARGEST_ORDER:
         raise BadInput(
             f"the group {name} has more than {LARGEST_ORDER:,} elements, and its table would not "
             "fit. Choose a smaller number."

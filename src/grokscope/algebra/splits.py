@@ -99,9 +99,11 @@ def isotypic(group: Group) -> Split:
     parts, letters = {}, {}
     for block in ordered:
         size = block.shape[1]
+        if "constant" not in parts and float(block.std()) < 1e-9:
+            parts["constant"] = block
+            continue
         letters[size] = chr(ord(letters.get(size, "`")) + 1)
-        is_constant = size == 1 and bool((block.std() < 1e-9).item())
-        parts["constant" if is_constant else f"{size}{letters[size]}"] = block
+        parts[f"{size}{letters[size]}"] = block
     return Split(parts)
 
 

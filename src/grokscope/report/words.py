@@ -29,9 +29,9 @@ def _question(r: Reading) -> str:
     noise = r.run.spec.label_noise
     wrong = f" Of their answers {percent(noise)} were drawn at random." if noise else ""
     return (
-        f"The network ({r.run.spec.model}) was asked for {r.run.task.name}. It was shown {shown:,} "
-        f"of the {n:,} pairs ({percent(shown / n)}) with their answers; the other {n - shown:,} are "
-        f"the test.{wrong}"
+        f"The network ({r.run.spec.model}) was asked for {r.run.task.name}. It was shown "
+        f"{shown:,} of the {n:,} pairs ({percent(shown / n)}) with their answers; the other "
+        f"{n - shown:,} are the test.{wrong}"
     )
 
 
@@ -55,12 +55,13 @@ def _generalising(r: Reading) -> str:
             f"(guessing: {percent(1 / r.run.task.n_answers)})."
         )
     late = f", {e.delay:,} steps later" if e.delay else ""
-    falls = (
-        f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again {len(e.falls)} "
-        f"time{'s' if len(e.falls) > 1 else ''}, first at step {e.falls[0]:,}."
-        if e.falls
-        else ""
-    )
+    falls = ""
+    if e.falls:
+        times = "once" if len(e.falls) == 1 else f"{len(e.falls)} times"
+        falls = (
+            f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again, {times}, first "
+            f"at step {e.falls[0]:,}."
+        )
     return f"It generalised at step {e.t_grok:,}{late}.{falls}"
 
 

@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -42,8 +43,8 @@ def free_memory(device: str) -> int:
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
     try:
-        with open("/proc/meminfo") as meminfo:
-            lines = dict(line.split(":", 1) for line in meminfo)
+        text = Path("/proc/meminfo").read_text()
+        lines = dict(line.split(":", 1) for line in text.splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
         return 1 << 62

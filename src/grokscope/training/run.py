@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 

@@ -4,7 +4,7 @@ A step turns a stack of weights into the losses of its members and writes the gr
 `stack.grad`. The spec names the formulation; "fast" is the fastest that the model has. A fast one
 is a *checked rewrite*: before its first use on a shape it must give the reference's loss and
 gradients in float64, at random weights with non-zero biases, or `RewriteError` is raised. A native
-or GPU core is one more entry of `STEPS`.
+or GPU core is one more entry of `FORMULATIONS`.
 
 Axes: pair = one training input; operand = a, b; member = one network.
 """
@@ -73,13 +73,13 @@ def folded(model: Model, examples: Sequence[Examples], loss_precision: str) -> S
     return step
 
 
-STEPS: dict[str, Formulation] = {"reference": reference, "last": last, "folded": folded}
+FORMULATIONS: dict[str, Formulation] = {"reference": reference, "last": last, "folded": folded}
 
 
 def make_step(name: str, model: Model, examples: Sequence[Examples], loss_precision: str) -> Step:
     """The formulation called `name` ("fast": the best the model has), checked on first use."""
     check_step(name, model)
-    known = {"fast": folded if can_fold(model) else last, **STEPS}
+    known = {"fast": folded if can_fold(model) else last, **FORMULATIONS}
     formulation = known[name]
     if formulation is not reference:
         check_rewrite(formulation, model, examples[0])
@@ -88,9 +88,11 @@ def make_step(name: str, model: Model, examples: Sequence[Examples], loss_precis
 
 def check_step(name: str, model: Model) -> None:
     """Raise unless `name` is a step that this model can take."""
-    lookup("step", name, {"fast": None, **STEPS})
+    lookup("formulation", name, {"fast": None, **FORMULATIONS})
     if name == "folded" and not can_fold(model):
-        raise BadInput(f"`{type(model).__name__}` has no fold. Use step=fast or step=last.")
+        raise BadInput(
+            f"`{type(model).__name__}` has no fold. Use formulation=fast or formulation=last."
+        )
 
 
 def fast_logits(
@@ -141,7 +143,7 @@ def check_rewrite(formulation: Formulation, model: Model, examples: Examples) ->
         raise RewriteError(
             f"step `{formulation.__name__}` of {type(model).__name__} does not equal the "
             f"reference: `{worst}` is off by {wrong[worst]:.1e} (allowed {TOLERANCE:.0e}). Mend "
-            "the model's fold, or train with step=reference."
+            "the model's fold, or train with formulation=reference."
         )
     _checked.add(key)
 

@@ -19,7 +19,7 @@ from typing import overload
 
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.errors import BadInput, DamagedFile, StorageError
@@ -27,7 +27,7 @@ from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
 from grokscope.training.events import Events, Row, find_events
-from grokscope.training.files import cannot_write, read_tensors, write_tensors
+from grokscope.training.files import read_tensors, write_tensors
 from grokscope.training.loss import DTYPES, negative_log_likelihood
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.optimizer import AdamW
@@ -97,12 +97,12 @@ def train(
 def check(run: Run, device: str) -> Model:
     """Everything that can be wrong with a spec, raised as `BadInput`; returns its new model."""
     _, model = run.is_train, run.new_model()
-    check_step(run.spec.step, model)
+    check_step(run.spec.formulation, model)
     needed, free = memory_needed(run, model), free_memory(device)
     if needed > free:
         raise BadInput(
             f"{run.spec.id} needs about {needed / 1e9:,.1f} GB of memory on {device}, and "
-            f"{free / 1e9:,.1f} GB are free. Choose a smaller task or model, or less train_fraction."
+            f"{free / 1e9:,.1f} GB are free. Choose a smaller task, model or train_fraction."
         )
     return model
 
@@ -115,7 +115,7 @@ def memory_needed(run: Run, model: Model) -> int:
     """
     twice = run.task.inputs[:2]
     with torch.no_grad():
-        whole = record(model if run.spec.step == "reference" else model.last, twice)
+        whole = record(model if run.spec.formulation == "reference" else model.last, twice)
         each = sum(x.numel() for x in whole.values()) // 2
     n_weights = sum(w.numel() for w in model.parameters())
     pairs = max(int(run.is_train.sum()), min(len(run.is_train), PAIRS_AT_ONCE))
@@ -208,7 +208,14 @@ def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
     alike: dict[str, list[Member]] = {}
     for member in members:
         spec, shapes = member.spec, [(k, w.shape) for k, w in member.model.named_parameters()]
-        same = [spec.model, shapes, spec.precision, spec.loss_precision, spec.step, member.step]
+        same = [
+            spec.model,
+            shapes,
+            spec.precision,
+            spec.loss_precision,
+            spec.formulation,
+            member.step,
+        ]
         alike.setdefault(json.dumps(same), []).append(member)
     for group in alike.values():
         each = memory_needed(group[0].run, group[0].model)
@@ -225,7 +232,7 @@ def _train_together(members: list[Member], device: str, track: Tracker, save_eve
         if member.moments is not None:
             optimizer.m[k], optimizer.v[k] = member.moments
     make = lambda: make_step(  # noqa: E731  (made again when a member leaves)
-        spec.step, stack.template, [m.examples for m in members], spec.loss_precision
+        spec.formulation, stack.template, [m.examples for m in members], spec.loss_precision
     )
     one_step = make()
     step = members[0].step

@@ -1,0 +1,16 @@
+"""Print which benchmarks there are."""
+
+from importlib import import_module
+
+NAMES = ("step", "reading", "peers")
+
+
+def main() -> None:
+    for name in NAMES:
+        what = (import_module(f"benchmarks.{name}").__doc__ or "").partition("\n")[0]
+        print(f"python -m benchmarks.{name:<8} {what}")
+    print("Each takes --json, --threads N and --rounds N.")
+
+
+if __name__ == "__main__":
+    main()

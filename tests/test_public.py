@@ -1,0 +1,31 @@
+"""The public surface, which changes on purpose only."""
+
+import grokscope
+
+
+def test_the_public_names():
+    assert sorted(grokscope.__all__) == [
+        "BadInput",
+        "DamagedFile",
+        "Fold",
+        "GrokscopeError",
+        "Model",
+        "Reading",
+        "Run",
+        "Snapshot",
+        "Spec",
+        "StorageError",
+        "Task",
+        "UnknownName",
+        "edit",
+        "read",
+        "record",
+        "trace",
+        "train",
+        "write_page",
+    ]
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in grokscope.__all__:
+        assert getattr(grokscope, name).__doc__, name
