@@ -6,7 +6,7 @@ Times are in milliseconds. `keep_memory` is on, and `threads` is torch's number 
 
 import json
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -54,14 +54,14 @@ def parser(description: str | None, *, threads: int, rounds: int) -> ArgumentPar
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(text)
+        raise ArgumentTypeError(f"`{text}` is not a whole number from 1")
     return int(text)
 
 
-def milliseconds(action: Action) -> float:
+def milliseconds(action: Callable[..., object], *args: object) -> float:
     """How long one call takes."""
     start = time.perf_counter()
-    action()
+    action(*args)
     return 1e3 * (time.perf_counter() - start)
 
 

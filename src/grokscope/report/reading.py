@@ -37,7 +37,7 @@ class Reading:
 
     run: Run
     snapshot: Snapshot
-    rows: list[dict[str, float]]  # the evaluations
+    rows: list[dict[str, int | float]]  # the evaluations
     events: Events
     spectra: dict[str, dict[str, float]]  # symbol weight -> share of each part
     keys: Keys | None

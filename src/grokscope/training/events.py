@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from grokscope.spec import Spec
 
-Row = Mapping[str, float]  # step, train_loss, train_accuracy, test_loss, test_accuracy, ...
+Row = Mapping[str, int | float]  # step, train_loss, train_accuracy, test_loss, ...
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,13 @@ class AdamW:
         self.beta1 = column([s.betas[0] for s in self.specs])
         self.beta2 = column([s.betas[1] for s in self.specs])
         self.eps = column([s.eps for s in self.specs])
-        self.warmup = column([max(s.warmup, 1) for s in self.specs])
+        self.warmup = column([float(s.warmup) for s in self.specs])
 
     @torch.no_grad()
     def update(self, stack: Stack, step: int) -> None:
         """Update number `step`, from 0; while warming up it is scaled by step / warmup."""
         flat, grad = stack.flat, stack.grad
-        ramp = (step / self.warmup).clamp(max=1.0)
+        ramp = torch.where(self.warmup > step, step / self.warmup, 1.0)
         correct1, correct2 = 1 - self.beta1 ** (step + 1), 1 - self.beta2 ** (step + 1)
         self.m.lerp_(grad, (1 - self.beta1).to(flat))
         self.v.lerp_(grad.square(), (1 - self.beta2).to(flat))

@@ -87,7 +87,7 @@ class Run:
         return model.to(DTYPES[spec.precision])
 
     @property
-    def rows(self) -> list[dict[str, float]]:
+    def rows(self) -> list[dict[str, int | float]]:
         """The evaluations so far. A last line that was cut off is left out."""
         path = self.folder / "metrics.jsonl"
         lines = path.read_bytes().split(b"\n") if path.exists() else []
@@ -174,7 +174,7 @@ class Run:
         except OSError as error:
             raise cannot_write(path, len(line), error) from error
 
-    def keep_rows(self, last_step: int) -> list[dict[str, float]]:
+    def keep_rows(self, last_step: int) -> list[dict[str, int | float]]:
         """Drop the evaluations after `last_step`, and return the others."""
         kept = [row for row in self.rows if row["step"] <= last_step]
         text = "".join(json.dumps(row) + "\n" for row in kept)

@@ -12,6 +12,7 @@ Axes: pair = one training input; operand = a, b; member = one network.
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -155,7 +156,7 @@ class Called(nn.Module):
         super().__init__()
         self.model, self.method = model, method
 
-    def forward(self, *args: Tensor) -> Tensor:
+    def forward(self, *args: Tensor) -> Any:
         return getattr(self.model, self.method)(*args)
 
 

@@ -134,7 +134,7 @@ class Member:
     step: int = 0
     seconds: float = 0.0
     moments: tuple[Tensor, Tensor] | None = None
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[dict[str, int | float]] = field(default_factory=list)
 
     @property
     def spec(self) -> Spec:
@@ -272,7 +272,7 @@ def _train_together(members: list[Member], device: str, track: Tracker, save_eve
 def _evaluated(member: Member, stack: Stack, k: int, track: Tracker) -> Events:
     """Add a row to the member's metrics, tell the tracker, and return the events so far."""
     nll, is_right = evaluate(stack, k, member.everything, member.spec.loss_precision)
-    row: dict[str, float] = {"step": member.step}
+    row: dict[str, int | float] = {"step": member.step}
     for part, here in (("train", member.is_train), ("test", ~member.is_train)):
         row[f"{part}_loss"] = float(nll[here].mean())
         row[f"{part}_accuracy"] = float(is_right[here].double().mean())
