@@ -4,9 +4,9 @@ TransformerLens is what most people train this network with. 2.18.0 is the last 
 HookedTransformer as the demo uses it; it needs an older numpy than ours, so it lives in
 an environment of its own, `.venv-peers`, which `python -m benchmarks.peers --install` makes.
 
-    peer, train           HookedTransformer: loss, gradients, AdamW
-    peer, train and test  and the loss of the test pairs, without a graph: the demo's step
-    ours                  the step that grokscope's `train` runs
+    train         HookedTransformer: loss, gradients, AdamW
+    train + test  and the loss of the test pairs, without a graph: the demo's step
+    ours          the step that grokscope's `train` runs
 
 The two sit in two processes and take turns, so that both meet the same noise; while one computes,
 the other waits to be asked. The peer runs as its users run it: without `keep_memory`, which is
@@ -123,19 +123,19 @@ def main() -> None:
     rows = [
         [name, *spread.cells, f"{spread.median / ours.median:.1f} ×"]
         for name, spread in {
-            "TransformerLens 2.18.0, train": train,
-            "TransformerLens 2.18.0, train and test": both,
+            "TransformerLens, train": train,
+            "TransformerLens, train + test": both,
             "grokscope, train": ours,
         }.items()
     ]
     show(
         args,
         result,
-        "A training step on a+b mod 113, 30 % of the pairs",
+        "A training step on a+b mod 113, 30 % of the pairs; TransformerLens 2.18.0",
         ["step", "median ms", "10–90 %", "of ours"],
         rows,
         [
-            f"{args.threads} threads on either side, {args.rounds * STEPS} steps of each in "
+            f"threads on either side: {args.threads}; {args.rounds * STEPS} steps of each in "
             f"{args.rounds} rounds, in turns."
         ],
     )

@@ -2,8 +2,9 @@
 
 A Transformer learns a+b mod 113 by a fast recipe, with a checkpoint after every step, in a folder
 that is deleted afterwards. Of 400 checkpoints each reading loads the file and computes the loss
-restricted to five key frequencies, the train loss with each of them excluded and with all, and
-the train loss itself (Nanda et al. 2023, 5.1), on one thread.
+restricted to five frequencies (those that hold most of the last checkpoint's logits), the train
+loss with each of them excluded and with all, and the train loss itself (Nanda et al. 2023, 5.1), on
+one thread.
 
     ours    grokscope's measures of a `Snapshot`
     plain   the definitions: the logits of all 12,769 pairs by the model as it is written, their
@@ -163,8 +164,8 @@ def main() -> None:
         ["reading", "seconds for 400", "median ms", "10–90 %", "of ours"],
         rows,
         [
-            f"{args.threads} thread(s), files read included; plain: the mean of {len(slow)} "
-            f"checkpoints, times {N_CHECKPOINTS}.",
+            f"threads: {args.threads}; files read included; keep_memory() on for both; plain: "
+            f"the mean of {len(slow)} checkpoints, times {N_CHECKPOINTS}.",
             f"Largest difference of any reading: {exact:.1e} with float64 weights, {single:.1e} "
             "with the stored float32 ones.",
         ],

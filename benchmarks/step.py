@@ -187,6 +187,7 @@ def main() -> None:
     flop = 2 * multiply_adds(model, len(examples.answers))
     gflops = 2 * SIDE**3 / (1e6 * min(products))
     floor = 1e3 * flop / (1e9 * gflops)
+    taken = args.rounds * STEPS
     result = {
         **{f"{name}_ms": spread.median for name, spread in ms.items()},
         **{f"{name}_ms_p10_p90": spread.p10_p90 for name, spread in ms.items()},
@@ -202,7 +203,7 @@ def main() -> None:
         "peak_gflops": gflops,
         "threads": args.threads,
         "rounds": args.rounds,
-        "steps": args.rounds * STEPS,
+        "steps": taken,
         "torch": torch.__version__,
     }
     rows = [
@@ -218,7 +219,7 @@ def main() -> None:
         ["step", "median ms", "10–90 %", "faster", "of floor", "peak MiB"],
         rows,
         [
-            f"{args.threads} threads, {args.rounds * STEPS} steps of each in {args.rounds} rounds, "
+            f"threads: {args.threads}. {taken} steps of each in {args.rounds} rounds, "
             f"in turns; torch {torch.__version__}; keep_memory() on for all.",
             f"floor: {flop / 1e9:.2f} GFLOP of a folded step at {gflops:.0f} GFLOP/s, the best of "
             f"{len(products)} float32 products of {SIDE} x {SIDE} matrices.",

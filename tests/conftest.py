@@ -1,16 +1,19 @@
 """What all tests share: one thread a process, since several run side by side; a small spec."""
 
+import io
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from hypothesis import settings
 
+from grokscope.cli import main
 from grokscope.spec import Spec
 
 torch.set_num_threads(1)
@@ -18,7 +21,7 @@ settings.register_profile("grokscope", deadline=None, derandomize=True, max_exam
 settings.load_profile("grokscope")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., Spec]:
     """A spec that trains in a moment, with these fields changed."""
     base = Spec(
@@ -31,3 +34,31 @@ def tiny() -> Callable[..., Spec]:
         checkpoint_every=10,
     )
     return lambda **changes: replace(base, **changes)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Said]:
+    """The command line, in this process and on a wide terminal; what is thrown at its user and not
+    told fails the test."""
+
+    def call(*args: object) -> Said:
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("COLUMNS", "1000")
+            patch.setattr(torch, "set_num_threads", lambda count: None)
+            try:
+                main([str(x) for x in args])
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return call

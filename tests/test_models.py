@@ -75,7 +75,7 @@ def test_every_way_of_computing_a_model_equals_the_plain_one(name, way):
 def test_the_transformer_of_nanda_2023_has_its_size():
     task = make_task("a+b", {})
     models = [make_model("transformer", {}, task, seed) for seed in range(8)]
-    norms = [sum(w.detach().double().square().sum() for w in m.parameters()) for m in models]
+    norms = [sum(float(w.detach().double().square().sum()) for w in m.parameters()) for m in models]
     assert sum(w.numel() for w in models[0].parameters()) == 226_816
     assert np.mean(norms) == pytest.approx(1781, rel=0.002)
     logits = models[0](task.inputs[:4])

@@ -19,8 +19,6 @@ from grokscope.training.files import read_tensors
 from grokscope.training.run import Run
 from grokscope.training.train import train
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TRAIN = """
 import sys, time
 from grokscope.spec import Spec
@@ -161,8 +159,22 @@ def test_an_interrupted_run_goes_on_from_its_last_save(evaluation, tiny, tmp_pat
     assert_same(resumed, undisturbed)
 
 
-def test_a_batch_that_was_saved_at_different_steps_goes_on(tiny, tmp_path):
-    specs = [tiny(), tiny(seed=1, steps=40), tiny(seed=2, lr=1e-3)]
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"d_model": 16, "n_heads": 2, "d_mlp": 32},
+        pytest.param(
+            {"d_model": 17, "n_heads": 1, "d_mlp": 33},
+            marks=pytest.mark.xfail(
+                strict=True, reason="weights round otherwise where a row of the stack is unaligned"
+            ),
+        ),
+    ],
+    ids=["even", "odd"],
+)
+def test_a_batch_that_was_saved_at_different_steps_goes_on(args, tiny, tmp_path):
+    changes = [{}, {"seed": 1, "steps": 40}, {"seed": 2, "lr": 1e-3}]
+    specs = [tiny(model_args=args, **changed) for changed in changes]
     undisturbed = train(specs, tmp_path / "undisturbed")
     for evaluation in (20, 9):  # the tracker of the second member, before it was saved
         with pytest.raises(Killed):

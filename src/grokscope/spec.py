@@ -151,7 +151,7 @@ def _value(text: str) -> Any:
 
 
 def _all_typed(values: dict[str, Any]) -> dict[str, Any]:
-    """Each value as its field holds it: an int as a float where that is meant, a list as a tuple."""
+    """Each value as its field holds it: an int as a float where that is meant, say."""
     kinds = get_type_hints(Spec)
     return {name: _typed(name, value, kinds[name]) for name, value in values.items()}
 

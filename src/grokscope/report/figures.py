@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokscope.measures.spectra import LOCALISED
+from grokscope.measures.spectra import LOCALISED, weight_split
 from grokscope.report.reading import Reading
 
 TRAIN, TEST, KEY, OTHER, CONTROL = "#0072B2", "#D55E00", "#009E73", "#BBBBBB", "#666666"
@@ -87,11 +87,15 @@ def spectra(r: Reading) -> Figure:
         panel.bar(range(len(shares)), [100 * v for v in shares.values()], color=colours)
         panel.set(ylabel="% of power", xlim=(-1, len(shares)))
         panel.set_title(title, fontsize=10, loc="left")
+        if title != "logits, varying with ab":  # chance: an even spread over all dimensions
+            split = weight_split(r.snapshot)
+            even = [100 * split.parts[name].shape[1] / len(split.basis) for name in shares]
+            panel.step(range(len(shares)), even, CONTROL, where="mid", lw=0.8, ls=":")
         marked = [i for i, name in enumerate(shares) if name in keys]
         ticks = marked or range(0, len(shares), max(1, len(shares) // 10))
         names = list(shares)
         panel.set_xticks(list(ticks), [_short(names[i]) for i in ticks], fontsize=8)
-    axes[-1].set_xlabel("part: frequency or irrep; key parts green")
+    axes[-1].set_xlabel("part: frequency or irrep; key parts green; dotted: an even spread")
     return figure
 
 
@@ -112,27 +116,31 @@ def neurons(r: Reading) -> Figure:
     right.bar(range(len(found)), [int(counts[i]) for i in found], color=colours)
     right.set_xticks(range(len(found)), [_short(names[i]) for i in found], fontsize=8)
     right.set(xlabel=f"part (share >= {LOCALISED:g})", ylabel="neurons")
-    return _plain(figure, (left, right))
+    styled((left, right))
+    return figure
 
 
 def circles(r: Reading) -> Figure:
     """The embedding of each symbol, projected on cos and sin of the key frequencies."""
     assert r.keys is not None
     names = [name for name in r.keys.names if name.startswith("frequency")]
-    weight = r.snapshot.model.symbol_weights()["ab"].double()
     figure = Figure(figsize=(1.9 * max(len(names), 2), 2.2), layout="constrained")
-    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    circles_on(r, names, figure.subplots(1, len(names), squeeze=False)[0])
+    return figure
+
+
+def circles_on(r: Reading, names: list[str], axes: Iterable[Axes]) -> None:
+    """Draw the embedding in the plane of each named frequency, coloured by its angle."""
+    weight = r.snapshot.model.symbol_weights()["ab"].double()
     for panel, name in zip(axes, names, strict=True):
-        pair = r.snapshot.split.parts[name]
-        # The two directions of the embedding that carry cos and sin, made orthogonal.
-        directions = np.linalg.qr((weight.T @ pair).numpy())[0]
+        # The directions of the embedding that carry cos and sin, made orthogonal.
+        directions = np.linalg.qr((weight.T @ r.snapshot.split.parts[name]).numpy())[0]
         points = weight.numpy() @ directions
         k = int(name.removeprefix("frequency "))
         turn = [(k * x) % len(points) for x in range(len(points))]
         panel.scatter(points[:, 0], points[:, 1], c=turn, cmap="twilight", s=9)
         panel.set_title(name, fontsize=9)
         panel.set(xticks=[], yticks=[], aspect="equal")
-    return figure
 
 
 def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
@@ -174,13 +182,14 @@ def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
 def _panels(count: int, height: float, share: bool = True) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(7.5, height), layout="constrained")
     axes = list(figure.subplots(count, 1, sharex=share, squeeze=False)[:, 0])
-    return _plain(figure, axes), axes
+    styled(axes)
+    return figure, axes
 
 
-def _plain(figure: Figure, axes: Iterable[Axes]) -> Figure:
+def styled(axes: Iterable[Axes]) -> None:
+    """Draw no more of the frame than is read."""
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def _mark_events(r: Reading, axes: Iterable[Axes]) -> None:

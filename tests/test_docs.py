@@ -1,0 +1,105 @@
+"""What the README and the documentation show is run, in order, as a reader would.
+
+Blocks marked bash are command lines, each run in turn; blocks marked python are programs; unmarked
+blocks are not run, but the make targets and spec names in them must exist.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grokscope import Run, read
+from grokscope.papers import EXPERIMENTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def execute(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("reader")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_block_runs(page, folder):
+    for language, block in BLOCK.findall(page.read_text()):
+        if language == "bash":
+            for line in block.splitlines():
+                program, *arguments = shlex.split(line, comments=True)
+                assert program == "grokscope"
+                threads = ["--threads", "1"] if arguments[0] == "run" else []
+                execute(["-m", "grokscope", *arguments, *threads], folder)
+        elif language == "python":
+            execute(["-c", block], folder)
+
+
+def test_the_demo_memorises_first_and_generalises_later(folder):
+    (found,) = [
+        f for f in (folder / "runs").iterdir() if Run.open(f).spec == EXPERIMENTS["demo"].spec
+    ]
+    run = Run.open(found)
+    reading = read(run)
+    assert run.events.stop == "grokked"
+    assert run.events.delay is not None
+    assert run.events.delay > 3 * run.events.t_memorize  # a gap that can be seen
+    last = run.rows[-1]
+    assert last["test_accuracy"] == 1.0
+    assert (found / "report.html").stat().st_size > 100_000
+
+    assert reading.keys is not None
+    assert 3 <= len(reading.keys.names) <= 8
+    assert reading.keys.gap > 2
+    final = reading.table.row(-1, named=True)
+    assert final["restricted_loss_all"] < 1e-4
+    assert final["excluded_loss_train"] > 1
+    assert final["excluded_loss_train_control"] < 10 * final["train_loss"]
+
+
+def test_unmarked_blocks_name_things_that_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+        for language, block in BLOCK.findall(page.read_text()):
+            if language:
+                continue
+            for target in re.findall(r"^make (\w+)", block, re.MULTILINE):
+                assert f"\n{target}:" in makefile, target
+            for name in re.findall(r"^grokscope run (\w+)(?= |$)(?!=)", block, re.MULTILINE):
+                assert name in EXPERIMENTS, name
+
+
+def test_the_readme_lists_every_file():
+    tree = (ROOT / "README.md").read_text()
+    source = ROOT / "src/grokscope"
+    for file in source.rglob("*.py"):
+        if not file.stem.startswith("__"):
+            assert f"\n  {file.relative_to(source)} " in tree, file
+
+
+def test_nothing_names_the_machine_it_was_written_on():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert tracked
+    for name in tracked:
+        if name.endswith((".py", ".md", ".toml", ".txt", ".cff", ".yaml")) and "tests" not in name:
+            text = (ROOT / name).read_text()
+            assert "/work/" not in text, name
+            assert "../shared" not in text, name
