@@ -406,7 +406,6 @@ TASKS[{HOSTILE!r}] = lambda: binary({HOSTILE!r}, 7, lambda a, b: (a * b + b) % 7
     assert f"`{HOSTILE}!` is no formula." in wrong.err
 
 
-@pytest.mark.xfail(strict=True, reason="the control of the excluded loss has no other parts")
 @pytest.mark.parametrize("p", [2, 3])
 def test_a_network_whose_parts_are_all_key_parts_is_read_too(p, call, tmp_path):
     settings = [f"task.p={p}", "train_fraction=0.5", "model=mlp", "steps=5"]
@@ -414,7 +413,6 @@ def test_a_network_whose_parts_are_all_key_parts_is_read_too(p, call, tmp_path):
     assert said.code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="NaN is no JSON")
 def test_json_of_a_run_that_diverged_is_json(call, tmp_path):
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no JSON")

@@ -3,7 +3,6 @@
 Torch is imported by a verb when it needs it, so that --help and --version answer at once.
 """
 
-import json
 import os
 import re
 import sys
@@ -49,7 +48,7 @@ def run(
     from grokscope.training.train import train
 
     _load(use)
-    used = use_threads(_positive("threads", threads) if threads is not None else None)
+    used = use_threads(threads)
     specs = _specs(settings, _positive("seeds", seeds))
     if dry_run:
         _print_plan(specs, out, device, json)
@@ -128,13 +127,31 @@ def main(argv: Sequence[str] | None = None) -> None:
             prog="grokscope",
             description="A laboratory for grokking: train tiny networks, watch them generalise, "
             "read what they learned. `grokscope --version` prints the version.",
-            args=args or ["--help"],
+            args=_settings_together(args) or ["--help"],
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     except GrokscopeError as error:
         notes = Console(stderr=True, emoji=False)
         notes.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+
+
+def _settings_together(args: list[str]) -> list[str]:
+    """`run --out x demo seed=1 --json lr=1` as `run --out x demo seed=1 lr=1 --json`: the parser
+    wants the settings in one place, people put them anywhere."""
+    if args[:1] != ["run"]:
+        return args
+    takes_one = ("--out", "--device", "--threads", "--seeds")
+    is_setting = [
+        bool(re.match(r"[A-Za-z_][\w.]*=", arg)) and args[i - 1] not in takes_one
+        for i, arg in enumerate(args)
+    ]
+    if not any(is_setting):
+        return args
+    first = is_setting.index(True)
+    settings = [arg for arg, moves in zip(args, is_setting, strict=True) if moves]
+    rest = [arg for arg, moves in zip(args, is_setting, strict=True) if not moves]
+    return [*rest[:first], *settings, *rest[first:]]
 
 
 def _escaped(text: str) -> str:
@@ -181,7 +198,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
 
 
-def _print_plan(specs: "list[Spec]", out: Path, device: str, as_json: bool) -> None:
+def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -> None:
     from dataclasses import asdict
 
     from grokscope.training.machine import check_device
@@ -208,7 +225,7 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, as_json: bool) -> N
                 "spec": asdict(spec),
             }
         )
-    _print_table(plans, as_json, upright=True)
+    _print_table(plans, wants_json, upright=True)
 
 
 def _state(run: "Run") -> str:
@@ -249,14 +266,15 @@ def _read(run: "Run") -> Any:
         return read(run, lambda done, total: bar.update(task, completed=done, total=total))
 
 
-def _print_reading(run: "Run", as_json: bool, write: bool) -> None:
+def _print_reading(run: "Run", wants_json: bool, write: bool) -> None:
     from grokscope.report.page import write_page
     from grokscope.report.words import sentences
+    from grokscope.training.files import as_json
 
     reading = _read(run)
     page = write_page(reading) if write else run.folder / "report.html"
-    if as_json:
-        print(json.dumps({**reading.to_json(), "report": str(page)}))
+    if wants_json:
+        print(as_json({**reading.to_json(), "report": str(page)}))
         return
     console = Console(highlight=False, emoji=False)
     console.print(f"[bold]{_escaped(run.spec.id)}[/]")
@@ -323,10 +341,12 @@ def _first_line(thing: Any) -> str:
 
 
 def _print_table(
-    rows: list[dict[str, Any]], as_json: bool, upright: bool = False, empty: str = ""
+    rows: list[dict[str, Any]], wants_json: bool, upright: bool = False, empty: str = ""
 ) -> None:
-    if as_json:
-        print(json.dumps(rows))
+    if wants_json:
+        from grokscope.training.files import as_json
+
+        print(as_json(rows))
         return
     console = Console(highlight=False, emoji=False)
     if not rows:

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from grokscope.algebra.splits import Split, isotypic
 from grokscope.errors import BadInput
@@ -71,11 +72,13 @@ class Snapshot:
     @cached_property
     def mean_logits(self) -> Float[Tensor, "s c"]:
         """The mean of the logits over the pairs whose answer is s."""
-        n = self.task.n_answers
-        size = torch.bincount(self.task.answers, minlength=n).clamp(min=1)[:, None]
+        n, answers = self.task.n_answers, self.task.answers
+        by_answer = answers.argsort(stable=True)
+        counts = torch.bincount(answers, minlength=n)
+        starts = counts.cumsum(0) - counts
 
         def mean(x: Float[Tensor, "pair width"]) -> Float[Tensor, "s width"]:
-            return x.new_zeros(n, x.shape[1]).index_add_(0, self.task.answers, x) / size
+            return embedding_bag(by_answer, x, starts, mode="mean")
 
         if self._fold is None:
             return mean(self.logits)

@@ -84,7 +84,7 @@ class Spec:
         """The spec that `to_json` wrote. Raises `BadInput` if it is no spec."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"the spec is not JSON: {error}.") from None
         if not isinstance(values, dict):
             raise BadInput("the spec is not a JSON object.")
@@ -145,7 +145,7 @@ def _value(text: str) -> Any:
     for candidate in (text, f"[{text}]" if "," in text else text):
         try:
             return json.loads(candidate)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
     return text
 
@@ -179,7 +179,8 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         case int() | float() if kind is int and math.isfinite(value) and value == int(value):
             return int(value)
     wanted = {int: "a whole number", float: "a number", str: "a name"}.get(kind, f"a {kind}")
-    raise BadInput(f"{name}={value!r} cannot be: it must be {wanted}.")
+    shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:60]}..."
+    raise BadInput(f"{name}={shown} cannot be: it must be {wanted}.")
 
 
 _DEFAULT = Spec()

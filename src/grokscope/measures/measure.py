@@ -8,6 +8,7 @@ import polars as pl
 from grokscope.errors import lookup
 from grokscope.measures.keys import key_parts
 from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.training.machine import keep_memory
 from grokscope.training.run import Run
 
 # One number, or one for each of several parts, named by them.
@@ -33,16 +34,16 @@ def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:
     return values
 
 
-def applicable(snapshot: Snapshot) -> list[str]:
-    """The measures that have a meaning for this task and model."""
-    names = []
-    for name, f in MEASURES.items():
+def applicable(snapshot: Snapshot, names: Iterable[str] | None = None) -> list[str]:
+    """Those of the named measures, by default of all, that have a meaning for this network."""
+    found = []
+    for name in MEASURES if names is None else names:
         try:
-            f(snapshot)
+            evaluate(snapshot, [name])
         except NotApplicable:
             continue
-        names.append(name)
-    return names
+        found.append(name)
+    return found
 
 
 def trace(
@@ -55,6 +56,7 @@ def trace(
     The key parts are those of the last checkpoint throughout (Nanda et al. 2023). `track` is told
     how many checkpoints of how many are done.
     """
+    keep_memory()
     last = Snapshot.of(run)
     keys = key_parts(last).names if last.task.group is not None else None
     chosen = applicable(last) if names is None else list(names)

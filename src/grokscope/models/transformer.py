@@ -98,8 +98,8 @@ class Transformer(Model):
         W_K_q = einsum(self.W_K, q, "head d e, head e -> d head") / self.W_Q.shape[2] ** 0.5
         score = x @ W_K_q  # less the score of "=", (position and symbol) x head
         a, b = inputs[:, 0], inputs[:, 1] + n
-        scores = torch.stack([score[a], score[b], torch.zeros_like(score[a])], dim=-1)
-        pattern = scores.softmax(dim=-1)  # pair x head x (a, b, =)
+        scores = torch.stack([score[a], score[b], torch.zeros_like(score[a])])
+        on_a, on_b, _ = scores.softmax(dim=0)  # attention: pair x head each
 
         W_U = pad_classes(self.W_U)
         out = torch.cat([self.W_in, W_U], dim=1)
@@ -113,7 +113,7 @@ class Transformer(Model):
         return Fold(
             table=torch.cat([heads.flatten(0, 1), base[None]]),
             rows=torch.cat([a[:, None] + head, b[:, None] + head, always], dim=1),
-            weights=torch.cat([pattern[..., 0], pattern[..., 1], one], dim=1),
+            weights=torch.cat([on_a, on_b, one], dim=1),
             W_L=self.W_out @ W_U,
             n_classes=self.W_U.shape[1],
         )

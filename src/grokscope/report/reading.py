@@ -14,7 +14,7 @@ from torch import Tensor
 from grokscope.errors import BadInput
 from grokscope.measures import trace
 from grokscope.measures.keys import Keys, key_parts
-from grokscope.measures.measure import evaluate
+from grokscope.measures.measure import applicable, evaluate
 from grokscope.measures.phases import Phases, find_phases
 from grokscope.measures.spectra import LOCALISED, neuron_parts, spectrum
 from grokscope.snapshot import NotApplicable, Snapshot
@@ -27,8 +27,10 @@ TRACED = (
     "excluded_loss_train",
     "excluded_loss_train_by_key",
     "excluded_loss_train_control",
+    "gini_embedding",
+    "gini_output",
+    "sum_of_squares",
 )
-TRACED_ALWAYS = ("gini_embedding", "gini_output", "sum_of_squares")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,7 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
         spectra = {role: spectrum(snapshot, role) for role in snapshot.model.symbol_weights()}
     except NotApplicable:
         spectra = {}
-    names = (TRACED if keys and keys.names else ()) + (TRACED_ALWAYS if spectra else ())
-    table = trace(run, names or ("sum_of_squares",), track)
+    table = trace(run, applicable(snapshot, TRACED), track)
     try:
         phases = find_phases(events, rows, table)
     except BadInput:

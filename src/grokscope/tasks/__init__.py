@@ -9,22 +9,26 @@ from grokscope.tasks import composition as _composition  # noqa: F401  (register
 from grokscope.tasks.formula import formula, is_formula
 
 
-def make_task(name: str, args: dict[str, Any]) -> Task:
-    """The task called `name`, or the formula that `name` is, with these arguments.
+def make_task(name: str, given: dict[str, Any]) -> Task:
+    """The task called `name`, or the formula that `name` is, with the `given` arguments.
 
     Raises `UnknownName` for a name or an argument that does not exist, `BadInput` for a task that
     cannot be.
     """
     if name in TASKS:
-        build, args = TASKS[name], dict(args)
+        build, args = TASKS[name], given
     elif is_formula(name):
-        build, args = formula, {"text": name, **args}
+        build, args = formula, {**given, "text": name}
     else:
         raise unknown("task", name, [*TASKS, "a+b", "a*b", "a-b", "a/b"])
-    known = inspect.signature(build).parameters
-    for key in args:
+    known = dict(inspect.signature(build).parameters)
+    if build is formula:
+        del known["text"]
+    for key in given:
         if key not in known:
             raise unknown(f"argument of task `{name}`", f"task.{key}", [f"task.{k}" for k in known])
+        if type(known[key].default) is bool and type(given[key]) is not bool:
+            raise BadInput(f"task.{key}={given[key]!r} cannot be: it must be true or false.")
     for key, parameter in known.items():
         if key not in args and parameter.default is inspect.Parameter.empty:
             raise BadInput(f"the task `{name}` needs task.{key}=...")

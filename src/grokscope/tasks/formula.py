@@ -58,6 +58,9 @@ def _with_group(task: Task) -> Task:
 
 
 def _parse(text: str) -> ast.expr:
+    for letter in text:
+        if letter in "#\n" or not letter.isascii():  # to the parser some others are an a or a b
+            raise _not_allowed(text, letter)
     if len(text) > LONGEST:
         raise BadInput(f"the formula has {len(text)} characters; at most {LONGEST} are read.")
     try:
@@ -90,10 +93,14 @@ def _check(node: ast.AST, text: str, depth: int) -> None:
             pass
         case _:
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-            raise BadInput(
-                f"`{text}`: `{part}` is not allowed. A formula holds a, b, whole numbers and "
-                "+ - * / ** alone."
-            )
+            raise _not_allowed(text, part)
+
+
+def _not_allowed(text: str, part: str) -> BadInput:
+    return BadInput(
+        f"`{text}`: `{part}` is not allowed. A formula holds a, b, whole numbers and "
+        "+ - * / ** alone."
+    )
 
 
 def _divisors(tree: ast.expr) -> set[str]:

@@ -5,11 +5,13 @@ are safetensors with a checksum, so a damaged file is recognised instead of bein
 """
 
 import json
+import math
 import os
 import shutil
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +19,23 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from grokscope.errors import DamagedFile, StorageError
+
+
+def as_json(value: Any) -> str:
+    """JSON on one line; it knows no infinity, so numbers that are not finite become null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _finite(v) for key, v in value.items()}
+        case list() | tuple():
+            return [_finite(v) for v in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -50,7 +69,7 @@ def cannot_write(path: Path, size: int, error: OSError) -> StorageError:
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
     """Write named tensors, with notes as text, and their checksum."""
     own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(path, save(own, {**notes, "crc32": str(_checksum(own))}))
+    write_atomically(path, save(own, {**notes, "crc32": _checksum(own, notes)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -62,16 +81,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise DamagedFile(f"{path} is missing.") from None
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
-    if notes.get("crc32") != str(_checksum(tensors)):
+    if notes.pop("crc32", None) != _checksum(tensors, notes):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
     return tensors, notes
 
 
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    value = 0
+def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
+    """Of the notes, and of every tensor's name, kind, shape and numbers."""
+    value = zlib.crc32(json.dumps(notes, sort_keys=True).encode())
     for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, value)
-    return value
+        tensor = tensors[name]
+        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, value)
+    return str(value)
 
 
 def _notes(content: bytes) -> dict[str, str]:

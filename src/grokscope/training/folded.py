@@ -17,48 +17,43 @@ from torch.nn.functional import embedding_bag
 
 from grokscope.models.model import Fold
 
-NOTHING = -1e30  # the logit of a class that is not there
-
 
 class Plan:
-    """The sparse matrices of one training set: which table rows make which pair, both ways."""
+    """Which table rows make which pair of one training set, both ways."""
 
     def __init__(self, rows: Int[Tensor, "pair term"], n_rows: int):
         n_pairs, n_terms = rows.shape
         column = rows.flatten()
-        order = column.sort(stable=True).indices
-        starts = torch.bincount(column, minlength=n_rows).cumsum(0)
-        self.rows, self.order = rows, order
-        self.size, self.size_T = (n_pairs, n_rows), (n_rows, n_pairs)
+        self.rows, self.order = rows, column.sort(stable=True).indices
+        self.pair = self.order // n_terms  # of each entry, sorted by table row
+        counts = torch.bincount(column, minlength=n_rows)
+        self.starts = counts.cumsum(0) - counts
+        self.size = (n_pairs, n_rows)
         self.crow = torch.arange(0, n_pairs * n_terms + 1, n_terms, device=rows.device).int()
         self.column = column.int()
-        self.crow_T = torch.cat([starts.new_zeros(1), starts]).int()
-        self.column_T = (order // n_terms).int()
         with warnings.catch_warnings():  # torch says once that its sparse matrices are in beta
             warnings.simplefilter("ignore")
-            self._transposed(torch.ones(column.shape, device=rows.device))
+            self._pattern(torch.zeros(column.shape, device=rows.device))
 
     def scatter(
         self, weights: Float[Tensor, "pair term"] | None, x: Float[Tensor, "pair width"]
     ) -> Float[Tensor, "row width"]:
         """Every pair's row of `x`, times its weight, added to each table row it was made of."""
-        if weights is None:
-            return self._transposed(x.new_ones(self.rows.numel())) @ x
-        return self._transposed(weights.flatten()[self.order]) @ x
+        scale = None if weights is None else weights.flatten()[self.order]
+        return embedding_bag(self.pair, x, self.starts, per_sample_weights=scale, mode="sum")
 
     def gather_dot(
         self, x: Float[Tensor, "pair width"], table: Float[Tensor, "row width"]
     ) -> Float[Tensor, "pair term"]:
         """The inner product of each pair's row of `x` with the table rows it was made of."""
         if x.is_cuda or torch.backends.mkl.is_available():
-            zeros = x.new_zeros(self.rows.numel())
-            pattern = torch.sparse_csr_tensor(self.crow, self.column, zeros, self.size)
+            pattern = self._pattern(x.new_zeros(self.rows.numel()))
             return torch.sparse.sampled_addmm(pattern, x, table.T).values().view(self.rows.shape)
         terms = [(x * table[term]).sum(dim=1) for term in self.rows.unbind(dim=1)]
         return torch.stack(terms, dim=1)
 
-    def _transposed(self, values: Float[Tensor, " entry"]) -> Tensor:
-        return torch.sparse_csr_tensor(self.crow_T, self.column_T, values, self.size_T)
+    def _pattern(self, values: Float[Tensor, " entry"]) -> Tensor:
+        return torch.sparse_csr_tensor(self.crow, self.column, values, self.size)
 
 
 def folded_loss(
@@ -88,8 +83,7 @@ class _FoldedLoss(torch.autograd.Function):
         post = mixed[:, :n_neurons].clamp_(min=0)
         has_direct = table.shape[1] > n_neurons
         logits = torch.addmm(mixed[:, n_neurons:], post, W_L) if has_direct else post @ W_L
-        logits[:, n_classes:] = NOTHING
-        loss, d_logits = (_faithful if faithful else _plain)(logits, answers)
+        loss, d_logits = (_faithful if faithful else _plain)(logits, answers, n_classes)
 
         grad = torch.empty_like(mixed)
         d_post = torch.mm(d_logits, W_L.T, out=grad[:, :n_neurons])
@@ -108,32 +102,35 @@ class _FoldedLoss(torch.autograd.Function):
 
 
 def _faithful(
-    logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]
-) -> tuple[Float[Tensor, ""], Float[Tensor, "pair c"]]:
-    """Mean cross-entropy and its gradient, overwriting `logits`.
+    logits: Float[Tensor, "pair padded"], answers: Int[Tensor, " pair"], n_classes: int
+) -> tuple[Float[Tensor, ""], Float[Tensor, "pair padded"]]:
+    """Mean cross-entropy over the first `n_classes` and its gradient, overwriting `logits`.
 
     Where the answer's probability rounds to 1, 1 - probability is still exact: it is summed over
     the *other* classes. In float32 this is as good as a float64 softmax, at a float32 one's cost.
     """
     y = answers[:, None]
-    right = logits.gather(1, y)
-    logits.scatter_(1, y, NOTHING)
-    top = torch.maximum(logits.amax(dim=1, keepdim=True), right)
-    others = logits.sub_(top).exp_().sum(dim=1, keepdim=True)
-    total = others + (right - top).exp()
-    loss = torch.where(right == top, others.log1p(), total.log() + top - right)
-    logits.div_(total.mul_(len(logits)))
-    logits.scatter_(1, y, -others / total)
-    return loss.double().mean(), logits
+    top = logits[:, :n_classes].amax(dim=1, keepdim=True)
+    below = top - logits.gather(1, y)  # of the answer, in nats
+    others = logits.sub_(top).exp_()
+    others[:, n_classes:] = 0
+    others.scatter_(1, y, 0)
+    rest = others.sum(dim=1, keepdim=True)
+    total = rest + (-below).exp()
+    loss = torch.where(below == 0, rest.log1p(), total.log() + below)
+    total.mul_(len(logits))
+    gradient = others.div_(total).scatter_(1, y, -rest / total)
+    return loss.double().mean(), gradient
 
 
 def _plain(
-    logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]
-) -> tuple[Float[Tensor, ""], Float[Tensor, "pair c"]]:
+    logits: Float[Tensor, "pair padded"], answers: Int[Tensor, " pair"], n_classes: int
+) -> tuple[Float[Tensor, ""], Float[Tensor, "pair padded"]]:
     """The same as an ordinary softmax in the precision of the weights, for experiments on it."""
     y = answers[:, None]
-    log_probability = logits.log_softmax(dim=1)
+    log_probability = logits[:, :n_classes].log_softmax(dim=1)
     loss = -log_probability.gather(1, y).mean()
-    gradient = log_probability.exp_()
+    gradient = torch.zeros_like(logits)
+    gradient[:, :n_classes] = log_probability.exp_()
     gradient.scatter_add_(1, y, torch.full_like(y, -1, dtype=gradient.dtype))
     return loss, gradient.div_(len(logits))

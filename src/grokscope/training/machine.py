@@ -31,8 +31,14 @@ def keep_memory() -> None:
 
 def use_threads(count: int | None = None) -> int:
     """Let torch compute with `count` threads, by default two: a small step gains little from more,
-    and loses much when threads wait for each other on a busy machine. Returns the number used."""
-    chosen = count or min(2, os.cpu_count() or 1)
+    and loses much when threads wait for each other on a busy machine. Returns the number used.
+    Raises `BadInput` for a number that the machine has not."""
+    cores = os.cpu_count() or 1
+    chosen = min(2, cores) if count is None else count
+    if not 1 <= chosen <= cores:
+        raise BadInput(
+            f"--threads {chosen} cannot be: it must be a whole number from 1 to {cores}."
+        )
     torch.set_num_threads(chosen)
     return chosen
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from grokscope.spec import Spec
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
-from grokscope.training.files import cannot_write, read_tensors, write_atomically
+from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
 from grokscope.training.loss import DTYPES
 
 
@@ -94,7 +95,7 @@ class Run:
         rows = []
         for number, line in enumerate(lines):
             try:
-                rows += [json.loads(line)] if line else []
+                rows += [_numbers(json.loads(line))] if line else []
             except ValueError:
                 if number < len(lines) - 1:
                     raise DamagedFile(
@@ -167,7 +168,7 @@ class Run:
     def append(self, row: dict[str, Any]) -> None:
         """Add an evaluation to metrics.jsonl."""
         path = self.folder / "metrics.jsonl"
-        line = json.dumps(row) + "\n"
+        line = as_json(row) + "\n"
         try:
             with path.open("a") as file:
                 file.write(line)
@@ -177,9 +178,14 @@ class Run:
     def keep_rows(self, last_step: int) -> list[dict[str, int | float]]:
         """Drop the evaluations after `last_step`, and return the others."""
         kept = [row for row in self.rows if row["step"] <= last_step]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
+        text = "".join(as_json(row) + "\n" for row in kept)
         write_atomically(self.folder / "metrics.jsonl", text.encode())
         return kept
+
+
+def _numbers(row: dict[str, int | float | None]) -> dict[str, int | float]:
+    """A row as it was before `as_json`."""
+    return {k: nan if v is None else v for k, v in row.items()}
 
 
 def find_runs(out: Path | str) -> list[Run]:

@@ -26,8 +26,12 @@ class Stack:
     def __init__(self, models: Sequence[Model], device: str, dtype: torch.dtype):
         self.template = deepcopy(models[0]).to(device=device, dtype=dtype)  # called, not trained
         self.shapes = {name: w.shape for name, w in models[0].named_parameters()}
-        rows = [torch.cat([w.detach().flatten() for w in m.parameters()]) for m in models]
-        self._lay_out(torch.stack(rows).to(device=device, dtype=dtype))
+        rows = torch.stack(
+            [torch.cat([w.detach().flatten() for w in m.parameters()]) for m in models]
+        )
+        # Rows of whole cache lines: a member rounds alike wherever in a stack it stands.
+        padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % 16))
+        self._lay_out(padded.to(device=device, dtype=dtype))
 
     def _lay_out(self, flat: Float[Tensor, "member weight"]) -> None:
         self.flat, self.grad = flat, torch.zeros_like(flat)

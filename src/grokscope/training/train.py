@@ -8,10 +8,11 @@ on from its last `resume.safetensors`.
 Axes: pair = one input; operand = its symbols.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
 from grokscope.training.events import Events, Row, find_events
-from grokscope.training.files import read_tensors, write_tensors
+from grokscope.training.files import cannot_write, read_tensors, write_tensors
 from grokscope.training.loss import DTYPES, negative_log_likelihood
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.optimizer import AdamW
@@ -86,7 +87,7 @@ def train(
     keep_memory()
     with ExitStack() as locks:
         for run in waiting:
-            locks.enter_context(_locked(run))
+            locks.callback(_lock(run).release)
         members = [_begin(run, device) for run in waiting if not run.is_finished]
         for batch in _batches(members, device):
             _train_together(batch, device, track, save_every)
@@ -177,30 +178,32 @@ def _resume_file(run: Run) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     return None
 
 
-def _save(member: Member, stack: Stack, optimizer: AdamW, k: int) -> None:
+def _save(batch: "_Batch", k: int) -> None:
     """Write what `_begin` resumes from; the one before it is kept."""
-    folder = member.run.folder
-    path, older = folder / "resume.safetensors", folder / "resume.older.safetensors"
-    beside = folder / "resume.new.safetensors"
-    moments = {"moment1": optimizer.m[k], "moment2": optimizer.v[k]}
+    member = batch.members[k]
+    path = member.run.folder / "resume.safetensors"
+    beside = path.with_name("resume.new.safetensors")
+    moments = {"moment1": batch.optimizer.m[k], "moment2": batch.optimizer.v[k]}
     notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
-    write_tensors(beside, {**stack.state(k), **moments}, notes)
+    write_tensors(beside, {**batch.stack.state(k), **moments}, notes)
     if path.exists():
-        path.replace(older)
+        path.replace(path.with_name("resume.older.safetensors"))
     beside.replace(path)
 
 
-@contextmanager
-def _locked(run: Run) -> Iterator[None]:
-    """Hold the run against other processes."""
+def _lock(run: Run) -> FileLock:
+    """The run's folder, held against other processes until the lock is left."""
+    lock = FileLock(run.folder / ".lock", timeout=0)
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(run.folder / ".lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise StorageError(
             f"{run.folder} is being trained by another process. Wait for it, or stop it."
         ) from None
+    except OSError as error:
+        raise cannot_write(run.folder, 0, error) from error
+    return lock
 
 
 def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
@@ -224,49 +227,75 @@ def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
             yield group[start : start + size]
 
 
-def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
-    spec = members[0].spec
-    stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
-    optimizer = AdamW([m.spec for m in members], stack)
-    for k, member in enumerate(members):
-        if member.moments is not None:
-            optimizer.m[k], optimizer.v[k] = member.moments
-    make = lambda: make_step(  # noqa: E731  (made again when a member leaves)
-        spec.formulation, stack.template, [m.examples for m in members], spec.loss_precision
-    )
-    one_step = make()
-    step = members[0].step
-    last_save = clock = time.monotonic()
-    while True:
-        now = time.monotonic()
-        for member in members:
-            member.step = step
-            member.seconds += now - clock
-        clock = now
-        is_time_to_save = now - last_save >= save_every
-        going_on = []
+class _Batch:
+    """Members that train as one stack: their weights, moments, and the step they take."""
+
+    def __init__(self, members: list[Member], device: str):
+        spec = members[0].spec
+        self.members = members
+        self.stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
+        self.optimizer = AdamW([m.spec for m in members], self.stack)
         for k, member in enumerate(members):
-            goes_on = True
-            is_new = not member.rows or member.rows[-1]["step"] < step
-            if is_new and (step % member.spec.eval_every == 0 or step >= member.spec.steps):
-                goes_on = _evaluated(member, stack, k, track).stop is None
-            if is_new and (not goes_on or _is_checkpoint(step, member.spec.checkpoint_every)):
-                _write_checkpoint(member, stack.state(k))
-            if not goes_on or (is_time_to_save and step % member.spec.eval_every == 0):
-                _save(member, stack, optimizer, k)
-                last_save = now
-            if goes_on:
-                going_on.append(k)
-        if len(going_on) < len(members):
-            members = [members[k] for k in going_on]
-            if not members:
-                return
-            stack.keep(going_on)
-            optimizer.keep(going_on)
-            one_step = make()
-        one_step(stack)
-        optimizer.update(stack, step)
-        step += 1
+            if member.moments is not None:
+                self.optimizer.m[k], self.optimizer.v[k] = member.moments
+        self._choose_step()
+
+    def _choose_step(self) -> None:
+        spec, examples = self.members[0].spec, [m.examples for m in self.members]
+        name, precision = spec.formulation, spec.loss_precision
+        self.gradients = make_step(name, self.stack.template, examples, precision)
+
+    def update(self, step: int) -> None:
+        """Train every member by one step."""
+        self.gradients(self.stack)
+        self.optimizer.update(self.stack, step)
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on without the other members."""
+        self.members = [self.members[k] for k in rows]
+        if rows:
+            self.stack.keep(rows)
+            self.optimizer.keep(rows)
+            self._choose_step()
+
+
+def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
+    """The loop: see to every member, leave out those that are done, take a step."""
+    batch = _Batch(members, device)
+    saved = clock = time.monotonic()
+    for step in itertools.count(members[0].step):
+        now = time.monotonic()
+        for member in batch.members:
+            member.step, member.seconds = step, member.seconds + now - clock
+        clock, is_due = now, now - saved >= save_every
+        going_on = [k for k in range(len(batch.members)) if _attended(batch, k, track, is_due)]
+        saved = now if is_due else saved
+        if len(going_on) < len(batch.members):
+            batch.keep(going_on)
+        if not batch.members:
+            return
+        batch.update(step)
+
+
+def _attended(batch: _Batch, k: int, track: Tracker, is_due: bool) -> bool:
+    """Evaluate and save a member as its spec asks; whether it goes on.
+
+    `is_due`: the state to resume from is to be written, at the next evaluation.
+    """
+    member = batch.members[k]
+    step, spec, rows = member.step, member.spec, member.rows
+    is_new = not rows or rows[-1]["step"] < step  # else it was just resumed from here
+    is_evaluated = step % spec.eval_every == 0 or step >= spec.steps
+    goes_on = True
+    if is_evaluated:
+        events = _evaluated(member, batch.stack, k, track) if is_new else find_events(spec, rows)
+        goes_on = events.stop is None
+    is_kept = not goes_on or _is_checkpoint(step, spec.checkpoint_every)
+    if is_kept and (is_new or not member.run.checkpoint(step).exists()):
+        _write_checkpoint(member, batch.stack.state(k))
+    if not goes_on or (is_due and is_evaluated):
+        _save(batch, k)
+    return goes_on
 
 
 def _evaluated(member: Member, stack: Stack, k: int, track: Tracker) -> Events:
