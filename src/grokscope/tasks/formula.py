@@ -59,7 +59,7 @@ def _with_group(task: Task) -> Task:
 
 def _parse(text: str) -> ast.expr:
     for letter in text:
-        if letter in "#\n" or not letter.isascii():  # to the parser some others are an a or a b
+        if letter == "#" or not letter.isascii():  # to the parser some others are an a or a b
             raise _not_allowed(text, letter)
     if len(text) > LONGEST:
         raise BadInput(f"the formula has {len(text)} characters; at most {LONGEST} are read.")
