@@ -41,7 +41,8 @@ def out(call, tmp_path_factory) -> Path:
 @pytest.fixture
 def registries():
     """What a plug-in adds is taken away again."""
-    before = [(registry, dict(registry)) for registry in (TASKS, MODELS, MEASURES)]
+    known: list[dict[str, Any]] = [TASKS, MODELS, MEASURES]
+    before = [(registry, dict(registry)) for registry in known]
     yield
     for registry, names in before:
         registry.clear()

@@ -58,6 +58,7 @@ def test_the_demo_memorises_first_and_generalises_later(folder):
     run = Run.open(found)
     reading = read(run)
     assert run.events.stop == "grokked"
+    assert run.events.t_memorize is not None
     assert run.events.delay is not None
     assert run.events.delay > 3 * run.events.t_memorize  # a gap that can be seen
     last = run.rows[-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 from tyro.conf import Positional, arg
 
 from grokscope.errors import BadInput, GrokscopeError, unknown
@@ -43,13 +43,14 @@ def run(
     `grokscope run demo task=a*b task.p=97 seed=1`. What was trained before is not trained again;
     what was interrupted goes on.
     """
+    from grokscope.report.terminal import print_reading, print_table
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
     from grokscope.training.train import train
 
     _load(use)
     used = use_threads(threads)
-    specs = _specs(settings, _positive("seeds", seeds))
+    specs = _specs(settings, seeds)
     if dry_run:
         _print_plan(specs, out, device, json)
         return
@@ -62,7 +63,9 @@ def run(
         raise SystemExit(130) from None
     notes.print(f"[dim]{used} thread{'s' if used > 1 else ''}[/]")
     for finished in runs:
-        _print_reading(finished, json, write=True)
+        print_reading(finished, json, writes_page=True)
+    if len(runs) > 1 and not json:
+        print_table(_rows(runs), json)
 
 
 def list_(
@@ -76,8 +79,11 @@ def list_(
 ) -> None:
     """List the runs, or what can be run and measured by name."""
     _load(use)
-    rows = _runs_table(out) if what == "runs" else _names(what)
-    _print_table(rows, json, empty=f"no runs in {out}. `grokscope run demo` makes one.")
+    from grokscope.report.terminal import print_table
+    from grokscope.training.run import find_runs
+
+    rows = _rows(find_runs(out)) if what == "runs" else _names(what)
+    print_table(rows, json, empty=f"no runs in {out}. `grokscope run demo` makes one.")
 
 
 def show(
@@ -88,8 +94,10 @@ def show(
     use: Plugins = (),
 ) -> None:
     """Say what happened in a run. RUN is its folder, its id, or the beginning of its id."""
+    from grokscope.report.terminal import print_reading
+
     _load(use)
-    _print_reading(_find(run, out), json, write=False)
+    print_reading(_find(run, out), json, writes_page=False)
 
 
 def report(
@@ -103,9 +111,10 @@ def report(
 ) -> None:
     """Write a run's report: one HTML file. RUN is its folder, its id, or the beginning of it."""
     from grokscope.report.page import write_page
+    from grokscope.report.terminal import read_with_bar
 
     _load(use)
-    print(write_page(_read(_find(run, out)), file))
+    print(write_page(read_with_bar(_find(run, out)), file))
 
 
 VERBS: dict[str, Callable[..., None]] = {"run": run, "list": list_, "show": show, "report": report}
@@ -132,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     except GrokscopeError as error:
         notes = Console(stderr=True, emoji=False)
-        notes.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        notes.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
 
 
@@ -152,18 +161,6 @@ def _settings_together(args: list[str]) -> list[str]:
     settings = [arg for arg, moves in zip(args, is_setting, strict=True) if moves]
     rest = [arg for arg, moves in zip(args, is_setting, strict=True) if not moves]
     return [*rest[:first], *settings, *rest[first:]]
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise BadInput(f"--{name} {value} cannot be: it must be a whole number from 1.")
-    return value
 
 
 def _load(files: Sequence[Path]) -> None:
@@ -186,6 +183,8 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
 
+    if seeds < 1:
+        raise BadInput(f"--seeds {seeds} cannot be: it must be a whole number from 1.")
     named = [s for s in settings if "=" not in s]
     if len(named) > 1 or (named and settings[0] != named[0]):
         raise BadInput(f"`{named[-1]}` is no setting. Write one name, then key=value pairs.")
@@ -201,6 +200,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
 def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -> None:
     from dataclasses import asdict
 
+    from grokscope.report.terminal import print_upright
     from grokscope.training.machine import check_device
     from grokscope.training.run import Run
     from grokscope.training.train import check, memory_needed
@@ -225,7 +225,7 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
                 "spec": asdict(spec),
             }
         )
-    _print_table(plans, wants_json, upright=True)
+    print_upright(plans, wants_json)
 
 
 def _state(run: "Run") -> str:
@@ -254,41 +254,9 @@ def _find(name: str, out: Path) -> "Run":
     raise unknown("run", name, runs)
 
 
-def _read(run: "Run") -> Any:
-    """The reading of a run, with a bar while it is made."""
-    from rich.progress import Progress
-
-    from grokscope.report.reading import read
-
-    console = Console(stderr=True, emoji=False)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading the checkpoints")
-        return read(run, lambda done, total: bar.update(task, completed=done, total=total))
-
-
-def _print_reading(run: "Run", wants_json: bool, write: bool) -> None:
-    from grokscope.report.page import write_page
-    from grokscope.report.words import sentences
-    from grokscope.training.files import as_json
-
-    reading = _read(run)
-    page = write_page(reading) if write else run.folder / "report.html"
-    if wants_json:
-        print(as_json({**reading.to_json(), "report": str(page)}))
-        return
-    console = Console(highlight=False, emoji=False)
-    console.print(f"[bold]{_escaped(run.spec.id)}[/]")
-    for text in sentences(reading):
-        console.print(f"  {_escaped(text)}")
-    if page.exists():
-        console.print(f"[bold]report:[/] {_escaped(str(page))}", soft_wrap=True)
-
-
-def _runs_table(out: Path) -> list[dict[str, Any]]:
-    from grokscope.training.run import find_runs
-
+def _rows(runs: "Sequence[Run]") -> list[dict[str, Any]]:
     rows = []
-    for run in find_runs(out):
+    for run in runs:
         evaluations, events = run.rows, run.events
         last = evaluations[-1] if evaluations else {}
         rows.append(
@@ -338,38 +306,3 @@ def _first_line(thing: Any) -> str:
     """The first sentence of a docstring."""
     text = " ".join((thing.__doc__ or "").split())
     return re.split(r"(?<!al)\. ", text)[0].rstrip(".") + "." if text else ""
-
-
-def _print_table(
-    rows: list[dict[str, Any]], wants_json: bool, upright: bool = False, empty: str = ""
-) -> None:
-    if wants_json:
-        from grokscope.training.files import as_json
-
-        print(as_json(rows))
-        return
-    console = Console(highlight=False, emoji=False)
-    if not rows:
-        console.print(_escaped(empty))
-        return
-    for block in [[row] for row in rows] if upright else [rows]:
-        table = Table(box=None, show_header=not upright, padding=(0, 2, 0, 0))
-        if upright:
-            table.add_column(style="dim")
-            table.add_column()
-            for key, value in block[0].items():
-                table.add_row(key, _escaped(_cell(value)))
-        else:
-            for key in block[0]:
-                table.add_column(key.replace("_", " "), overflow="fold")
-            for row in block:
-                table.add_row(*(_escaped(_cell(v)) for v in row.values()))
-        console.print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={_cell(v)}" for k, v in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -20,10 +20,9 @@ def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[Tracker]:
     """
     bar = Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("step {task.fields[step]:,.0f} {task.fields[rate]}"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[step]:,.0f} {task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -47,7 +46,7 @@ def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[Tracker]:
             total=sum(ends.values()),
             description=_describe(latest, len(specs)),
             step=max(r["step"] for r, _ in latest.values()),
-            rate=f"({speed:,.0f} steps/s)" if speed else "",
+            rate=f"{speed:,.0f} steps/s" if speed else "",
         )
 
     with bar:
@@ -67,7 +66,7 @@ def _describe(latest: dict[str, tuple[Row, Events]], count: int) -> str:
     if events.t_grok is not None:
         state = "grokked"
     train, test = 100 * row["train_accuracy"], 100 * row["test_accuracy"]
-    return f"[bold]{state:9s}[/] train {train:5.1f} % test {test:5.1f} %"
+    return f"[bold]{state:9s}[/] train {train:.0f} % test {test:.0f} %"
 
 
 def _announce(
