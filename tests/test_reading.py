@@ -1,0 +1,137 @@
+"""What a reading says, and what it must not say."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from grokscope.report.figures import drawn, svg
+from grokscope.report.page import page, write_page
+from grokscope.report.reading import Reading, read
+from grokscope.report.words import percent, sentences
+from grokscope.spec import Spec
+from grokscope.training.events import Events
+from grokscope.training.train import train
+
+SMALL = Spec(
+    task_args={"p": 13}, model="mlp", model_args={"d_embed": 32, "d_mlp": 64}, lr=1e-2,
+    train_fraction=0.8, steps=600, eval_every=20, checkpoint_every=100,
+)  # fmt: skip
+KINDS = {
+    "grokked": Spec(
+        task_args={"p": 29},
+        model_args={"d_model": 64, "d_mlp": 128},
+        train_fraction=0.6,
+        lr=1e-2,
+        steps=1300,
+        eval_every=20,
+        stop_after_grok=200,
+    ),  # fmt: skip
+    "memorised": replace(SMALL, train_fraction=0.2, steps=200),
+    "not learned": replace(SMALL, steps=3, eval_every=1),
+    "without a group": replace(SMALL, task="a*b", steps=100),
+    "permutations": replace(SMALL, task="composition", task_args={"group": "S3"}, steps=200),
+    "a transformer": replace(
+        SMALL, model="transformer", model_args={"d_model": 32, "d_mlp": 64}, steps=300
+    ),
+    "noise": replace(SMALL, label_noise=1.0, steps=100),
+}
+
+
+@pytest.fixture(scope="module")
+def readings(tmp_path_factory) -> dict[str, Reading]:
+    out = tmp_path_factory.mktemp("runs")
+    return {kind: read(train(spec, out)) for kind, spec in KINDS.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_has_its_page(kind, readings, tmp_path):
+    html = write_page(readings[kind], tmp_path / "page.html").read_text()
+    assert html == page(readings[kind])
+    for text in sentences(readings[kind]):
+        assert len(text) > 20
+    assert html.count("<figure>") == len(list(drawn(readings[kind])))
+    assert not re.findall(r"(?:src|href)=\"(?!data:)", html)
+    assert "<script" not in html
+    assert "nan" not in " ".join(sentences(readings[kind])).lower().split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reading_is_plain_data(kind, readings):
+    shown = json.loads(json.dumps(readings[kind].to_json()))
+    assert shown["run"] == readings[kind].run.spec.id
+    assert shown["generalises"] == (kind == "grokked" or shown["final"]["test_accuracy"] >= 0.99)
+
+
+def test_grokking_is_told_in_numbers(readings):
+    reading = readings["grokked"]
+    told = " ".join(sentences(reading))
+    events = reading.events
+    assert events.t_memorize is not None
+    assert f"It memorised them by step {events.t_memorize:,}" in told
+    assert f"It generalised at step {events.t_grok:,}, {events.delay:,} steps later." in told
+    assert "504 of the 841 pairs (59.92 %)" in told
+    assert "restricted loss" in told
+    assert "random other parts" in told  # the control stands beside it
+
+
+def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(readings):
+    reading = readings["memorised"]
+    told = " ".join(sentences(reading))
+    assert reading.events.t_grok is None
+    assert "It did not generalise within 200 steps" in told
+    assert "(guessing: 7.69 %)" in told
+    assert reading.phases is None
+    if reading.keys is not None and reading.keys.names:
+        assert "It does not generalise, so they show no algorithm." in told
+
+
+def test_what_was_not_learned_is_not_called_memorised(readings):
+    told = " ".join(sentences(readings["not learned"]))
+    assert "It never memorised" in told
+    assert "not learned" in page(readings["not learned"])
+
+
+def test_a_task_without_a_group_has_no_key_parts(readings):
+    reading = readings["without a group"]
+    assert reading.keys is None
+    assert reading.neurons is None
+    assert set(reading.spectra) == {"a", "b", "c"}  # frequencies mod p are read all the same
+    assert "restricted" not in " ".join(sentences(reading))
+
+
+def test_noise_is_said_to_be_noise(readings):
+    assert "Of their answers 100 % were drawn at random." in sentences(readings["noise"])[0]
+
+
+def test_a_fall_is_told(readings):
+    fallen = replace(readings["grokked"], events=Events(20, 40, (60, 80), "steps"))
+    assert "fell below 99 % again, 2 times, first at step 60." in " ".join(sentences(fallen))
+
+
+def test_a_doubtful_set_of_keys_is_said_to_be_one(readings):
+    reading = readings["grokked"]
+    assert reading.keys is not None
+    doubtful = replace(reading, keys=replace(reading.keys, gap=1.5))
+    assert "too little to be sure of the set" in " ".join(sentences(doubtful))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "100 %"),
+        (0.99999, "99.99 %"),
+        (0.5, "50 %"),
+        (0.12345, "12.35 %"),
+        (0.00001, "less than 0.01 %"),
+        (0.0, "0 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(share, text):
+    assert percent(share) == text
+
+
+def test_figures_are_the_same_every_time(readings):
+    one, two = ([svg(figure) for _, _, figure in drawn(readings["grokked"])] for _ in range(2))
+    assert one == two
