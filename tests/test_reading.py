@@ -18,16 +18,12 @@ SMALL = Spec(
     task_args={"p": 13}, model="mlp", model_args={"d_embed": 32, "d_mlp": 64}, lr=1e-2,
     train_fraction=0.8, steps=600, eval_every=20, checkpoint_every=100,
 )  # fmt: skip
+GROKS = Spec(
+    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6, lr=1e-2,
+    steps=1300, eval_every=20, stop_after_grok=200,
+)  # fmt: skip
 KINDS = {
-    "grokked": Spec(
-        task_args={"p": 29},
-        model_args={"d_model": 64, "d_mlp": 128},
-        train_fraction=0.6,
-        lr=1e-2,
-        steps=1300,
-        eval_every=20,
-        stop_after_grok=200,
-    ),  # fmt: skip
+    "grokked": GROKS,
     "memorised": replace(SMALL, train_fraction=0.2, steps=200),
     "not learned": replace(SMALL, steps=3, eval_every=1),
     "without a group": replace(SMALL, task="a*b", steps=100),

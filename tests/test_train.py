@@ -7,7 +7,7 @@ import torch
 
 from grokscope.spec import Spec
 from grokscope.training import train as train_module
-from grokscope.training.run import Run, find_runs
+from grokscope.training.run import Run, find_folders
 from grokscope.training.train import train
 
 SMALL = Spec(
@@ -115,7 +115,7 @@ def test_a_run_has_its_files_and_reads_them_back(tmp_path):
     assert again.is_finished
     assert [r["step"] for r in again.rows] == [0, 10, 20, 30, 40, 50]
     assert again.metrics["step"].to_list() == [0, 10, 20, 30, 40, 50]
-    assert [r.folder for r in find_runs(tmp_path)] == [run.folder]
+    assert find_folders(tmp_path) == [run.folder]
     initial = torch.cat([w.detach().flatten() for w in run.new_model().parameters()])
     assert torch.equal(weights(run, 0), initial)
 
@@ -164,7 +164,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
 def test_duplicates_in_a_list_are_trained_once(tmp_path):
     runs = train([MLP, MLP], tmp_path)
     assert runs[0].folder == runs[1].folder
-    assert len(find_runs(tmp_path)) == 1
+    assert len(find_folders(tmp_path)) == 1
 
 
 def test_a_small_network_groks(tmp_path):

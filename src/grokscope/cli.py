@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from tyro.conf import Positional, arg
 
-from grokscope.errors import BadInput, GrokscopeError, unknown
+from grokscope.errors import BadInput, DamagedFile, GrokscopeError, unknown
 
 if TYPE_CHECKING:
     from grokscope.spec import Spec
@@ -65,7 +65,7 @@ def run(
     for finished in runs:
         print_reading(finished, json, writes_page=True)
     if len(runs) > 1 and not json:
-        print_table(_rows(runs), json)
+        print_table(_rows([finished.folder for finished in runs]), json)
 
 
 def list_(
@@ -80,9 +80,9 @@ def list_(
     """List the runs, or what can be run and measured by name."""
     _load(use)
     from grokscope.report.terminal import print_table
-    from grokscope.training.run import find_runs
+    from grokscope.training.run import find_folders
 
-    rows = _rows(find_runs(out)) if what == "runs" else _names(what)
+    rows = _rows(find_folders(out)) if what == "runs" else _names(what)
     print_table(rows, json, empty=f"no runs in {out}. `grokscope run demo` makes one.")
 
 
@@ -236,41 +236,43 @@ def _state(run: "Run") -> str:
 
 def _find(name: str, out: Path) -> "Run":
     """The run in a folder, or the one under `out` whose id begins like this."""
-    from grokscope.training.run import Run, find_runs
+    from grokscope.training.run import Run, find_folders
 
     if (Path(name) / "spec.json").exists():
         return Run.open(name)
-    runs = {r.folder.name: r for r in find_runs(out)}
-    if name in runs:
-        return runs[name]
-    alike = [r for key, r in runs.items() if key.startswith(name)]
+    folders = {folder.name: folder for folder in find_folders(out)}
+    alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
-        return alike[0]
+        return Run.open(folders[alike[0]])
     if alike:
-        names = ", ".join(r.folder.name for r in alike)
-        raise BadInput(f"`{name}` begins the id of several runs: {names}.")
-    if not runs:
+        raise BadInput(f"`{name}` begins the id of several runs: {', '.join(alike)}.")
+    if not folders:
         raise BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")
-    raise unknown("run", name, runs)
+    raise unknown("run", name, folders)
 
 
-def _rows(runs: "Sequence[Run]") -> list[dict[str, Any]]:
+def _rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """What became of the run in each folder; one that cannot be read is said to be damaged."""
+    from grokscope.training.run import Run
+
+    keys = ["run", "seed", "state", "step", "memorised", "grokked", "test_accuracy", "test_loss"]
     rows = []
-    for run in runs:
-        evaluations, events = run.rows, run.events
-        last = evaluations[-1] if evaluations else {}
-        rows.append(
-            {
-                "run": run.folder.name,
+    for folder in folders:
+        try:
+            run = Run.open(folder)
+            last, events = (run.rows or [{}])[-1], run.events
+        except DamagedFile:
+            found = {"run": folder.name, "state": "damaged"}
+        else:
+            found = {
+                "run": folder.name,
                 "seed": run.spec.seed,
                 "state": _state(run),
-                "step": last.get("step"),
                 "memorised": events.t_memorize,
                 "grokked": events.t_grok,
-                "test_accuracy": last.get("test_accuracy"),
-                "test_loss": last.get("test_loss"),
+                **last,
             }
-        )
+        rows.append({key: found.get(key) for key in keys})
     return rows
 
 

@@ -188,7 +188,12 @@ def _numbers(row: dict[str, int | float | None]) -> dict[str, int | float]:
     return {k: nan if v is None else v for k, v in row.items()}
 
 
-def find_runs(out: Path | str) -> list[Run]:
-    """The runs under a folder, oldest first."""
+def find_folders(out: Path | str) -> list[Path]:
+    """The folders of the runs under `out`, oldest first."""
     specs = sorted(Path(out).glob("*/spec.json"), key=lambda p: p.stat().st_mtime)
-    return [Run.open(path.parent) for path in specs]
+    return [path.parent for path in specs]
+
+
+def find_runs(out: Path | str) -> list[Run]:
+    """The runs under `out`, oldest first. Raises `DamagedFile` if one cannot be read."""
+    return [Run.open(folder) for folder in find_folders(out)]
