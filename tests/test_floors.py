@@ -33,6 +33,9 @@ def imported(file: Path) -> set[str]:
     modules = {module(f) for f in FILES}
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("grokscope")]
+            found |= {name.removeprefix("grokscope").removeprefix(".") for name in names}
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grokscope"):
             home = (node.module or "").removeprefix("grokscope").removeprefix(".")
             for alias in node.names:

@@ -180,7 +180,6 @@ def test_a_batch_that_was_saved_at_different_steps_goes_on(args, tiny, tmp_path)
         assert_same(one, other)
 
 
-@pytest.mark.xfail(strict=True, reason="one clock for all, set back at steps without an evaluation")
 def test_each_member_is_saved_at_its_next_evaluation_when_that_is_due(tiny, tmp_path, monkeypatch):
     seconds = itertools.count()  # one a step
     clock = SimpleNamespace(monotonic=lambda: float(next(seconds)))

@@ -165,7 +165,7 @@ def test_a_rewrite_is_checked_on_first_use_and_once_a_shape(monkeypatch):
 
     for width in (17, 17, 18):
         steps.make_step("fast", Counted(11, 11, 10, width), examples(1), "float64")
-    assert len(checked) == 2
+    assert len(checked) == 4  # gradients and logits, for each of two shapes
 
 
 def test_fast_is_the_fold_where_there_is_one_and_else_the_last_position():

@@ -14,7 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grokscope.errors import BadInput, DamagedFile, GrokscopeError, StorageError, UnknownName
+    from grokscope.errors import (
+        BadInput,
+        DamagedFile,
+        GrokscopeError,
+        NotApplicable,
+        RewriteError,
+        StorageError,
+        UnknownName,
+    )
     from grokscope.measures import trace
     from grokscope.models.model import Fold, Model
     from grokscope.report.page import write_page
@@ -27,7 +35,15 @@ if TYPE_CHECKING:
     from grokscope.training.train import train
 
 _HOMES = {
-    "errors": ["BadInput", "DamagedFile", "GrokscopeError", "StorageError", "UnknownName"],
+    "errors": [
+        "BadInput",
+        "DamagedFile",
+        "GrokscopeError",
+        "NotApplicable",
+        "RewriteError",
+        "StorageError",
+        "UnknownName",
+    ],
     "measures": ["trace"],
     "models.model": ["Fold", "Model"],
     "report.page": ["write_page"],
@@ -42,7 +58,8 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022  (in the order of the data's way)
-    "GrokscopeError", "BadInput", "UnknownName", "StorageError", "DamagedFile",
+    "GrokscopeError", "BadInput", "UnknownName", "NotApplicable", "StorageError", "DamagedFile",
+    "RewriteError",
     "Task", "Model", "Fold", "record", "edit",
     "Spec", "Run", "train", "Snapshot", "trace", "Reading", "read", "write_page",
 ]  # fmt: skip

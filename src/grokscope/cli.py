@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
-from tyro.conf import Positional, arg
+from rich.text import Text
+from tyro.conf import Positional, UseAppendAction, arg
 
 from grokscope.errors import BadInput, DamagedFile, GrokscopeError, unknown
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from grokscope.spec import Spec
     from grokscope.training.run import Run
 
-Plugins = Annotated[tuple[Path, ...], arg(help="Python files that register tasks, measures, ...")]
+Plugins = UseAppendAction[
+    Annotated[
+        tuple[Path, ...], arg(help="a Python file that adds tasks, models, measures; repeatable")
+    ]
+]
 Out = Annotated[Path, arg(help="the folder that holds the runs")]
 Json = Annotated[bool, arg(help="print JSON, for scripts")]
 
@@ -95,8 +99,10 @@ def show(
 ) -> None:
     """Say what happened in a run. RUN is its folder, its id, or the beginning of its id."""
     from grokscope.report.terminal import print_reading
+    from grokscope.training.machine import use_threads
 
     _load(use)
+    use_threads()
     print_reading(_find(run, out), json, writes_page=False)
 
 
@@ -114,9 +120,12 @@ def report(
     from grokscope.report.terminal import read_with_bar
 
     _load(use)
+    if file is not None and file.exists() and not file.is_file():
+        raise BadInput(f"--file {file} is no file that could be replaced. Choose another name.")
     print(write_page(read_with_bar(_find(run, out)), file))
 
 
+MOST_SEEDS = 10_000
 VERBS: dict[str, Callable[..., None]] = {"run": run, "list": list_, "show": show, "report": report}
 
 
@@ -139,9 +148,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             args=_settings_together(args) or ["--help"],
             config=(tyro.conf.FlagCreatePairsOff,),
         )
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except GrokscopeError as error:
-        notes = Console(stderr=True, emoji=False)
-        notes.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        message = Text.assemble(("error: ", "bold red"), str(error))
+        Console(stderr=True).print(message, soft_wrap=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
 
 
@@ -150,7 +161,7 @@ def _settings_together(args: list[str]) -> list[str]:
     wants the settings in one place, people put them anywhere."""
     if args[:1] != ["run"]:
         return args
-    takes_one = ("--out", "--device", "--threads", "--seeds")
+    takes_one = ("--out", "--device", "--threads", "--seeds", "--use")
     is_setting = [
         bool(re.match(r"[A-Za-z_][\w.]*=", arg)) and args[i - 1] not in takes_one
         for i, arg in enumerate(args)
@@ -183,8 +194,10 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
 
-    if seeds < 1:
-        raise BadInput(f"--seeds {seeds} cannot be: it must be a whole number from 1.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise BadInput(
+            f"--seeds {seeds} cannot be: it must be a whole number from 1 to {MOST_SEEDS}."
+        )
     named = [s for s in settings if "=" not in s]
     if len(named) > 1 or (named and settings[0] != named[0]):
         raise BadInput(f"`{named[-1]}` is no setting. Write one name, then key=value pairs.")
@@ -211,6 +224,8 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
         planned = Run.of(spec, out)
         model = check(planned, device)
         n_weights = sum(w.numel() for w in model.parameters())
+        size = next(model.parameters()).element_size()
+        checkpoints = spec.steps // spec.checkpoint_every + spec.steps.bit_length() + 2
         plans.append(
             {
                 "run": spec.id,
@@ -221,7 +236,7 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
                 "test_pairs": int((~planned.is_train).sum()),
                 "weights": n_weights,
                 "memory_gb": round(memory_needed(planned, model) / 1e9, 3),
-                "disk_mb_at_most": round(4e-6 * n_weights * spec.steps / spec.checkpoint_every, 1),
+                "disk_mb_at_most": round(size * n_weights * (checkpoints + 6) / 1e6, 1),
                 "spec": asdict(spec),
             }
         )

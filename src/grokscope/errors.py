@@ -2,7 +2,8 @@
 
     GrokscopeError
     ├── BadInput        what was asked cannot be done; nothing was started
-    │   └── UnknownName     a task, model, key, ... that does not exist; says the nearest that does
+    │   ├── UnknownName     a task, model, key, ... that does not exist; says the nearest that does
+    │   └── NotApplicable   a measure that this task or network has no meaning for
     ├── StorageError    the disk refused, or another process holds the run; what was there is kept
     ├── DamagedFile     a file is not what was written; says which, and what to do
     └── RewriteError    a fast step disagrees with its plain twin; a defect of the model's fold
@@ -27,6 +28,10 @@ class BadInput(GrokscopeError, ValueError):
 
 class UnknownName(BadInput):
     """A name that is not known."""
+
+
+class NotApplicable(BadInput):
+    """A measure that this task or network has no meaning for."""
 
 
 class StorageError(GrokscopeError):

@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from grokscope.algebra.splits import Split, isotypic
-from grokscope.errors import BadInput
+from grokscope.errors import NotApplicable
 from grokscope.models.model import Fold, Model
 from grokscope.tap import record
 from grokscope.task import Task
 from grokscope.training.run import Run
-
-
-class NotApplicable(BadInput):
-    """A measure that this task or model has no meaning for."""
+from grokscope.training.steps import can_fold, check_fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +34,18 @@ class Snapshot:
     model: Model
     step: int | None = None
     keys: tuple[str, ...] | None = None
+    taught: Int[Tensor, " pair"] | None = None  # the answers shown; None: the task's
 
     @classmethod
     def of(cls, run: Run, step: int | None = None) -> "Snapshot":
         """The run's checkpoint at `step`, by default the last."""
         model = run.model(step)
-        return cls(run.task, run.is_train, model, run.steps[-1] if step is None else step)
+        at = run.steps[-1] if step is None else step
+        return cls(run.task, run.is_train, model, at, taught=run.taught)
 
     @cached_property
     def activations(self) -> dict[str, Tensor]:
-        """Every named activation, of the last position alone where there are positions."""
+        """Every named activation, computed no further than the last position needs."""
         with torch.no_grad():
             return record(self.model.last, self.task.inputs)
 
@@ -68,6 +67,11 @@ class Snapshot:
     @cached_property
     def train_logits(self) -> Float[Tensor, "train c"]:
         return self._logits(self.is_train)
+
+    @property
+    def train_answers(self) -> Int[Tensor, " train"]:
+        """What training taught of its pairs: the task's answers, or with label noise others."""
+        return (self.task.answers if self.taught is None else self.taught)[self.is_train]
 
     @cached_property
     def mean_logits(self) -> Float[Tensor, "s c"]:
@@ -95,6 +99,9 @@ class Snapshot:
 
     @cached_property
     def _fold(self) -> Fold | None:
+        if not can_fold(self.model):
+            return None
+        check_fold(self.model, self.task.inputs)
         with torch.no_grad():
             return self.model.fold(self.task.inputs)
 

@@ -73,7 +73,7 @@ class Spec:
         digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
         slug = self.task.replace("*", "").replace("/", "over")
         slug = re.sub(r"[^\w+-]+", "_", slug)[:40].strip("_-") or "task"
-        return f"{slug}-{self.model}-{digest[:8]}"
+        return f"{slug}-{self.model}-{digest[:12]}"
 
     def to_json(self) -> str:
         """Every field, as text that `from_json` reads."""
@@ -142,6 +142,8 @@ def _value(text: str) -> Any:
     lowered = text.lower()
     if lowered in ("none", "true", "false"):
         return {"none": None, "true": True, "false": False}[lowered]
+    if re.fullmatch(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", lowered) and len(text) < 400:
+        return int(text) if re.fullmatch(r"[-+]?[0-9]+", text) else float(text)
     for candidate in (text, f"[{text}]" if "," in text else text):
         try:
             return json.loads(candidate)

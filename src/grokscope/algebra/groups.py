@@ -19,7 +19,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput
 
-LARGEST_ORDER = 5_040  # S7: a table of 25 million entries
+LARGEST_ORDER = 1_000  # beyond it the functions of all pairs would not fit in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +131,14 @@ FAMILIES: dict[str, tuple[Callable[[int], Group], Callable[[int], int]]] = {
 
 def group(name: str) -> Group:
     """The group called `name`: a family's letter and a number, as in C113 or S5."""
-    match = re.fullmatch(r"([A-Z]+)(\d{1,6})", name)
+    match = re.fullmatch(r"([A-Z]+)([0-9]{1,6})", name)
     if not match or match[1] not in FAMILIES or int(match[2]) < 2:
         raise BadInput(
             f"no group is called `{name}`. Write C or S and a number from 2, as in C113 or S5."
         )
     build, order = FAMILIES[match[1]]
     n = int(match[2])
-    if (match[1] == "S" and n > 7) or order(n) > LARGEST_ORDER:
+    if (match[1] == "S" and n > 6) or order(n) > LARGEST_ORDER:
         raise BadInput(
             f"the group {name} has more than {LARGEST_ORDER:,} elements, and its table would not "
             "fit. Choose a smaller number."

@@ -20,7 +20,7 @@ class Keys:
 
     names: tuple[str, ...]
     shares: dict[str, float]  # of every part but the constants, in [0, 1]
-    gap: float  # smallest key share over the largest other one: below 2, the set is in doubt
+    gap: float | None  # smallest key share over the largest other: below 2, the set is in doubt
 
     @property
     def explained(self) -> float:
@@ -47,9 +47,10 @@ def key_parts(snapshot: Snapshot) -> Keys:
         if name != "constant"
     }
     names = tuple(name for name, share in shares.items() if share >= KEY_SHARE)
-    rest = max((share for name, share in shares.items() if name not in names), default=0.0)
-    smallest = min((shares[name] for name in names), default=0.0)
-    return Keys(names, shares, smallest / max(rest, 1e-300) if names else 0.0)
+    others = [share for name, share in shares.items() if name not in names]
+    if not names or not others:
+        return Keys(names, shares, None)
+    return Keys(names, shares, min(shares[name] for name in names) / max(*others, 1e-30))
 
 
 def _variation(logits: Float[Tensor, "pair c"]) -> float:

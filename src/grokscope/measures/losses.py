@@ -7,15 +7,17 @@ classes that are no answer, as the published analyses do.
 import torch
 from torch import Tensor
 
+from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
-from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.training.loss import cross_entropy
 
 
 @measure
 def train_loss(s: Snapshot) -> float:
-    """Mean cross-entropy of the training pairs, in nats. Chance: ln(number of answers)."""
-    return float(cross_entropy(s.train_logits, s.task.answers[s.is_train]))
+    """Mean cross-entropy of the training pairs, with the answers they were taught, in nats. Chance:
+    ln(number of answers)."""
+    return float(cross_entropy(s.train_logits, s.train_answers))
 
 
 @measure

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from grokscope.errors import lookup
+from grokscope.errors import NotApplicable, lookup
 from grokscope.measures.keys import key_parts
-from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.training.machine import keep_memory
 from grokscope.training.run import Run
 
@@ -28,9 +28,9 @@ def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:
     for name in names:
         value = lookup("measure", name, MEASURES)(snapshot)
         if isinstance(value, Mapping):
-            values |= {f"{name}[{part}]": v for part, v in value.items()}
+            values |= {f"{name}[{part}]": float(v) for part, v in value.items()}
         else:
-            values[name] = value
+            values[name] = float(value)
     return values
 
 

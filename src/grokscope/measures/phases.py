@@ -33,7 +33,10 @@ def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Pha
         raise BadInput("the network never generalised, so it has no phases of doing so.")
     if "excluded_loss_train" not in table.columns:
         raise BadInput("the phases are read off the excluded loss, which this task has not.")
-    before = next(r["step"] for r in rows if r["test_accuracy"] > 0.5)
+    half_right = [r["step"] for r in rows if r["test_accuracy"] > 0.5]
+    if not half_right:
+        raise BadInput("test accuracy never passed 1/2, which the rule for the phases needs.")
+    before = half_right[0]
     early = table.filter(pl.col("step") < before).sort("excluded_loss_train")
     peak = max(r["test_loss"] for r in rows)
     highest = max(i for i, r in enumerate(rows) if r["test_loss"] >= 0.9 * peak)

@@ -9,15 +9,14 @@ product: one small matrix instead of the logits of all pairs. This is exact.
 Axes: pair = a training pair; s = a product; c = an answer.
 """
 
-import random
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grokscope.errors import NotApplicable
 from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import measure
-from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.training.loss import cross_entropy, negative_log_likelihood
 
 
@@ -47,32 +46,38 @@ def restricted_loss_all(s: Snapshot) -> float:
 
 @measure
 def excluded_loss_train(s: Snapshot) -> float:
-    """Train loss when all key parts are removed from the logits."""
+    """Train loss when all key parts are removed from the logits (Nanda et al. 2023, Fig. 7). Chance
+    level: that of the control below."""
     return _excluded(s, [component(s, keys_of(s))])[0]
 
 
 @measure
 def excluded_loss_train_by_key(s: Snapshot) -> dict[str, float]:
-    """Train loss when one key part is removed from the logits, for each."""
+    """Train loss when one key part is removed from the logits, for each (Nanda et al. 2023,
+    Fig. 15)."""
     keys = keys_of(s)
     return dict(zip(keys, _excluded(s, [component(s, (k,)) for k in keys]), strict=True))
 
 
 @measure
 def excluded_loss_train_control(s: Snapshot) -> float:
-    """Train loss when as many random other parts are removed: what removing alone does."""
-    keys = keys_of(s)
-    others = [name for name in s.split.names if name not in keys and name != "constant"]
-    drawn = random.Random(0).sample(others, min(len(keys), len(others)))
-    if not drawn:
-        raise NotApplicable("every part is a key part, so no others can be removed.")
-    return _excluded(s, [component(s, tuple(drawn))])[0]
+    """Train loss when a random subspace of the other parts is removed, of the same dimension as the
+    key parts: what removing so much alone does. The same subspace at every checkpoint."""
+    keys, split = keys_of(s), s.split
+    others = split.part(name for name in split.names if name not in keys and name != "constant")
+    dimension = split.part(keys).shape[1]
+    if dimension > others.shape[1]:
+        raise NotApplicable("the key parts are more than half of all, so no others match them.")
+    generator = torch.Generator().manual_seed(0)
+    mixed = torch.randn(others.shape[1], dimension, generator=generator, dtype=torch.float64)
+    Q = others @ torch.linalg.qr(mixed)[0]
+    return _excluded(s, [Q @ (Q.T @ s.mean_logits.double())])[0]
 
 
 def _excluded(s: Snapshot, removed: list[Float[Tensor, "s c"]]) -> list[float]:
     """The train loss less each of these functions of the product, one after the other."""
-    answers = s.task.answers[s.is_train]
-    return excluded_losses(s.train_logits.double(), answers, answers, removed)
+    products = s.task.answers[s.is_train]
+    return excluded_losses(s.train_logits.double(), s.train_answers, products, removed)
 
 
 def excluded_losses(

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.algebra.splits import Split, fourier, isotypic
+from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
-from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.snapshot import Snapshot
 
 
 def weight_split(snapshot: Snapshot) -> Split:
@@ -41,6 +42,8 @@ def gini(x: Float[Tensor, " n"]) -> float:
 
 def _gini_of(snapshot: Snapshot, role: str) -> float:
     split = weight_split(snapshot)
+    if any(part.shape[1] > 2 for part in split.parts.values()):
+        raise NotApplicable("within an irrep no basis is singled out, so this Gini has no meaning.")
     weight = snapshot.model.symbol_weights()[role].double()
     return gini((split.basis.T @ weight).norm(dim=1))
 
@@ -48,14 +51,15 @@ def _gini_of(snapshot: Snapshot, role: str) -> float:
 @measure
 def gini_embedding(s: Snapshot) -> float:
     """Gini coefficient of the norms of the embedding's components along the basis of the split,
-    constants included (Nanda et al. 2023, 5.1; separate embeddings are averaged)."""
+    constants included (Nanda et al. 2023, 5.1; separate embeddings are averaged). Random weights:
+    near 0."""
     roles = [r for r in s.model.symbol_weights() if r != "c"]
     return sum(_gini_of(s, r) for r in roles) / len(roles)
 
 
 @measure
 def gini_output(s: Snapshot) -> float:
-    """The same of the neuron-logit map W_L = W_out W_U (Nanda et al. 2023, 5.1)."""
+    """The same of the neuron-logit map W_L = W_out W_U (Nanda et al. 2023, 5.1). Random: near 0."""
     return _gini_of(s, "c")
 
 
@@ -74,23 +78,31 @@ def neuron_parts(snapshot: Snapshot) -> tuple[list[str], Float[Tensor, "part neu
     no group.
     """
     split, n = snapshot.split, snapshot.task.n_symbols
-    post = snapshot.mlp_post.double().reshape(n, n, -1)
-    half = torch.einsum("ai,abm->ibm", split.basis, post)
-    energy = torch.einsum("bj,ibm->ijm", split.basis, half).square()
-    owner, size = split.owner, len(split.names)
-    rows = energy.new_zeros(size, n, energy.shape[2]).index_add_(0, owner, energy)
-    blocks = energy.new_zeros(size, size, energy.shape[2]).index_add_(1, owner, rows)
     constant = split.names.index("constant")
-    total = blocks.sum(dim=(0, 1)) - blocks[constant, constant]
-    others = [i for i in range(size) if i != constant]
-    explained = torch.stack(
-        [blocks[i, constant] + blocks[constant, i] + blocks[i, i] for i in others]
-    )
-    varies = total > 1e-12 * blocks.sum(dim=(0, 1)).clamp(min=1e-300)
-    shares = torch.where(varies, explained / total.clamp(min=1e-300), 0.0)
-    return [split.names[i] for i in others], shares
+    others = [i for i in range(len(split.names)) if i != constant]
+    shares = []
+    for some in snapshot.mlp_post.split(NEURONS_AT_ONCE, dim=1):
+        post = some.double().reshape(n, n, -1)
+        half = torch.einsum("ai,abm->ibm", split.basis, post)
+        energy = torch.einsum("bj,ibm->ijm", split.basis, half).square()
+        blocks = _summed(_summed(energy, split, 0), split, 1)
+        total = blocks.sum(dim=(0, 1)) - blocks[constant, constant]
+        explained = torch.stack(
+            [blocks[i, constant] + blocks[constant, i] + blocks[i, i] for i in others]
+        )
+        varies = total > 1e-12 * blocks.sum(dim=(0, 1)).clamp(min=1e-300)
+        shares.append(torch.where(varies, explained / total.clamp(min=1e-300), 0.0))
+    return [split.names[i] for i in others], torch.cat(shares, dim=1)
 
 
+def _summed(x: Float[Tensor, "i j neuron"], split: Split, axis: int) -> Float[Tensor, "k l neuron"]:
+    """Sums along an axis of coefficients those that belong to one part."""
+    shape = list(x.shape)
+    shape[axis] = len(split.names)
+    return x.new_zeros(shape).index_add_(axis, split.owner, x)
+
+
+NEURONS_AT_ONCE = 64
 LOCALISED = 0.85
 
 

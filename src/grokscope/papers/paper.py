@@ -15,7 +15,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Paper:
-    """A source, its experiments by name, and its published numbers with their place in it."""
+    """A source, its experiments by name, and its published numbers."""
 
     citation: str
     experiments: dict[str, Experiment]

@@ -43,7 +43,7 @@ def curves(r: Reading) -> Figure:
 
 def progress(r: Reading) -> Figure:
     """Restricted and excluded loss, Gini coefficients and squared weights over training."""
-    table = r.table.filter(r.table["step"] >= 0)
+    table = r.table
     has_losses = "restricted_loss_all" in table.columns
     has_gini = "gini_output" in table.columns
     figure, axes = _panels(has_losses + has_gini + 1, height=2.6 * (has_losses + has_gini + 1))
@@ -52,7 +52,12 @@ def progress(r: Reading) -> Figure:
         panel = rest.pop(0)
         for name, label, colour, style in (
             ("excluded_loss_train", "excluded (train): without the key parts", KEY, "-"),
-            ("excluded_loss_train_control", "control: without random others", CONTROL, ":"),
+            (
+                "excluded_loss_train_control",
+                "control: without as much of the rest, at random",
+                CONTROL,
+                ":",
+            ),
             ("restricted_loss_all", "restricted (all): key parts alone", TEST, "-"),
             ("train_loss", "train", TRAIN, "-"),
         ):
@@ -123,10 +128,17 @@ def neurons(r: Reading) -> Figure:
 def circles(r: Reading) -> Figure:
     """The embedding of each symbol, projected on cos and sin of the key frequencies."""
     assert r.keys is not None
-    names = [name for name in r.keys.names if name.startswith("frequency")]
+    names = _frequencies(r)
     figure = Figure(figsize=(1.9 * max(len(names), 2), 2.2), layout="constrained")
     circles_on(r, names, figure.subplots(1, len(names), squeeze=False)[0])
     return figure
+
+
+def _frequencies(r: Reading) -> list[str]:
+    """The key parts that are a cosine and a sine; the last one of an even p has no sine."""
+    names = r.keys.names if r.keys is not None else ()
+    parts = r.snapshot.split.parts if names else {}
+    return [n for n in names if n.startswith("frequency") and parts[n].shape[1] == 2]
 
 
 def circles_on(r: Reading, names: list[str], axes: Iterable[Axes]) -> None:
@@ -163,7 +175,7 @@ def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
             "a cyclic group, irreps for others. Logits are centred over inputs and classes.",
             spectra(r),
         )
-    if r.keys and any(n.startswith("frequency") for n in r.keys.names) and "ab" in r.spectra:
+    if _frequencies(r) and "ab" in r.spectra:
         yield (
             "The embedding on circles",
             "Each dot is a symbol, in the plane where the embedding carries one key frequency k. "

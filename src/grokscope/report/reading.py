@@ -5,19 +5,19 @@ Axes: part = a part of the split; neuron.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, DamagedFile, NotApplicable
 from grokscope.measures import trace
-from grokscope.measures.keys import Keys, key_parts
+from grokscope.measures.keys import KEY_SHARE, Keys, key_parts
 from grokscope.measures.measure import applicable, evaluate
 from grokscope.measures.phases import Phases, find_phases
 from grokscope.measures.spectra import LOCALISED, neuron_parts, spectrum
-from grokscope.snapshot import NotApplicable, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.training.events import Events
 from grokscope.training.run import Run
 
@@ -73,7 +73,7 @@ class Reading:
             "generalises": self.generalises,
             "final": self.rows[-1],
             "test_accuracy_by_mirror": self.test_by_mirror,
-            "keys": None if self.keys is None else {**asdict(self.keys), "threshold": 0.01},
+            "keys": None if self.keys is None else {**asdict(self.keys), "threshold": KEY_SHARE},
             "neurons": self.neurons_of(),
             "phases": None if self.phases is None else asdict(self.phases),
             "measures": last,
@@ -88,10 +88,12 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
     """
     snapshot = Snapshot.of(run)
     rows, events = run.rows, run.events
-    try:
-        keys, neurons = key_parts(snapshot), neuron_parts(snapshot)
-    except NotApplicable:
-        keys = neurons = None
+    if not rows:
+        raise DamagedFile(
+            f"{run.folder / 'metrics.jsonl'} is empty or missing. Delete the folder to train anew."
+        )
+    keys = _if_applicable(key_parts, snapshot)
+    neurons = _if_applicable(neuron_parts, snapshot)
     try:
         spectra = {role: spectrum(snapshot, role) for role in snapshot.model.symbol_weights()}
     except NotApplicable:
@@ -109,3 +111,13 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
     return Reading(
         run, snapshot, rows, events, spectra, keys, neurons, table, phases, mirrored
     )  # fmt: skip
+
+
+T = TypeVar("T")
+
+
+def _if_applicable(f: Callable[[Snapshot], T], snapshot: Snapshot) -> T | None:
+    try:
+        return f(snapshot)
+    except NotApplicable:
+        return None

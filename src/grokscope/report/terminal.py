@@ -3,10 +3,10 @@
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from grokscope.report.page import write_page
 from grokscope.report.reading import Reading, read
@@ -30,11 +30,11 @@ def print_reading(run: Run, wants_json: bool, writes_page: bool) -> None:
         print(as_json({**reading.to_json(), "report": str(page)}))
         return
     console = Console(highlight=False, emoji=False)
-    console.print(f"[bold]{escape(run.spec.id)}[/]")
+    console.print(Text(run.spec.id, style="bold"))
     for text in sentences(reading):
-        console.print(Padding(escape(text), (0, 0, 0, 2)))
+        console.print(Padding(Text(text), (0, 0, 0, 2)))
     if page.exists():
-        console.print(f"[bold]report:[/] {escape(str(page))}", soft_wrap=True)
+        console.print(Text.assemble(("report: ", "bold"), str(page)), soft_wrap=True)
 
 
 def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -> None:
@@ -44,13 +44,13 @@ def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -
         return
     console = Console(highlight=False, emoji=False)
     if not rows:
-        console.print(escape(empty))
+        console.print(Text(empty))
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for key in rows[0]:
-        table.add_column(key.replace("_", " "), overflow="fold")
+        table.add_column(key.replace("_", " "), overflow="fold", no_wrap=key == "run")
     for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row.values()))
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
     console.print(table)
 
 
@@ -63,7 +63,7 @@ def print_upright(rows: list[dict[str, Any]], wants_json: bool) -> None:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         table.add_column(style="dim")
         for key, value in row.items():
-            table.add_row(key, escape(_cell(value)))
+            table.add_row(key, Text(_cell(value)))
         Console(highlight=False, emoji=False).print(table)
 
 

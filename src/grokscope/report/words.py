@@ -20,14 +20,14 @@ def percent(share: float) -> str:
     """A share in percent, never rounded up to 100 or down to 0."""
     if 0 < share < 0.0001:
         return "less than 0.01 %"
-    rounded = math.floor(share * 10_000) / 100 if share > 0.5 else round(share * 100, 2)
-    return f"{rounded:g} %"
+    rounded = round(share * 100, 2)
+    return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
 def _question(r: Reading) -> str:
     n, shown = len(r.run.is_train), int(r.run.is_train.sum())
     noise = r.run.spec.label_noise
-    wrong = f" Of their answers {percent(noise)} were drawn at random." if noise else ""
+    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
     return (
         f"The network ({r.run.spec.model}) was asked for {r.run.task.name}. It was shown "
         f"{shown:,} of the {n:,} pairs ({percent(shown / n)}) with their answers; the other "
@@ -38,7 +38,10 @@ def _question(r: Reading) -> str:
 def _memorising(r: Reading) -> str:
     step = r.events.t_memorize
     if step is None:
-        return "It never memorised the pairs it was shown: train accuracy stayed below 99 %."
+        return (
+            "It never memorised the pairs it was shown: their accuracy stayed below "
+            f"{percent(r.run.spec.memorize_at)}."
+        )
     row = next(x for x in r.rows if x["step"] == step)
     return (
         f"It memorised them by step {step:,}: {percent(row['train_accuracy'])} of the pairs it was "
@@ -95,9 +98,12 @@ def _keys(r: Reading) -> str:
         return "No part of the group's functions holds 1 % of its logits: it has no key parts."
     held = ", ".join(f"{n} ({percent(keys.shares[n])})" for n in keys.names)
     count = len(keys.names)
-    doubt = f"The smallest holds {keys.gap:,.1f} times what the largest other part holds" + (
-        "." if keys.gap >= 2 else ": too little to be sure of the set."
-    )
+    doubt = "There are no other parts."
+    if keys.gap is not None:
+        times = f"{keys.gap:,.1f}" if keys.gap < 1e4 else "over 10,000"
+        doubt = f"The smallest holds {times} times what the largest other part holds" + (
+            "." if keys.gap >= 2 else ": too little to be sure of the set."
+        )
     gate = "" if r.generalises else " It does not generalise, so they show no algorithm."
     localised = r.neurons_of()
     n_neurons = 0 if r.neurons is None else r.neurons[1].shape[1]
@@ -116,7 +122,7 @@ def _losses(r: Reading) -> list[str]:
     if "restricted_loss_all" not in last:
         return []
     control = last.get("excluded_loss_train_control")
-    beside = f" ({control:.2g} without as many random other parts)" if control is not None else ""
+    beside = "" if control is None else f" ({control:.2g} without as much of the rest at random)"
     return [
         f"With these parts alone its loss over all pairs is {last['restricted_loss_all']:.2g} "
         f"(restricted loss). Without them its train loss is {last['excluded_loss_train']:.2g} "

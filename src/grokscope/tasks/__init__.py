@@ -1,6 +1,7 @@
 """The functions that networks learn. Importing this package registers the built-in tasks."""
 
 import inspect
+from functools import partial
 from typing import Any
 
 from grokscope.errors import BadInput, unknown
@@ -16,20 +17,20 @@ def make_task(name: str, given: dict[str, Any]) -> Task:
     cannot be.
     """
     if name in TASKS:
-        build, args = TASKS[name], given
+        build = TASKS[name]
     elif is_formula(name):
-        build, args = formula, {**given, "text": name}
+        build = partial(formula, name)
     else:
         raise unknown("task", name, [*TASKS, "a+b", "a*b", "a-b", "a/b"])
     known = dict(inspect.signature(build).parameters)
-    if build is formula:
-        del known["text"]
     for key in given:
         if key not in known:
             raise unknown(f"argument of task `{name}`", f"task.{key}", [f"task.{k}" for k in known])
+        if type(known[key].default) is int and isinstance(given[key], float):
+            given = {**given, key: int(given[key]) if given[key].is_integer() else given[key]}
         if type(known[key].default) is bool and type(given[key]) is not bool:
             raise BadInput(f"task.{key}={given[key]!r} cannot be: it must be true or false.")
     for key, parameter in known.items():
-        if key not in args and parameter.default is inspect.Parameter.empty:
+        if key not in given and parameter.default is inspect.Parameter.empty:
             raise BadInput(f"the task `{name}` needs task.{key}=...")
-    return build(**args)
+    return build(**given)

@@ -6,6 +6,7 @@ ever evaluated as code.
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Int
@@ -54,7 +55,7 @@ def _with_group(task: Task) -> Task:
     a, b = task.inputs.unbind(dim=1)
     if len(a) < p * p or not torch.equal(task.answers, (a + b) % p):
         return task
-    return Task(task.name, task.inputs, task.answers, p, p, cyclic(p), p)
+    return replace(task, group=cyclic(p))
 
 
 def _parse(text: str) -> ast.expr:

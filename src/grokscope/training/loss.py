@@ -1,4 +1,4 @@
-"""The one loss: mean cross-entropy, computed in float64.
+"""The one loss: mean cross-entropy, computed in float64 (or, in the folded step, as exactly).
 
 A float32 softmax stalls near 1e-7, where grokking happens: at a train loss of 1e-7 its gradient is
 off by 82 %. Hence float64 by default; float32 is there for experiments on that very defect.

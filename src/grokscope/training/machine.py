@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -51,19 +52,25 @@ def free_memory(device: str) -> int:
     try:
         text = Path("/proc/meminfo").read_text()
         lines = dict(line.split(":", 1) for line in text.splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
+        free = int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
-        return 1 << 62
+        free = 1 << 62
+    try:  # a container may have less
+        group = Path("/sys/fs/cgroup")
+        limit, used = ((group / f"memory.{x}").read_text() for x in ("max", "current"))
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):
+        return free
 
 
 def check_device(device: str) -> None:
     """Raise `BadInput` unless torch can compute on `device`."""
     if device == "cpu":
         return
-    if not device.startswith("cuda"):
+    if not re.fullmatch(r"cuda(:[0-9]+)?", device):
         raise BadInput(f"no device is called `{device}`. Write cpu or cuda.")
-    if not torch.cuda.is_available():
+    if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise BadInput(
-            "device=cuda was asked for, but torch finds no CUDA device. Use --device cpu, or "
+            f"--device {device}: torch finds no CUDA device of that number. Use --device cpu, or "
             "install a torch built for your GPU."
         )

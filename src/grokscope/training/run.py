@@ -11,7 +11,9 @@
 Axes: pair = one input.
 """
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
@@ -32,6 +35,8 @@ from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
 from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
 from grokscope.training.loss import DTYPES
+
+ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,17 @@ class Run:
         cannot be read."""
         path = Path(folder) / "spec.json"
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
             raise BadInput(
                 f"{folder} is no run: it has no spec.json. `grokscope list runs` shows the runs."
             ) from None
         try:
             return cls(Spec.from_json(text), Path(folder))
         except BadInput as error:
-            raise DamagedFile(f"{path} is damaged: {error}") from error
+            raise DamagedFile(
+                f"{path} is damaged: {error} Delete the folder to train anew."
+            ) from error
 
     @cached_property
     def task(self) -> Task:
@@ -81,6 +88,16 @@ class Run:
         seed = spec.seed if spec.label_seed is None else spec.label_seed
         return self.task.noisy_answers(spec.label_noise, seed)
 
+    def count_weights(self) -> int:
+        """How many weights the model has, without taking memory for them; 0 if it will not say."""
+        spec, task = self.spec, self.task
+        try:
+            with torch.device("meta"):
+                model = make_model(spec.model, spec.model_args, task, spec.seed)
+        except (NotImplementedError, RuntimeError):  # it computes with its weights when built
+            return 0
+        return sum(w.numel() for w in model.parameters())
+
     def new_model(self) -> Model:
         """The model with its initial weights."""
         spec = self.spec
@@ -96,7 +113,7 @@ class Run:
         for number, line in enumerate(lines):
             try:
                 rows += [_numbers(json.loads(line))] if line else []
-            except ValueError:
+            except (ValueError, TypeError):
                 if number < len(lines) - 1:
                     raise DamagedFile(
                         f"{path} is damaged in line {number + 1}. Delete the folder to train anew."
@@ -123,9 +140,16 @@ class Run:
     @property
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
-        return sorted(
-            int(f.stem.removeprefix("step-")) for f in self.folder.glob("step-*.safetensors")
-        )
+        names = (f.stem.removeprefix("step-") for f in self.folder.glob("step-*.safetensors"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    @property
+    def resume(self) -> Path:
+        return self.folder / "resume.safetensors"
+
+    @property
+    def older_resume(self) -> Path:
+        return self.folder / "resume.older.safetensors"
 
     def checkpoint(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}.safetensors"
@@ -143,22 +167,22 @@ class Run:
         if step not in steps:
             raise unknown("checkpoint", str(step), map(str, steps))
         model = self.new_model()
-        self._load(model, self.checkpoint(step))
+        self._load(model, step)
         return model.eval().requires_grad_(False)
 
     def models(self) -> Iterator[tuple[int, Model]]:
         """Every checkpoint, one after the other: (step, the same model with other weights)."""
         model = self.new_model().eval().requires_grad_(False)
         for step in self.steps:
-            self._load(model, self.checkpoint(step))
+            self._load(model, step)
             yield step, model
 
-    def _load(self, model: Model, path: Path) -> None:
+    def _load(self, model: Model, step: int) -> None:
         try:
-            weights, _ = read_tensors(path)
-            model.load_state_dict(weights)
-        except (DamagedFile, RuntimeError) as error:
-            older = [s for s in self.steps if self.checkpoint(s) < path]
+            weights, _ = read_tensors(self.checkpoint(step))
+            load_weights(model, weights, self.checkpoint(step))
+        except DamagedFile as error:
+            older = [s for s in self.steps if s < step]
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
             raise DamagedFile(f"{error} {other} Delete the file to leave it out.") from error
 
@@ -175,17 +199,41 @@ class Run:
         except OSError as error:
             raise cannot_write(path, len(line), error) from error
 
-    def keep_rows(self, last_step: int) -> list[dict[str, int | float]]:
-        """Drop the evaluations after `last_step`, and return the others."""
+    def flush(self) -> None:
+        """Have the evaluations so far on the disk, not only in the system's memory."""
+        path = self.folder / "metrics.jsonl"
+        try:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # what cannot be flushed need not be
+                raise cannot_write(path, 0, error) from error
+
+    def keep(self, last_step: int) -> list[dict[str, int | float]]:
+        """Drop checkpoints and evaluations after `last_step`, and return the other evaluations."""
+        for step in self.steps:
+            if step > last_step:
+                self.checkpoint(step).unlink()
         kept = [row for row in self.rows if row["step"] <= last_step]
         text = "".join(as_json(row) + "\n" for row in kept)
         write_atomically(self.folder / "metrics.jsonl", text.encode())
         return kept
 
 
-def _numbers(row: dict[str, int | float | None]) -> dict[str, int | float]:
-    """A row as it was before `as_json`."""
+def _numbers(row: Any) -> dict[str, int | float]:
+    """A row as it was before `as_json`. Raises `TypeError` if it is none."""
+    if not isinstance(row, dict) or not set(row) >= ROW:
+        raise TypeError("not an evaluation")
     return {k: nan if v is None else v for k, v in row.items()}
+
+
+def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
+    """Give a model the weights that were read from `path`. Raises `DamagedFile` if they are not
+    its own."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DamagedFile(f"{path} does not hold this network's weights: {error}.") from error
 
 
 def find_folders(out: Path | str) -> list[Path]:

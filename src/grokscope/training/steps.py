@@ -96,11 +96,16 @@ def check_step(name: str, model: Model) -> None:
         )
 
 
-def fast_logits(
-    model: Model, weights: dict[str, Tensor], inputs: Int[Tensor, "pair operand"]
+def logits_of(
+    model: Model,
+    weights: dict[str, Tensor],
+    inputs: Int[Tensor, "pair operand"],
+    formulation: str,
 ) -> Float[Tensor, "pair c"]:
-    """The logits of `model` with these weights, by its fold where it has one."""
-    if can_fold(model):
+    """The logits of `model` with these weights, computed as `formulation` computes them."""
+    if formulation == "reference":
+        return functional_call(Called(model, "forward"), prefixed(weights), (inputs,))
+    if formulation != "last" and can_fold(model):
         fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
         return fold.logits()
     return functional_call(Called(model, "last"), prefixed(weights), (inputs,))
@@ -117,15 +122,17 @@ _checked: set[tuple[object, ...]] = set()
 def check_rewrite(formulation: Formulation, model: Model, examples: Examples) -> None:
     """Raise `RewriteError` unless `formulation` equals `reference` on this model, to 1e-10.
 
-    Compared in float64: the loss, and each weight's gradient relative to its largest entry, on at
-    most 200 of the examples. A shape that has passed is not checked again in this process.
+    Compared in float64, at random weights with non-zero biases, on at most 200 of the examples:
+    the logits, the loss, and each weight's gradient, relative to the largest entry. What has passed
+    is not checked again in this process, unless the shapes or the model's settings differ.
     """
     shapes = tuple((k, tuple(w.shape)) for k, w in model.named_parameters())
-    key = (formulation, type(model), shapes)
+    settings = sorted((k, repr(v)) for k, v in vars(model).items() if not k.startswith("_"))
+    key = (formulation, type(model), shapes, tuple(settings))
     if key in _checked:
         return
     few = examples[:: max(1, len(examples.answers) // 200)].to("cpu")
-    twin = deepcopy(model).to(device="cpu", dtype=torch.float64)
+    twin = deepcopy(model).to(device="cpu", dtype=torch.float64).requires_grad_()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in twin.parameters():  # biases start at 0, where a wrong fold could hide
@@ -135,18 +142,29 @@ def check_rewrite(formulation: Formulation, model: Model, examples: Examples) ->
         build(twin, [few], "float64")(stack)
         for build, stack in zip((reference, formulation), stacks, strict=True)
     )
-    wrong = {"loss": float((plain - fast).abs() / plain.abs())}
+    weights: dict[str, Tensor] = dict(twin.named_parameters())
+    with torch.no_grad():
+        logits = [logits_of(twin, weights, few.inputs, f) for f in ("reference", "fast")]
+    wrong = {"loss": _off(plain, fast), "logits": _off(*logits)}
     for name, exact in stacks[0].gradients.items():
-        off = (exact - stacks[1].gradients[name]).abs().max()
-        wrong[name] = float(off / exact.abs().max().clamp(1e-30))
+        wrong[f"gradient of {name}"] = _off(exact, stacks[1].gradients[name])
     worst = max(wrong, key=lambda name: wrong[name])
     if not wrong[worst] <= TOLERANCE:
         raise RewriteError(
-            f"step `{formulation.__name__}` of {type(model).__name__} does not equal the "
-            f"reference: `{worst}` is off by {wrong[worst]:.1e} (allowed {TOLERANCE:.0e}). Mend "
+            f"formulation `{formulation.__name__}` of {type(model).__name__} does not equal the "
+            f"reference: the {worst} is off by {wrong[worst]:.1e} (allowed {TOLERANCE:.0e}). Mend "
             "the model's fold, or train with formulation=reference."
         )
     _checked.add(key)
+
+
+def check_fold(model: Model, inputs: Int[Tensor, "pair operand"]) -> None:
+    """Raise `RewriteError` unless the model's fold is right; see `check_rewrite`."""
+    check_rewrite(folded, model, Examples(inputs, torch.zeros(len(inputs), dtype=torch.long)))
+
+
+def _off(exact: Tensor, other: Tensor) -> float:
+    return float((exact - other).abs().max() / exact.abs().max().clamp(1e-30))
 
 
 class Called(nn.Module):

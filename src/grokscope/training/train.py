@@ -32,9 +32,9 @@ from grokscope.training.files import cannot_write, read_tensors, write_tensors
 from grokscope.training.loss import DTYPES, negative_log_likelihood
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.optimizer import AdamW
-from grokscope.training.run import Run
+from grokscope.training.run import Run, load_weights
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, check_step, fast_logits, make_step
+from grokscope.training.steps import Examples, logits_of, make_step
 
 Tracker = Callable[[Run, Row, Events], None]  # called after every evaluation
 
@@ -81,31 +81,58 @@ def train(
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
     runs = {spec.id: Run.of(spec, out) for spec in asked}
+    for run in runs.values():
+        _refuse_another(run)
     waiting = [run for run in runs.values() if not run.is_finished]
     for run in waiting:
         check(run, device)
     keep_memory()
-    with ExitStack() as locks:
-        for run in waiting:
-            locks.callback(_lock(run).release)
-        members = [_begin(run, device) for run in waiting if not run.is_finished]
-        for batch in _batches(members, device):
-            _train_together(batch, device, track, save_every)
+    for alike in _batches(waiting, device):
+        with ExitStack() as locks:
+            for run in alike:
+                locks.callback(_lock(run).release)
+            members = [_begin(run, device) for run in alike if not run.is_finished]
+            for step in sorted({m.step for m in members}):
+                started = [m for m in members if m.step == step]
+                _train_together(started, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
 
 
 def check(run: Run, device: str) -> Model:
-    """Everything that can be wrong with a spec, raised as `BadInput`; returns its new model."""
-    _, model = run.is_train, run.new_model()
-    check_step(run.spec.formulation, model)
-    needed, free = memory_needed(run, model), free_memory(device)
+    """Everything that can be wrong with a spec, raised before anything is written; returns its new
+    model. Raises `BadInput`, or `RewriteError` for a fold that is wrong."""
+    spec = run.spec
+    _refuse_if_larger(run, 24 * run.count_weights(), device)  # weights, moments, gradients
+    model = run.new_model()
+    if frozen := [name for name, w in model.named_parameters() if not w.requires_grad]:
+        raise BadInput(f"model `{spec.model}` freezes {frozen[0]}, and every weight is trained.")
+    if buffers := [name for name, _ in model.named_buffers()]:
+        raise BadInput(
+            f"model `{spec.model}` has the buffer {buffers[0]}, which no checkpoint would hold. "
+            "Make it in forward, or make it a parameter."
+        )
+    _refuse_if_larger(run, memory_needed(run, model), device)
+    examples = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
+    make_step(spec.formulation, model, [examples], spec.loss_precision)
+    return model
+
+
+def _refuse_another(run: Run) -> None:
+    """Raise `StorageError` if the run's folder is that of another spec."""
+    if (run.folder / "spec.json").exists() and Run.open(run.folder).spec != run.spec:
+        raise StorageError(
+            f"{run.folder} holds the run of another spec. Move it away, or choose another --out."
+        )
+
+
+def _refuse_if_larger(run: Run, needed: int, device: str) -> None:
+    free = free_memory(device)
     if needed > free:
         raise BadInput(
             f"{run.spec.id} needs about {needed / 1e9:,.1f} GB of memory on {device}, and "
             f"{free / 1e9:,.1f} GB are free. Choose a smaller task, model or train_fraction."
         )
-    return model
 
 
 def memory_needed(run: Run, model: Model) -> int:
@@ -133,7 +160,8 @@ class Member:
     everything: Examples  # every pair, with the answer that counts: in train, the one taught
     is_train: Bool[Tensor, " pair"]
     step: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # of training, in all
+    unsaved: float = 0.0  # of them, since the state to resume from was written
     moments: tuple[Tensor, Tensor] | None = None
     rows: list[dict[str, int | float]] = field(default_factory=list)
 
@@ -153,27 +181,32 @@ def _begin(run: Run, device: str) -> Member:
         everything=Examples(task.inputs, counted).to(device),
         is_train=is_train.to(device),
     )
+    for leftover in run.folder.glob(".*.part"):  # of a write that was killed
+        leftover.unlink()
     saved = _resume_file(run)
     if saved is None:
         run.write_spec()
-        run.keep_rows(-1)
+        run.keep(-1)
         return member
     tensors, notes = saved
     member.moments = tensors.pop("moment1"), tensors.pop("moment2")
-    member.model.load_state_dict(tensors)
+    load_weights(member.model, tensors, run.resume)
     member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
-    member.rows = run.keep_rows(member.step)
+    member.rows = run.keep(member.step)
     return member
 
 
 def _resume_file(run: Run) -> tuple[dict[str, Tensor], dict[str, str]] | None:
-    newest, older = (run.folder / f"resume{x}.safetensors" for x in ("", ".older"))
-    for path in (newest, older):
+    for path in (run.resume, run.older_resume):
         if path.exists():
             try:
-                return read_tensors(path)
+                tensors, notes = read_tensors(path)
+                if not {"moment1", "moment2"} <= set(tensors) or "step" not in notes:
+                    raise DamagedFile(f"{path} is not what training wrote.")
+                return tensors, notes
             except DamagedFile as error:
-                rest = "the older one" if path == newest and older.exists() else "the beginning"
+                has_older = path == run.resume and run.older_resume.exists()
+                rest = "the older one" if has_older else "the beginning"
                 raise DamagedFile(f"{error} Delete it to go on from {rest}.") from error
     return None
 
@@ -181,14 +214,16 @@ def _resume_file(run: Run) -> tuple[dict[str, Tensor], dict[str, str]] | None:
 def _save(batch: "_Batch", k: int) -> None:
     """Write what `_begin` resumes from; the one before it is kept."""
     member = batch.members[k]
-    path = member.run.folder / "resume.safetensors"
+    path = member.run.resume
     beside = path.with_name("resume.new.safetensors")
     moments = {"moment1": batch.optimizer.m[k], "moment2": batch.optimizer.v[k]}
     notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
+    member.run.flush()
     write_tensors(beside, {**batch.stack.state(k), **moments}, notes)
     if path.exists():
-        path.replace(path.with_name("resume.older.safetensors"))
+        path.replace(member.run.older_resume)
     beside.replace(path)
+    member.unsaved = 0.0
 
 
 def _lock(run: Run) -> FileLock:
@@ -206,22 +241,16 @@ def _lock(run: Run) -> FileLock:
     return lock
 
 
-def _batches(members: Sequence[Member], device: str) -> Iterator[list[Member]]:
-    """The members that can train as one stack, as many at once as fit into memory."""
-    alike: dict[str, list[Member]] = {}
-    for member in members:
-        spec, shapes = member.spec, [(k, w.shape) for k, w in member.model.named_parameters()]
-        same = [
-            spec.model,
-            shapes,
-            spec.precision,
-            spec.loss_precision,
-            spec.formulation,
-            member.step,
-        ]
-        alike.setdefault(json.dumps(same), []).append(member)
+def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
+    """The runs that can train as one stack, as many at once as fit into memory."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        spec, task = run.spec, run.task
+        same = [spec.model, spec.model_args, task.n_symbols, task.n_answers, spec.precision]
+        same += [spec.loss_precision, spec.formulation]
+        alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
-        each = memory_needed(group[0].run, group[0].model)
+        each = max(memory_needed(run, run.new_model()) for run in group)
         size = max(1, int(SHARE_OF_MEMORY * free_memory(device) / each))
         for start in range(0, len(group), size):
             yield group[start : start + size]
@@ -262,14 +291,14 @@ class _Batch:
 def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
     """The loop: see to every member, leave out those that are done, take a step."""
     batch = _Batch(members, device)
-    saved = clock = time.monotonic()
+    clock = time.monotonic()
     for step in itertools.count(members[0].step):
         now = time.monotonic()
         for member in batch.members:
             member.step, member.seconds = step, member.seconds + now - clock
-        clock, is_due = now, now - saved >= save_every
-        going_on = [k for k in range(len(batch.members)) if _attended(batch, k, track, is_due)]
-        saved = now if is_due else saved
+            member.unsaved += now - clock
+        clock = now
+        going_on = [k for k in range(len(batch.members)) if _attended(batch, k, track, save_every)]
         if len(going_on) < len(batch.members):
             batch.keep(going_on)
         if not batch.members:
@@ -277,10 +306,10 @@ def _train_together(members: list[Member], device: str, track: Tracker, save_eve
         batch.update(step)
 
 
-def _attended(batch: _Batch, k: int, track: Tracker, is_due: bool) -> bool:
+def _attended(batch: _Batch, k: int, track: Tracker, save_every: float) -> bool:
     """Evaluate and save a member as its spec asks; whether it goes on.
 
-    `is_due`: the state to resume from is to be written, at the next evaluation.
+    The state to resume from is written at the first evaluation after `save_every` seconds.
     """
     member = batch.members[k]
     step, spec, rows = member.step, member.spec, member.rows
@@ -293,14 +322,16 @@ def _attended(batch: _Batch, k: int, track: Tracker, is_due: bool) -> bool:
     is_kept = not goes_on or _is_checkpoint(step, spec.checkpoint_every)
     if is_kept and (is_new or not member.run.checkpoint(step).exists()):
         _write_checkpoint(member, batch.stack.state(k))
-    if not goes_on or (is_due and is_evaluated):
+    if not goes_on or (is_evaluated and member.unsaved >= save_every):
         _save(batch, k)
+    if not goes_on:
+        member.run.older_resume.unlink(missing_ok=True)
     return goes_on
 
 
 def _evaluated(member: Member, stack: Stack, k: int, track: Tracker) -> Events:
     """Add a row to the member's metrics, tell the tracker, and return the events so far."""
-    nll, is_right = evaluate(stack, k, member.everything, member.spec.loss_precision)
+    nll, is_right = evaluate_pairs(stack, k, member.everything, member.spec)
     row: dict[str, int | float] = {"step": member.step}
     for part, here in (("train", member.is_train), ("test", ~member.is_train)):
         row[f"{part}_loss"] = float(nll[here].mean())
@@ -315,16 +346,16 @@ def _evaluated(member: Member, stack: Stack, k: int, track: Tracker) -> Events:
 
 
 @torch.no_grad()
-def evaluate(
-    stack: Stack, k: int, examples: Examples, loss_precision: str
+def evaluate_pairs(
+    stack: Stack, k: int, examples: Examples, spec: Spec
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
     """Of each pair: the loss in nats, over all output classes; and whether the answer is right."""
     weights = {name: leaf[k] for name, leaf in stack.weights.items()}
     losses, rights = [], []
     for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
         some = examples[start : start + PAIRS_AT_ONCE]
-        logits = fast_logits(stack.template, weights, some.inputs)
-        losses.append(negative_log_likelihood(logits, some.answers, loss_precision))
+        logits = logits_of(stack.template, weights, some.inputs, spec.formulation)
+        losses.append(negative_log_likelihood(logits, some.answers, spec.loss_precision))
         rights.append(logits.argmax(dim=1) == some.answers)
     return torch.cat(losses), torch.cat(rights)
 
