@@ -421,3 +421,33 @@ def test_json_of_a_run_that_diverged_is_json(call, tmp_path):
     said = call("run", *TINY, "lr=1e30", "--out", tmp_path, "--json")
     shown = json.loads(said.out, parse_constant=refuse)
     assert shown["events"]["stop"] == "diverged"
+
+
+def test_settings_may_stand_anywhere(call, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("")
+    said = call(
+        "run", "--use", plugin, "demo", "--json", "seed=1", "--out", tmp_path, "--dry-run", "lr=1"
+    )
+    (plan,) = json.loads(said.out)
+    assert plan["spec"]["seed"] == 1
+    assert plan["spec"]["lr"] == 1
+
+
+@pytest.mark.parametrize("line", ["5", "null", "{}", '{"step": 3}'])
+def test_a_line_that_is_no_evaluation_is_said_to_be_damage(line, call, tmp_path):
+    call("run", *TINY, "--out", tmp_path)
+    (run,) = find_runs(tmp_path)
+    path = run.folder / "metrics.jsonl"
+    path.write_text(f"{line}\n{path.read_text()}")
+    said = call("show", run.folder)
+    assert said.code == 1
+    assert "metrics.jsonl is damaged in line 1" in said.err
+    assert "damaged" in call("list", "--out", tmp_path).out
+
+
+def test_a_pipe_that_is_closed_early_is_no_error():
+    command = f"{sys.executable} -m grokscope list measures | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "measure" in done.stdout
+    assert "Traceback" not in done.stderr

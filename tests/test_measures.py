@@ -280,3 +280,50 @@ def test_phases_follow_the_rule_and_are_refused_without_a_grok():
     assert (phases.memorized, phases.formed, phases.cleaned) == (10, 40, 70)
     with pytest.raises(ValueError, match="never generalised"):
         find_phases(Events(10, None, (), "steps"), rows, table)
+
+
+def test_the_train_loss_is_that_of_the_answers_that_were_taught():
+    s = snapshot(11, d_model=8, d_mlp=12)
+    taught = (s.task.answers + 1) % 11
+    noisy = replace(s, taught=taught, keys=("frequency 1",))
+    with torch.no_grad():
+        logits = s.model(s.task.inputs)[s.is_train, :11]
+    plain = torch.nn.functional.cross_entropy(logits, taught[s.is_train]).item()
+    found = evaluate(noisy, ["train_loss", "excluded_loss_train"])
+    assert found["train_loss"] == pytest.approx(plain)
+    without = logits - plain_component(s.logits, 11, 1)[s.is_train]
+    plain = torch.nn.functional.cross_entropy(without, taught[s.is_train]).item()
+    assert found["excluded_loss_train"] == pytest.approx(plain)
+
+
+def test_the_control_removes_as_many_dimensions_as_the_key_parts_have():
+    task = make_task("composition", {"group": "S4"})
+    table = Planted(torch.eye(24, dtype=torch.float64)[task.answers])
+    s = Snapshot(task, task.is_train(0.4, 0), table, keys=("1a", "4a"))
+    removed = []
+
+    def watch(logits, answers, products, functions):
+        removed.extend(functions)
+        return [0.0] * len(functions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grokscope.measures.restricted.excluded_losses", watch)
+        evaluate(s, ["excluded_loss_train", "excluded_loss_train_control"])
+    keys, control = removed  # of the identity: the projections themselves
+    assert torch.linalg.matrix_rank(keys) == torch.linalg.matrix_rank(control) == 5
+    assert (keys @ control).abs().max() < 1e-10  # and none of it is in the key parts
+
+
+def test_where_no_basis_is_singled_out_there_is_no_gini():
+    task = make_task("composition", {"group": "S4"})
+    model = make_model("mlp", {}, task, 0).requires_grad_(False)
+    s = Snapshot(task, task.is_train(0.4, 0), model)
+    with pytest.raises(NotApplicable, match="no basis is singled out"):
+        MEASURES["gini_output"](s)
+
+
+def test_phases_need_a_test_accuracy_above_one_half():
+    rows = [{"step": 0.0, "test_accuracy": 0.4, "test_loss": 1.0}]
+    table = pl.DataFrame({"step": [0], "excluded_loss_train": [1.0]})
+    with pytest.raises(ValueError, match="never passed 1/2"):
+        find_phases(Events(0, 0, (), "steps"), rows, table)

@@ -32,6 +32,13 @@ KINDS = {
         SMALL, model="transformer", model_args={"d_model": 32, "d_mlp": 64}, steps=300
     ),
     "noise": replace(SMALL, label_noise=1.0, steps=100),
+    "an even modulus": replace(
+        SMALL,
+        model="transformer",
+        model_args={"d_model": 16, "d_mlp": 32},
+        task_args={"p": 4},
+        steps=200,
+    ),
 }
 
 

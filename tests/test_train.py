@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from grokscope.errors import BadInput, RewriteError, StorageError
+from grokscope.models import MODELS
+from grokscope.models.mlp import MLP as MLPNetwork
+from grokscope.models.model import Model
+from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
+from grokscope.tap import silent
 from grokscope.training import train as train_module
 from grokscope.training.run import Run, find_folders
 from grokscope.training.train import train
@@ -184,3 +190,99 @@ def test_a_group_is_grokked_too(tmp_path):
     )  # fmt: skip
     run = train(spec, tmp_path)
     assert run.events.t_grok is not None
+
+
+class Powered(MLPNetwork):
+    """An MLP whose hidden layer is raised to a power that no weight's shape shows."""
+
+    fold = Model.fold  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, n_symbols: int, n_answers: int, power: int = 1):
+        super().__init__(n_symbols, n_answers, d_embed=8, d_mlp=12)
+        self.power = power
+
+    def forward(self, inputs, tap=silent):
+        a, b = inputs.unbind(dim=1)
+        h = (torch.cat([self.W_x[a], self.W_y[b]], dim=1) @ self.W).relu() ** self.power
+        return tap("logits", tap("mlp_post", h) @ self.W_U)
+
+
+def test_members_that_differ_in_what_no_shape_shows_are_not_mixed_up(tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, "powered", Powered)
+    specs = [replace(MLP, model="powered", model_args={"power": k}) for k in (1, 2)]
+    for spec, run in zip(specs, train(specs, tmp_path / "together"), strict=True):
+        alone = train(spec, tmp_path / "alone")
+        assert run.rows[0]["train_loss"] == pytest.approx(alone.rows[0]["train_loss"], abs=1e-9)
+        assert (weights(run, 50) - weights(alone, 50)).abs().max() < 1e-9
+
+
+class Misfolded(MLPNetwork):
+    """An MLP that takes one symbol for another when it folds."""
+
+    def __init__(self, n_symbols: int, n_answers: int, d_embed: int = 8):
+        super().__init__(n_symbols, n_answers, d_embed=d_embed, d_mlp=12)
+
+    def fold(self, inputs):
+        return super().fold(inputs.clamp(min=1))
+
+
+def test_a_wrong_fold_is_refused_before_training_and_not_used_by_the_reference(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(MODELS, "misfolded", Misfolded)
+    spec = replace(MLP, model="misfolded", model_args={})
+    with pytest.raises(RewriteError):
+        train([MLP, spec], tmp_path)
+    assert not list(tmp_path.iterdir())
+    run = train(replace(spec, formulation="reference"), tmp_path)
+    logits = run.model(50)(run.task.inputs)[run.is_train]
+    loss = torch.nn.functional.cross_entropy(logits, run.task.answers[run.is_train])
+    assert run.rows[-1]["train_loss"] == pytest.approx(loss.item(), abs=1e-10)
+    with pytest.raises(RewriteError):
+        _ = Snapshot.of(run).logits
+
+
+class Buffered(MLPNetwork):
+    """An MLP with a tensor that is no weight."""
+
+    def __init__(self, n_symbols: int, n_answers: int, d_embed: int = 8):
+        super().__init__(n_symbols, n_answers, d_embed=d_embed, d_mlp=12)
+        self.register_buffer("mask", torch.ones(3))
+
+
+class Frozen(MLPNetwork):
+    """An MLP whose output is not to be trained."""
+
+    def __init__(self, n_symbols: int, n_answers: int, d_embed: int = 8):
+        super().__init__(n_symbols, n_answers, d_embed=d_embed, d_mlp=12)
+        self.W_U.requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [(Buffered, "has the buffer mask"), (Frozen, "freezes W_U")]
+)
+def test_what_training_would_lose_is_refused(kind, why, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, "kind", kind)
+    with pytest.raises(BadInput, match=why):
+        train(replace(MLP, model="kind", model_args={}), tmp_path)
+
+
+def test_a_model_too_large_for_memory_is_refused_before_it_is_made(tmp_path):
+    with pytest.raises(BadInput, match=r"needs about [\d,.]+ GB of memory on cpu"):
+        train(replace(SMALL, model_args={"d_model": 128, "d_mlp": 10**12}), tmp_path)
+
+
+def test_the_folder_of_another_spec_is_refused(tmp_path):
+    run = train(MLP, tmp_path)
+    other = replace(MLP, lr=1e-2)
+    run.folder.rename(tmp_path / other.id)
+    with pytest.raises(StorageError, match="holds the run of another spec"):
+        train(other, tmp_path)
+
+
+def test_checkpoints_after_the_state_that_is_resumed_are_dropped(tmp_path):
+    run = train(MLP, tmp_path)
+    run.checkpoint(50).rename(run.checkpoint(900))  # as if a longer try had been here
+    again = train(MLP, tmp_path)
+    assert again.steps[-1] == 50
+    assert again.is_finished

@@ -3,6 +3,7 @@
 Torch is imported by a verb when it needs it, so that --help and --version answer at once.
 """
 
+import itertools
 import os
 import re
 import sys
@@ -157,21 +158,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _settings_together(args: list[str]) -> list[str]:
-    """`run --out x demo seed=1 --json lr=1` as `run --out x demo seed=1 lr=1 --json`: the parser
-    wants the settings in one place, people put them anywhere."""
+    """`run --out x demo --json lr=1` as `run demo lr=1 --out x --json`: the parser wants name and
+    settings in one place, people put them anywhere."""
     if args[:1] != ["run"]:
         return args
-    takes_one = ("--out", "--device", "--threads", "--seeds", "--use")
-    is_setting = [
-        bool(re.match(r"[A-Za-z_][\w.]*=", arg)) and args[i - 1] not in takes_one
-        for i, arg in enumerate(args)
-    ]
-    if not any(is_setting):
-        return args
-    first = is_setting.index(True)
-    settings = [arg for arg, moves in zip(args, is_setting, strict=True) if moves]
-    rest = [arg for arg, moves in zip(args, is_setting, strict=True) if not moves]
-    return [*rest[:first], *settings, *rest[first:]]
+    with_value = ("--out", "--device", "--threads", "--seeds", "--use")
+    settings, options = [], []
+    for before, arg in itertools.pairwise(args):
+        is_setting = not arg.startswith("-") and before not in with_value
+        (settings if is_setting else options).append(arg)
+    return ["run", *settings, *options]
 
 
 def _load(files: Sequence[Path]) -> None:
