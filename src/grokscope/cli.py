@@ -164,9 +164,9 @@ def _settings_together(args: list[str]) -> list[str]:
         return args
     with_value = ("--out", "--device", "--threads", "--seeds", "--use")
     settings, options = [], []
-    for before, arg in itertools.pairwise(args):
-        is_setting = not arg.startswith("-") and before not in with_value
-        (settings if is_setting else options).append(arg)
+    for before, word in itertools.pairwise(args):
+        is_setting = not word.startswith("-") and before not in with_value
+        (settings if is_setting else options).append(word)
     return ["run", *settings, *options]
 
 

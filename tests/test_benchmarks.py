@@ -1,0 +1,58 @@
+"""The benchmarks run and print what they promise; how fast they are is not a matter of tests."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import peers, reading
+from grokscope.snapshot import Snapshot
+from grokscope.training.run import Run
+
+ROOT = Path(__file__).parents[1]
+
+
+def module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_step_is_timed_beside_its_plain_twin_and_the_floor():
+    done = module("step", "--json", "--rounds", "1", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for key in ("reference_ms", "folded_ms", "ratio", "floor_ms", "peak_mib", "threads"):
+        assert found[key] > 0, key
+    assert found["threads"] == 1
+    assert found["ratio"] == pytest.approx(found["reference_ms"] / found["folded_ms"], rel=0.01)
+
+
+def test_both_readings_that_are_timed_give_the_same():
+    run = Run.of(reading.LEARNER, "nowhere")
+    model = run.new_model().double().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    for w in model.parameters():
+        w += 0.1 * torch.randn(w.shape, generator=generator, dtype=w.dtype)
+    keys = tuple(f"frequency {k}" for k in (3, 14, 15, 40, 56))
+    snapshot = Snapshot(run.task, run.is_train, model, keys=keys)
+    assert reading.difference(snapshot, model) < 1e-10
+    one, other = (reading.plain(replace(snapshot, keys=keys[:k])) for k in (1, 2))
+    assert one["restricted_loss_all"] != other["restricted_loss_all"]
+
+
+def test_peers_that_are_not_installed_are_said_to_be(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(peers, "COMPLETE", tmp_path / "missing")
+    monkeypatch.setattr(sys, "argv", ["peers"])
+    with pytest.raises(SystemExit) as stopped:
+        peers.main()
+    assert stopped.value.code == 2
+    assert "python -m benchmarks.peers --install" in capsys.readouterr().err
