@@ -15,6 +15,9 @@ from grokscope.training.files import as_json
 from grokscope.training.run import Run
 
 
+LONGEST_ID = 75
+
+
 def read_with_bar(run: Run) -> Reading:
     """The reading of a run, with a bar while it is made."""
     with Progress(console=Console(stderr=True, emoji=False), transient=True) as bar:
@@ -46,11 +49,14 @@ def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -
     if not rows:
         console.print(Text(empty))
         return
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    if all(len(cell) <= LONGEST_ID for line in cells for cell in line):
+        console.width = max(console.width, 160)  # words may fold; an id must stay whole
     table = Table(box=None, padding=(0, 2, 0, 0))
     for key in rows[0]:
-        table.add_column(key.replace("_", " "), overflow="fold", no_wrap=key == "run")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row.values()))
+        table.add_column(key.replace("_", " "), overflow="fold")
+    for line in cells:
+        table.add_row(*map(Text, line))
     console.print(table)
 
 
