@@ -267,7 +267,7 @@ def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("grokscope.training.train._write_checkpoint", interrupt)
+        patch.setattr("grokscope.training.train.write_checkpoint", interrupt)
         said = call("run", *TINY, "--out", tmp_path)
     assert said.code == 130
     assert "The same command goes on" in said.err

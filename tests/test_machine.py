@@ -3,7 +3,7 @@ import torch
 
 from grokscope.errors import BadInput
 from grokscope.spec import Spec
-from grokscope.training import train as train_module
+from grokscope.training.check import memory_needed
 from grokscope.training.machine import check_device, free_memory, keep_memory, use_threads
 from grokscope.training.run import Run
 
@@ -38,7 +38,7 @@ def test_a_device_that_is_not_there_is_refused():
 def test_memory_grows_with_the_network_the_task_and_the_formulation(tmp_path):
     def needed(**changes) -> int:
         run = Run.of(Spec(**{"task_args": {"p": 113}, **changes}), tmp_path)
-        return train_module.memory_needed(run, run.new_model())
+        return memory_needed(run, run.new_model())
 
     small = needed()
     assert needed(model_args={"d_mlp": 2048}) > 1.5 * small

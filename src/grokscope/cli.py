@@ -210,9 +210,9 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
     from dataclasses import asdict
 
     from grokscope.report.terminal import print_upright
+    from grokscope.training.check import check, memory_needed
     from grokscope.training.machine import check_device
     from grokscope.training.run import Run
-    from grokscope.training.train import check, memory_needed
 
     check_device(device)
     plans = []

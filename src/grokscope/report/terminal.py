@@ -14,7 +14,6 @@ from grokscope.report.words import sentences
 from grokscope.training.files import as_json
 from grokscope.training.run import Run
 
-
 LONGEST_ID = 75
 
 

@@ -25,6 +25,11 @@ class AdamW:
         self.v = torch.zeros_like(stack.flat)
         self._scales(stack.flat)
 
+    @property
+    def moments(self) -> dict[str, Tensor]:
+        """Both moments by the names under which they are saved; each member has a row."""
+        return {"moment1": self.m, "moment2": self.v}
+
     def _scales(self, like: Tensor) -> None:
         def column(values: Sequence[float]) -> Float[Tensor, "member 1"]:
             return torch.tensor(values, dtype=torch.float64, device=like.device)[:, None]

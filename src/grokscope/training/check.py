@@ -1,0 +1,65 @@
+"""What can be wrong with a spec, found before anything is written: the border of training."""
+
+import torch
+
+from grokscope.errors import BadInput, StorageError
+from grokscope.models.model import Model
+from grokscope.tap import record
+from grokscope.training.loss import DTYPES
+from grokscope.training.machine import free_memory
+from grokscope.training.run import Run
+from grokscope.training.steps import Examples, make_step
+
+PAIRS_AT_ONCE = 20_000  # in an evaluation
+
+
+def check(run: Run, device: str) -> Model:
+    """The run's new model, if all is well. Raises `BadInput` for a spec that cannot be trained,
+    `RewriteError` for a fold that is wrong, `StorageError` if its folder is another run's."""
+    spec = run.spec
+    refuse_another(run)
+    _refuse_if_larger(run, 24 * run.count_weights(), device)  # weights, moments, gradients
+    model = run.new_model()
+    if frozen := [name for name, w in model.named_parameters() if not w.requires_grad]:
+        raise BadInput(f"model `{spec.model}` freezes {frozen[0]}, and every weight is trained.")
+    if buffers := [name for name, _ in model.named_buffers()]:
+        raise BadInput(
+            f"model `{spec.model}` has the buffer {buffers[0]}, which no checkpoint would hold. "
+            "Make it in forward, or make it a parameter."
+        )
+    _refuse_if_larger(run, memory_needed(run, model), device)
+    examples = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
+    make_step(spec.formulation, model, [examples], spec.loss_precision)
+    return model
+
+
+def refuse_another(run: Run) -> None:
+    """Raise `StorageError` if the run's folder holds the run of another spec."""
+    if (run.folder / "spec.json").exists() and Run.open(run.folder).spec != run.spec:
+        raise StorageError(
+            f"{run.folder} holds the run of another spec. Move it away, or choose another --out."
+        )
+
+
+def _refuse_if_larger(run: Run, needed: int, device: str) -> None:
+    free = free_memory(device)
+    if needed > free:
+        raise BadInput(
+            f"{run.spec.id} needs about {needed / 1e9:,.1f} GB of memory on {device}, and "
+            f"{free / 1e9:,.1f} GB are free. Choose a smaller task, model or train_fraction."
+        )
+
+
+def memory_needed(run: Run, model: Model) -> int:
+    """About how many bytes training one member takes at its peak.
+
+    Three times what the graph keeps of every training pair, or of the pairs of an evaluation;
+    counted on two pairs.
+    """
+    twice = run.task.inputs[:2]
+    with torch.no_grad():
+        whole = record(model if run.spec.formulation == "reference" else model.last, twice)
+        each = sum(x.numel() for x in whole.values()) // 2
+    n_weights = sum(w.numel() for w in model.parameters())
+    pairs = max(int(run.is_train.sum()), min(len(run.is_train), PAIRS_AT_ONCE))
+    return DTYPES[run.spec.precision].itemsize * (6 * n_weights + 3 * pairs * each)

@@ -1,0 +1,152 @@
+"""One run while it trains: where it begins or goes on, its evaluations, and what it writes.
+
+Axes: pair = one input; operand = its symbols.
+"""
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import torch
+from filelock import FileLock, Timeout
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from grokscope.errors import DamagedFile, StorageError
+from grokscope.models.model import Model
+from grokscope.spec import Spec
+from grokscope.training.check import PAIRS_AT_ONCE
+from grokscope.training.files import cannot_write, read_tensors, write_tensors
+from grokscope.training.loss import negative_log_likelihood
+from grokscope.training.run import Run, load_weights
+from grokscope.training.stack import Stack
+from grokscope.training.steps import Examples, logits_of
+
+MOMENTS = ("moment1", "moment2")  # their names in resume.safetensors
+
+
+def lock(run: Run) -> FileLock:
+    """The run's folder, held against other processes until the lock is left."""
+    held = FileLock(run.folder / ".lock", timeout=0)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        held.acquire()
+    except Timeout:
+        raise StorageError(
+            f"{run.folder} is being trained by another process. Wait for it, or stop it."
+        ) from None
+    except OSError as error:
+        raise cannot_write(run.folder, 0, error) from error
+    return held
+
+
+@dataclass(eq=False)
+class Member:
+    """One run while it trains."""
+
+    run: Run
+    model: Model
+    examples: Examples  # what it is taught
+    everything: Examples  # every pair, with the answer that counts: in train, the one taught
+    is_train: Bool[Tensor, " pair"]
+    step: int = 0
+    seconds: float = 0.0  # of training, in all
+    unsaved: float = 0.0  # of them, since the state to resume from was written
+    moments: dict[str, Tensor] | None = None  # of the optimiser, where it was interrupted
+    rows: list[dict[str, int | float]] = field(default_factory=list)
+
+    @property
+    def spec(self) -> Spec:
+        return self.run.spec
+
+
+def begin(run: Run, device: str) -> Member:
+    """The member at its first step, or where it was interrupted."""
+    task, is_train = run.task, run.is_train
+    counted = torch.where(is_train, run.taught, task.answers)
+    member = Member(
+        run=run,
+        model=run.new_model(),
+        examples=Examples(task.inputs[is_train], run.taught[is_train]).to(device),
+        everything=Examples(task.inputs, counted).to(device),
+        is_train=is_train.to(device),
+    )
+    for leftover in run.folder.glob(".*.part"):  # of a write that was killed
+        leftover.unlink()
+    saved = _resume_file(run)
+    if saved is None:
+        run.write_spec()
+        run.keep(-1)
+        return member
+    tensors, notes = saved
+    member.moments = {name: tensors.pop(name) for name in MOMENTS}
+    load_weights(member.model, tensors, run.resume)
+    member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
+    member.rows = run.keep(member.step)
+    return member
+
+
+def _resume_file(run: Run) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    for path in (run.resume, run.older_resume):
+        if path.exists():
+            try:
+                tensors, notes = read_tensors(path)
+                if not set(MOMENTS) <= set(tensors) or "step" not in notes:
+                    raise DamagedFile(f"{path} is not what training wrote.")
+                return tensors, notes
+            except DamagedFile as error:
+                has_older = path == run.resume and run.older_resume.exists()
+                rest = "the older one" if has_older else "the beginning"
+                raise DamagedFile(f"{error} Delete it to go on from {rest}.") from error
+    return None
+
+
+def save(member: Member, weights: dict[str, Tensor], moments: dict[str, Tensor]) -> None:
+    """Write what `begin` goes on from; the one before it is kept."""
+    path = member.run.resume
+    beside = path.with_name("resume.new.safetensors")
+    notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
+    member.run.flush()
+    write_tensors(beside, {**weights, **moments}, notes)
+    if path.exists():
+        path.replace(member.run.older_resume)
+    beside.replace(path)
+    member.unsaved = 0.0
+
+
+def evaluate(member: Member, stack: Stack, k: int) -> None:
+    """Add a row to the member's metrics: it is row `k` of the stack."""
+    nll, is_right = _losses(stack, k, member.everything, member.spec)
+    row: dict[str, int | float] = {"step": member.step}
+    for part, here in (("train", member.is_train), ("test", ~member.is_train)):
+        row[f"{part}_loss"] = float(nll[here].mean())
+        row[f"{part}_accuracy"] = float(is_right[here].double().mean())
+    row["sum_of_squares"] = float(stack.flat[k].double().square().sum())
+    row["seconds"] = round(member.seconds, 3)
+    member.rows.append(row)
+    member.run.append(row)
+
+
+@torch.no_grad()
+def _losses(
+    stack: Stack, k: int, examples: Examples, spec: Spec
+) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
+    """Of each pair: the loss in nats, over all output classes; and whether the answer is right."""
+    weights = {name: leaf[k] for name, leaf in stack.weights.items()}
+    losses, rights = [], []
+    for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
+        some = examples[start : start + PAIRS_AT_ONCE]
+        logits = logits_of(stack.template, weights, some.inputs, spec.formulation)
+        losses.append(negative_log_likelihood(logits, some.answers, spec.loss_precision))
+        rights.append(logits.argmax(dim=1) == some.answers)
+    return torch.cat(losses), torch.cat(rights)
+
+
+def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
+    """Write the member's weights at its step, with what they were made by."""
+    notes = {
+        "step": str(member.step),
+        "grokscope": version("grokscope"),
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+    }
+    write_tensors(member.run.checkpoint(member.step), weights, notes)
