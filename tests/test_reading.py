@@ -20,7 +20,7 @@ SMALL = Spec(
 )  # fmt: skip
 GROKS = Spec(
     task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6, lr=1e-2,
-    steps=1300, eval_every=20, stop_after_grok=200,
+    steps=1500, eval_every=20, stop_after_grok=200, seed=3,
 )  # fmt: skip
 KINDS = {
     "grokked": GROKS,

@@ -107,19 +107,17 @@ def spectra(r: Reading) -> Figure:
 def neurons(r: Reading) -> Figure:
     """How much of each neuron its best part explains, and how many neurons each part has."""
     assert r.neurons is not None
-    names, shares = r.neurons
-    best, owner = shares.max(dim=0)
+    best = r.neurons[1].amax(dim=0)
     figure = Figure(figsize=(7.5, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.hist(best.numpy(), bins=np.linspace(0, 1, 41).tolist(), color=TRAIN)
     left.axvline(LOCALISED, color=CONTROL, ls=":")
     left.set(xlabel="share explained by the best part", ylabel="neurons", xlim=(0, 1))
-    counts = owner[best >= LOCALISED].bincount(minlength=len(names))
-    found = [i for i in range(len(names)) if counts[i]]
+    counts = r.neurons_of()
     keys = r.keys.names if r.keys is not None else ()
-    colours = [KEY if names[i] in keys else OTHER for i in found]
-    right.bar(range(len(found)), [int(counts[i]) for i in found], color=colours)
-    right.set_xticks(range(len(found)), [_short(names[i]) for i in found], fontsize=8)
+    colours = [KEY if name in keys else OTHER for name in counts]
+    right.bar(range(len(counts)), list(counts.values()), color=colours)
+    right.set_xticks(range(len(counts)), [_short(name) for name in counts], fontsize=8)
     right.set(xlabel=f"part (share >= {LOCALISED:g})", ylabel="neurons")
     styled((left, right))
     return figure
