@@ -170,7 +170,8 @@ def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
         yield (
             "Where the weights and logits live",
             "The share of the power in each part of the functions on the group: frequencies for "
-            "a cyclic group, irreps for others. Logits are centred over inputs and classes.",
+            "a cyclic group; for others irreps, named by their dimension there (16a). Logits are "
+            "centred over inputs and classes.",
             spectra(r),
         )
     if _frequencies(r) and "ab" in r.spectra:
