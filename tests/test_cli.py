@@ -152,7 +152,6 @@ def test_a_run_is_trained_read_and_told(call, tmp_path):
     assert "At step 30 (as asked; " in said.out
     assert "guessing: 9.09 %" in said.out
     assert f"report: {run.folder / 'report.html'}" in said.out
-    assert "1 thread" in said.err
     again = call("run", *TINY, "--out", tmp_path)
     assert again.out == said.out
 
@@ -272,7 +271,7 @@ def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
     assert said.code == 130
     assert "The same command goes on" in said.err
     said = call("list", "--out", tmp_path, "--json")
-    assert json.loads(said.out)[0]["state"] == "begun"
+    assert json.loads(said.out)[0]["state"] == "unfinished"
     assert call("run", *TINY, "--out", tmp_path).code == 0
 
 

@@ -73,10 +73,14 @@ def test_grokking_is_told_in_numbers(readings):
     events = reading.events
     assert events.t_memorize is not None
     assert f"It memorised them by step {events.t_memorize:,}" in told
-    assert f"It generalised at step {events.t_grok:,}, {events.delay:,} steps later." in told
+    assert (
+        f"It generalised at step {events.t_grok:,}, {events.delay:,} steps later (the first of"
+        in told
+    )
     assert "504 of the 841 pairs (59.93 %)" in told
     assert "restricted loss" in told
-    assert "without as much of the rest at random" in told  # the control stands beside it
+    assert "This is a reading, not yet an explanation" in told
+    assert "removing equally many random other directions" in told  # the control stands beside it
 
 
 def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(readings):
@@ -103,7 +107,9 @@ def test_a_task_without_a_group_has_no_key_parts(readings):
     assert reading.keys is None
     assert reading.neurons is None
     assert set(reading.spectra) == {"a", "b", "c"}  # frequencies mod p are read all the same
-    assert "restricted" not in " ".join(sentences(reading))
+    told = " ".join(sentences(reading))
+    assert "restricted" not in told
+    assert "No key parts are read: a*b mod 13 is not a group's product on all pairs" in told
 
 
 def test_noise_is_said_to_be_noise(readings):

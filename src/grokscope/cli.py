@@ -45,7 +45,7 @@ def run(
     """Train a network, read it, and write its report.
 
     Settings are a name (`grokscope list specs`) and key=value pairs, as in
-    `grokscope run demo task=a*b task.p=97 seed=1`. What was trained before is not trained again;
+    `grokscope run demo 'task=a*b' task.p=97 seed=1`. What was trained before is not trained again;
     what was interrupted goes on.
     """
     from grokscope.report.terminal import print_reading, print_table
@@ -54,7 +54,7 @@ def run(
     from grokscope.training.train import train
 
     _load(use)
-    used = use_threads(threads)
+    use_threads(threads)
     specs = _specs(settings, seeds)
     if dry_run:
         _print_plan(specs, out, device, json)
@@ -64,9 +64,8 @@ def run(
         with progress_bar(specs, notes) as track:
             runs = train(specs, out, device=device, track=track)
     except KeyboardInterrupt:
-        notes.print("\ninterrupted. The same command goes on from the last save.")
+        notes.print("\ninterrupted and saved. The same command goes on from here.")
         raise SystemExit(130) from None
-    notes.print(f"[dim]{used} thread{'s' if used > 1 else ''}[/]")
     for finished in runs:
         print_reading(finished, json, writes_page=True)
     if len(runs) > 1 and not json:
@@ -149,6 +148,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             args=_settings_together(args) or ["--help"],
             config=(tyro.conf.FlagCreatePairsOff,),
         )
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\ninterrupted.")
+        raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except GrokscopeError as error:
@@ -242,7 +244,7 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
 def _state(run: "Run") -> str:
     if run.is_finished:
         return "finished"
-    return "begun" if (run.folder / "spec.json").exists() else "new"
+    return "unfinished" if (run.folder / "spec.json").exists() else "new"
 
 
 def _find(name: str, out: Path) -> "Run":
@@ -266,17 +268,28 @@ def _rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
     """What became of the run in each folder; one that cannot be read is said to be damaged."""
     from grokscope.training.run import Run
 
-    keys = ["run", "seed", "state", "step", "memorised", "grokked", "test_accuracy", "test_loss"]
+    keys = [
+        "run",
+        "task",
+        "seed",
+        "state",
+        "step",
+        "memorised",
+        "grokked",
+        "test_accuracy",
+        "test_loss",
+    ]
     rows = []
     for folder in folders:
         try:
             run = Run.open(folder)
-            last, events = (run.rows or [{}])[-1], run.events
+            last, events, args = (run.rows or [{}])[-1], run.events, run.spec.task_args
         except DamagedFile:
             found = {"run": folder.name, "state": "damaged"}
         else:
             found = {
                 "run": folder.name,
+                "task": " ".join([run.spec.task, *(f"{k}={v}" for k, v in args.items())]),
                 "seed": run.spec.seed,
                 "state": _state(run),
                 "memorised": events.t_memorize,
@@ -318,4 +331,4 @@ def _names(what: str) -> list[dict[str, Any]]:
 def _first_line(thing: Any) -> str:
     """The first sentence of a docstring."""
     text = " ".join((thing.__doc__ or "").split())
-    return re.split(r"(?<!al)\. ", text)[0].rstrip(".") + "." if text else ""
+    return re.split(r"(?<!al)(?<!Fig)\. ", text)[0].rstrip(".") + "." if text else ""

@@ -72,6 +72,7 @@ class Spec:
         changed = {k: v for k, v in asdict(self).items() if v != getattr(_DEFAULT, k)}
         digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
         slug = self.task.replace("*", "").replace("/", "over")
+        slug += "".join(f"-{key}{value}" for key, value in sorted(self.task_args.items()))
         slug = re.sub(r"[^\w+-]+", "_", slug)[:40].strip("_-") or "task"
         return f"{slug}-{self.model}-{digest[:12]}"
 

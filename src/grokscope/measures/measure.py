@@ -59,7 +59,8 @@ def trace(
     keep_memory()
     last = Snapshot.of(run)
     keys = key_parts(last).names if last.task.group is not None else None
-    chosen = applicable(last) if names is None else list(names)
+    chosen = [names] if isinstance(names, str) else names
+    chosen = applicable(last) if chosen is None else list(chosen)
     rows, total = [], len(run.steps)
     for step, model in run.models():
         snapshot = replace(last, model=model, step=step, keys=keys)

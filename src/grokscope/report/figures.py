@@ -81,7 +81,7 @@ def spectra(r: Reading) -> Figure:
     """The share of each part in the logits and in the weights that read and write symbols."""
     shown: dict[str, dict[str, float]] = {}
     if r.keys is not None:
-        shown["logits, varying with ab"] = r.keys.shares
+        shown["logits, varying with the answer"] = r.keys.shares
     titles = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
     for role, shares in r.spectra.items():
         shown[titles[role]] = {k: v for k, v in shares.items() if k != "constant"}
@@ -92,7 +92,7 @@ def spectra(r: Reading) -> Figure:
         panel.bar(range(len(shares)), [100 * v for v in shares.values()], color=colours)
         panel.set(ylabel="% of power", xlim=(-1, len(shares)))
         panel.set_title(title, fontsize=10, loc="left")
-        if title != "logits, varying with ab":  # chance: an even spread over all dimensions
+        if title != "logits, varying with the answer":  # chance: an even spread over all dimensions
             split = weight_split(r.snapshot)
             even = [100 * split.parts[name].shape[1] / len(split.basis) for name in shares]
             panel.step(range(len(shares)), even, CONTROL, where="mid", lw=0.8, ls=":")
@@ -163,7 +163,8 @@ def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
     )
     yield (
         "Progress beneath the surface",
-        "Measured at every checkpoint with the key parts of the last one.",
+        "Measured at every checkpoint with the key parts of the last one. Gini: 0, the weights are "
+        "spread evenly over all frequencies; 1, they lie in one.",
         progress(r),
     )
     if r.spectra or r.keys:
@@ -178,7 +179,7 @@ def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
         yield (
             "The embedding on circles",
             "Each dot is a symbol, in the plane where the embedding carries one key frequency k. "
-            "Its colour is its angle k·x on the circle mod p.",
+            "Its colour is the angle 2πkx/p.",
             circles(r),
         )
     if r.neurons is not None:

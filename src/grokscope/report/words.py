@@ -9,11 +9,21 @@ from grokscope.report.reading import Reading
 def sentences(reading: Reading) -> list[str]:
     """The story of a run, a paragraph an item."""
     told = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
-    if reading.keys is not None:
+    if reading.keys is None:
+        told.append(_no_keys(reading))
+    else:
         told += [_keys(reading), *_losses(reading)]
     if reading.phases is not None:
         told.append(_phases(reading))
-    return [text for text in told if text]
+    if reading.keys is not None and reading.keys.names:
+        told.append(CAVEAT)
+    return told
+
+
+CAVEAT = (
+    "This is a reading, not yet an explanation: it is one network, its key parts were chosen at "
+    "its last checkpoint, and none of these numbers is evidence alone."
+)
 
 
 def percent(share: float) -> str:
@@ -65,14 +75,16 @@ def _generalising(r: Reading) -> str:
             f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again, {times}, first "
             f"at step {e.falls[0]:,}."
         )
-    return f"It generalised at step {e.t_grok:,}{late}.{falls}"
+    rule = f"the first of {r.run.spec.grok_patience} evaluations in a row above"
+    rule = f"{rule} {percent(r.run.spec.grok_at)}"
+    return f"It generalised at step {e.t_grok:,}{late} ({rule}).{falls}"
 
 
 def _ending(r: Reading) -> str:
     last, why = r.rows[-1], r.events.stop
     reason = {
         "steps": "as asked",
-        "grokked": "its stopping rule: generalised for long enough",
+        "grokked": f"{r.run.spec.stop_after_grok or 0:,} steps after generalising, as asked",
         "hopeless": "its stopping rule: no generalisation in sight",
         "diverged": "the loss was no longer a number",
         None: "training is not finished",
@@ -88,6 +100,13 @@ def _ending(r: Reading) -> str:
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
         f"{percent(last['test_accuracy'])}, test loss {last['test_loss']:.2g}, train loss "
         f"{last['train_loss']:.2g} (guessing: {math.log(r.run.task.n_answers):.2f}).{mirror}"
+    )
+
+
+def _no_keys(r: Reading) -> str:
+    return (
+        f"No key parts are read: {r.run.task.name} is not a group's product on all pairs of "
+        "symbols, as a+b mod p or a composition of permutations is."
     )
 
 
@@ -122,19 +141,28 @@ def _losses(r: Reading) -> list[str]:
     if "restricted_loss_all" not in last:
         return []
     control = last.get("excluded_loss_train_control")
-    beside = "" if control is None else f" ({control:.2g} without as much of the rest at random)"
+    beside = (
+        f"; removing equally many random other directions instead leaves {control:.2g} (control)"
+        if control is not None
+        else ""
+    )
     return [
         f"With these parts alone its loss over all pairs is {last['restricted_loss_all']:.2g} "
-        f"(restricted loss). Without them its train loss is {last['excluded_loss_train']:.2g} "
-        f"(excluded loss){beside}; with everything {last['train_loss']:.2g}."
+        f"(restricted loss). Its train loss is {last['train_loss']:.2g}; without them it is "
+        f"{last['excluded_loss_train']:.2g} (excluded loss){beside}."
     ]
 
 
 def _phases(r: Reading) -> str:
     p = r.phases
     assert p is not None
-    overlap = "" if p.memorized <= p.formed <= p.cleaned else " They overlap in this run."
+    if not p.memorized <= p.formed <= p.cleaned:
+        return (
+            "Our rule for the three phases does not fit this run: the ends of memorisation, "
+            "circuit formation and cleanup come out of order "
+            f"({p.memorized:,}, {p.formed:,}, {p.cleaned:,})."
+        )
     return (
         f"Phases, by our rule: memorisation until step {p.memorized:,}, circuit formation until "
-        f"{p.formed:,}, cleanup until {p.cleaned:,}.{overlap}"
+        f"{p.formed:,}, cleanup until {p.cleaned:,}."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from grokscope.spec import Spec
 from grokscope.training.events import Events, Row
@@ -21,8 +21,8 @@ def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[Tracker]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
-        TextColumn("{task.fields[step]:,.0f} {task.fields[rate]}"),
-        TimeElapsedColumn(),
+        TextColumn("step {task.fields[step]:,.0f} {task.fields[rate]}"),
+        TextColumn("left, at most"),
         TimeRemainingColumn(),
         console=console,
         transient=True,

@@ -108,6 +108,7 @@ class _Batch:
     def __init__(self, members: list[Member], device: str):
         spec = members[0].spec
         self.members = members
+        self.is_whole = True  # no update is half done
         self.stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
         self.optimizer = AdamW([m.spec for m in members], self.stack)
         for k, member in enumerate(members):
@@ -124,7 +125,14 @@ class _Batch:
     def update(self, step: int) -> None:
         """Train every member by one step."""
         self.gradients(self.stack)
+        self.is_whole = False
         self.optimizer.update(self.stack, step)
+        self.is_whole = True
+
+    def save(self, k: int) -> None:
+        """Write what one member can go on from."""
+        moments = {name: moment[k] for name, moment in self.optimizer.moments.items()}
+        save(self.members[k], self.stack.state(k), moments)
 
     def keep(self, rows: list[int]) -> None:
         """Go on without the other members."""
@@ -136,10 +144,21 @@ class _Batch:
 
 
 def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
-    """The loop: see to every member, leave out those that are done, take a step."""
+    """The loop, whose state is written when someone interrupts it."""
     batch = _Batch(members, device)
+    try:
+        _loop(batch, members[0].step, track, save_every)
+    except KeyboardInterrupt:
+        if batch.is_whole:
+            for k in range(len(batch.members)):
+                batch.save(k)
+        raise
+
+
+def _loop(batch: _Batch, start: int, track: Tracker, save_every: float) -> None:
+    """See to every member, leave out those that are done, take a step."""
     clock = time.monotonic()
-    for step in itertools.count(members[0].step):
+    for step in itertools.count(start):
         now = time.monotonic()
         for member in batch.members:
             member.step, member.seconds = step, member.seconds + now - clock
@@ -174,8 +193,7 @@ def _attended(batch: _Batch, k: int, track: Tracker, save_every: float) -> bool:
     if is_kept and (is_new or not member.run.checkpoint(step).exists()):
         write_checkpoint(member, batch.stack.state(k))
     if not goes_on or (is_evaluated and member.unsaved >= save_every):
-        moments = {name: moment[k] for name, moment in batch.optimizer.moments.items()}
-        save(member, batch.stack.state(k), moments)
+        batch.save(k)
     if not goes_on:
         member.run.older_resume.unlink(missing_ok=True)
     return goes_on
