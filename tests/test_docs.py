@@ -52,9 +52,7 @@ def test_every_block_runs(page, folder):
 
 
 def test_the_demo_memorises_first_and_generalises_later(folder):
-    (found,) = [
-        f for f in (folder / "runs").iterdir() if Run.open(f).spec == EXPERIMENTS["demo"].spec
-    ]
+    found = Run.of(EXPERIMENTS["demo"].spec, folder / "runs").folder
     run = Run.open(found)
     reading = read(run)
     assert run.events.stop == "grokked"
