@@ -74,6 +74,9 @@ def _announce(
 ) -> None:
     """A lasting line when the network memorised, grokked, or fell back."""
     who = f"{run.spec.id} (seed {run.spec.seed}) " if many else ""
+    if before is None and row["step"] > 0:
+        console.print(f"{who}goes on; now at step {row['step']:,}")
+        return
     old = before or Events(None, None, (), None)
     if events.t_memorize is not None and old.t_memorize is None:
         console.print(f"{who}memorised at step {events.t_memorize:,} ({row['seconds']:.1f} s)")
