@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import polars as pl
 
@@ -16,7 +17,10 @@ Measure = Callable[[Snapshot], float | Mapping[str, float]]
 MEASURES: dict[str, Measure] = {}
 
 
-def measure(f: Measure) -> Measure:
+F = TypeVar("F", bound=Measure)
+
+
+def measure(f: F) -> F:
     """Make a measure available by the name of its function."""
     MEASURES[f.__name__] = f
     return f

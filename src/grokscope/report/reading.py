@@ -14,7 +14,8 @@ from torch import Tensor
 from grokscope.errors import BadInput, DamagedFile, NotApplicable
 from grokscope.measures import trace
 from grokscope.measures.keys import KEY_SHARE, Keys, key_parts
-from grokscope.measures.measure import applicable, evaluate
+from grokscope.measures.losses import test_accuracy_by_mirror
+from grokscope.measures.measure import applicable
 from grokscope.measures.phases import Phases, find_phases
 from grokscope.measures.spectra import LOCALISED, neuron_parts, spectrum
 from grokscope.snapshot import Snapshot
@@ -94,23 +95,20 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
         )
     keys = _if_applicable(key_parts, snapshot)
     neurons = _if_applicable(neuron_parts, snapshot)
-    try:
-        spectra = {role: spectrum(snapshot, role) for role in snapshot.model.symbol_weights()}
-    except NotApplicable:
-        spectra = {}
+    spectra = _if_applicable(_spectra, snapshot) or {}
+    mirrored = _if_applicable(test_accuracy_by_mirror, snapshot) or {}
     table = trace(run, applicable(snapshot, TRACED), track)
     try:
         phases = find_phases(events, rows, table)
     except BadInput:
         phases = None
-    try:
-        mirrored = evaluate(snapshot, ["test_accuracy_by_mirror"])
-        mirrored = {k.partition("[")[2].rstrip("]"): v for k, v in mirrored.items()}
-    except NotApplicable:
-        mirrored = {}
     return Reading(
         run, snapshot, rows, events, spectra, keys, neurons, table, phases, mirrored
     )  # fmt: skip
+
+
+def _spectra(snapshot: Snapshot) -> dict[str, dict[str, float]]:
+    return {role: spectrum(snapshot, role) for role in snapshot.model.symbol_weights()}
 
 
 T = TypeVar("T")

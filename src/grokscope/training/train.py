@@ -108,7 +108,7 @@ class _Batch:
     def __init__(self, members: list[Member], device: str):
         spec = members[0].spec
         self.members = members
-        self.is_whole = True  # no update is half done
+        self.is_whole = True  # nothing is half done, so that it could be saved
         self.stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
         self.optimizer = AdamW([m.spec for m in members], self.stack)
         for k, member in enumerate(members):
@@ -136,11 +136,13 @@ class _Batch:
 
     def keep(self, rows: list[int]) -> None:
         """Go on without the other members."""
+        self.is_whole = False
         self.members = [self.members[k] for k in rows]
         if rows:
             self.stack.keep(rows)
             self.optimizer.keep(rows)
             self._choose_step()
+        self.is_whole = True
 
 
 def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
