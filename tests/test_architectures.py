@@ -34,6 +34,10 @@ CASES = {  # name: task, model, arguments
     "furuta-mixture": (MIX, "furuta", LAYERED),
     "furuta-compat": (COMPAT, "furuta", {**LAYERED, "furuta_compat": True}),
     "chughtai": (SUM, "chughtai", LAYERED),
+    "furuta-half": (SUM, "furuta", {**LAYERED, "attention_rate": 0.5}),
+    "chughtai-half": (SUM, "chughtai", {**LAYERED, "attention_rate": 0.5}),
+    "transformer-uniform": (SUM, "transformer", {**LAYERED, "attention_rate": 0}),
+    "transformer-2-half": (SUM, "transformer", {**LAYERED, "n_layers": 2, "attention_rate": 0.5}),
     "transformer-2": (SUM, "transformer", {**LAYERED, "n_layers": 2}),
     "transformer-3": (SUM, "transformer", {**LAYERED, "n_layers": 3}),
     **{
@@ -46,6 +50,7 @@ CASES = {  # name: task, model, arguments
     },
     "power": (SUM, "power", NARROW),
     "power-1": (SUM, "power", {**NARROW, "n_layers": 1}),
+    "power-half": (SUM, "power", {**NARROW, "attention_rate": 0.5}),
     "stander": (SUM, "stander", FLAT),
     "wu": (SUM, "wu", FLAT),
     "wu-unbiased": (SUM, "wu", {**FLAT, "output_bias": False}),
@@ -70,11 +75,13 @@ CASES = {  # name: task, model, arguments
         ]
     },
     "fiveneurons": (SUM, "fiveneurons", {}),
+    "prieto": (SUM, "prieto", {"d_mlp": 17}),
 }  # fmt: skip
 NAMES = list(CASES)
 TRAINED = [
     "furuta", "furuta-mixture", "chughtai", "transformer-2", "pizza-111", "power", "stander", "wu",
-    "pair-tied-100", "pair-untied-000", "pairsquare-tied-100", "fiveneurons",
+    "pair-tied-100", "pair-untied-000", "pairsquare-tied-100", "fiveneurons", "prieto",
+    "transformer-uniform",
 ]  # fmt: skip
 
 
@@ -99,8 +106,9 @@ def softmax(x):
     return e / e.sum()
 
 
-def attend(w, x, rate, is_causal):
-    """What attention adds at each position, position by position and head by head."""
+def attend(w, x, rate, is_causal, adds):
+    """What attention adds at each position, position by position and head by head: with what is not
+    learned 1 everywhere where it `adds`, else uniform."""
     added = []
     for i in range(len(x)):
         out = np.zeros_like(x[i])
@@ -108,19 +116,21 @@ def attend(w, x, rate, is_causal):
         for h in range(len(w["W_Q"])):
             q = x[i] @ w["W_Q"][h]
             scores = [q @ (x[j] @ w["W_K"][h]) / math.sqrt(len(q)) for j in seen]
+            rest = 1 if adds else 1 / len(seen)
             for j, share in zip(seen, softmax(scores), strict=True):
-                out += (rate * share + 1 - rate) * (x[j] @ w["W_V"][h]) @ w["W_O"][h]
+                out += (rate * share + (1 - rate) * rest) * (x[j] @ w["W_V"][h]) @ w["W_O"][h]
         added.append(out)
     return added
 
 
-def transformer_by_hand(w, x, n_layers=1, rate=1.0, is_causal=True):
+def transformer_by_hand(w, x, args, is_causal=True, adds=False):
     """No normalisation; the logits at the last of the positions x."""
+    n_layers, rate = args.get("n_layers", 1), args.get("attention_rate", 1)
     for layer in range(n_layers):
         shared = ("W_E", "W_pos", "W_U")
         of = {k: v[layer] if n_layers > 1 and k not in shared else v for k, v in w.items()}
         after = []
-        for here, added in zip(x, attend(of, x, rate, is_causal), strict=True):
+        for here, added in zip(x, attend(of, x, rate, is_causal, adds), strict=True):
             mid = here + added
             hidden = np.maximum(mid @ of["W_in"] + of.get("b_in", 0), 0)
             after.append(mid + hidden @ of["W_out"] + of.get("b_out", 0))
@@ -134,13 +144,13 @@ def furuta_by_hand(w, args, n, symbols):
     a, b = symbols[:2]
     if len(symbols) == 3:
         operator = base + 1 + symbols[2]
-    return transformer_by_hand(w, [w["W_E"][t] for t in (a, operator, b)])
+    return transformer_by_hand(w, [w["W_E"][t] for t in (a, operator, b)], args)
 
 
 def equals_by_hand(w, args, n, symbols):
     a, b = symbols
     x = [w["W_E"][t] + w["W_pos"][i] for i, t in enumerate((a, b, n))]
-    return transformer_by_hand(w, x, args.get("n_layers", 1))
+    return transformer_by_hand(w, x, args)
 
 
 def pizza_by_hand(w, args, n, symbols):
@@ -149,7 +159,7 @@ def pizza_by_hand(w, args, n, symbols):
     if args["equals"]:
         tokens.append(2 * n if args["separate_vocabularies"] else n)
     x = [w["W_E"][t] + w["W_pos"][i] for i, t in enumerate(tokens)]
-    return transformer_by_hand(w, x, args["n_layers"], args["attention_rate"], is_causal=False)
+    return transformer_by_hand(w, x, args, is_causal=False, adds=True)
 
 
 def power_by_hand(w, args, n, symbols):
@@ -159,7 +169,7 @@ def power_by_hand(w, args, n, symbols):
         return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * scale + shift
 
     a, b = symbols
-    x, n_layers = [], args.get("n_layers", 2)
+    x, n_layers, rate = [], args.get("n_layers", 2), args.get("attention_rate", 1)
     for place, token in enumerate((a, n, b, n + 1)):
         e = w["W_E"][token].copy()
         for i in range(0, len(e), 2):
@@ -170,12 +180,20 @@ def power_by_hand(w, args, n, symbols):
         whole = ("W_E", "W_U") if n_layers > 1 else [k for k in w if k[0] == "W"]
         of = {k: v if k in whole else v[layer] for k, v in w.items()}
         after = []
-        for here, added in zip(x, attend(of, x, 1.0, is_causal=True), strict=True):
+        for here, added in zip(x, attend(of, x, rate, is_causal=True, adds=False), strict=True):
             mid = norm(here + added, of["w_mid"], of["b_mid"])
             out = np.maximum(mid @ of["W_in"], 0) @ of["W_out"]
             after.append(norm(mid + out, of["w_post"], of["b_post"]))
         x = after
     return x[3] @ w["W_U"]
+
+
+def prieto_by_hand(w, args, n, symbols):
+    """On vectors of zeros and two ones, layer by layer."""
+    x = np.zeros(2 * n)
+    x[symbols[0]] = x[n + symbols[1]] = 1
+    hidden = np.maximum(np.maximum(x @ w["W_E"], 0) @ w["W_in"], 0)
+    return hidden @ w["W_U"]
 
 
 def concatenated_by_hand(w, args, n, symbols):
@@ -214,6 +232,7 @@ BY_HAND = {
     "pair": lambda *args: factored_by_hand(*args, act=lambda x: np.maximum(x, 0)),
     "pairsquare": lambda *args: factored_by_hand(*args, act=np.square),
     "fiveneurons": five_by_hand,
+    "prieto": prieto_by_hand,
 }
 
 
@@ -278,6 +297,7 @@ def test_a_member_of_a_batch_of_eight_equals_itself_alone(name, tmp_path):
         ("chughtai", {"p": 113}, 128 * (114 + 3 + 113) + 4 * 128 * 128 + 2 * 128 * 512),
         ("stander", {"p": 113}, 2 * 113 * 256 + 512 * 128 + 128 * 113 + 113),
         ("power", {"p": 97}, 2 * 99 * 128 + 394_240),
+        ("prieto", {"p": 113}, (226 + 200 + 113) * 200),
     ],
 )
 def test_a_network_has_its_published_size(kind, task, size):
@@ -311,6 +331,8 @@ def test_the_first_weights_of_pair_have_the_norm_of_the_page():
         ("pair", {"W_E": (2 / 97) ** 0.5, "W_in": 0.8796 * 500**-0.5, "W_out": 0.8796 * 24**-0.5}),
         ("power", {"W_E": 1, "W_Q": (3 * 128) ** -0.5, "W_O": (3 * 128) ** -0.5,
                    "W_out": (3 * 512) ** -0.5, "w_mid": 0}),
+        ("prieto", {"W_E": (3 * 194) ** -0.5, "W_in": (3 * 200) ** -0.5,
+                    "W_U": (3 * 200) ** -0.5}),
     ],
 )  # fmt: skip
 def test_first_weights_are_drawn_as_published(kind, stds):
@@ -347,6 +369,17 @@ def test_activations_and_weights_are_found_by_symbol(name):
         assert torch.allclose(own, seen["pattern"][:, :, -1])
 
 
+@pytest.mark.parametrize("kind", ["transformer", "chughtai", "furuta", "power"])
+def test_attention_of_rate_0_averages_what_it_sees(kind):
+    task = make_task("a+b", {"p": 7})
+    model = make_model(kind, {**NARROW, "attention_rate": 0}, task, 0)
+    for pattern in (record(way, task.inputs)["pattern"] for way in (model, model.last)):
+        assert torch.allclose(pattern.sum(-1), torch.ones(()))
+        seen = (pattern > 0).sum(-1, keepdim=True)
+        assert torch.allclose(pattern[pattern > 0], (1 / seen).expand(pattern.shape)[pattern > 0])
+        assert (seen[:, :, -1] == pattern.shape[-1]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "token"),
     [("power", 8), ("chughtai", 7), ("furuta", 7), ("pizza-011", 7), ("pizza-111", 14)],
@@ -380,6 +413,7 @@ def test_the_released_data_of_furuta_takes_its_tokens_for_numbers():
         ("power", {"n_layers": 0}, "n_layers=0 cannot be"),
         ("transformer", {"n_layers": 0}, "n_layers=0 cannot be"),
         ("pizza", {"equals": 1}, "equals=1 cannot be: it must be true or false"),
+        ("power", {"attention_rate": -1}, "attention_rate=-1 cannot be: it must be from 0 to 1"),
         ("pair", {"embed": "tide"}, "Did you mean `tied`"),
         ("pair", {"activation": "square"}, r"no argument of model `pair` is called"),
     ],

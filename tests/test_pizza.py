@@ -142,6 +142,16 @@ def test_the_pizza_transformer_has_its_sizes():
     assert shapes["W_E"] == (59, 128)
     assert shapes["W_in"] == (128, 512)
     assert shapes["W_U"] == (128, 59)
+    plain = sum(math.prod(shape) for shape in shapes.values())
+    for apart, equals, tokens in ((True, False, 118), (False, True, 60), (True, True, 119)):
+        args = {"separate_vocabularies": apart, "equals": equals}
+        model = make_model("pizza", args, task, 0)
+        w = dict(model.named_parameters())
+        assert (w["W_E"].shape, w["W_U"].shape) == ((tokens, 128), (128, tokens))
+        size = plain + 128 * (2 * (tokens - 59) + int(equals))  # W_E and W_U, and a position
+        assert sum(x.numel() for x in model.parameters()) == size
+        assert model(task.inputs[:4]).shape == (4, tokens)
+        assert (model.n_answers, len(model.symbol_weights()["c"])) == (59, 59)
     uneven = make_model("pizza", {"d_model": 86}, task, 0)  # d_head 21, as in their width scan
     assert dict(uneven.named_parameters())["W_O"].shape == (4, 21, 86)
     W_in, W_out = (torch.cat([dict(make_model("pizza", {}, task, seed).named_parameters())[name]

@@ -556,4 +556,6 @@ def test_every_measure_takes_a_mixture():
 
 def test_every_registered_task_is_tested_here_or_in_a_file_of_its_own():
     built_in = {name for name, f in TASKS.items() if f.__module__.startswith("grokscope.")}
-    assert built_in == {"word", "conditional", "mixture", "composition", "sparse_parity"}
+    sequences = {"digit_addition", "repeated_subsequence", "skip_trigram"}
+    others = {"word", "conditional", "mixture", "composition", "sparse_parity"}
+    assert built_in == others | sequences

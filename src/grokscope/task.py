@@ -6,7 +6,7 @@ inputs are trained on is decided by a named scheme, so that a source's own split
 from its seed.
 
 Axes: pair = one input, operand = its symbols (a, then b, then the operator of a mixture; of a
-parity, its digits).
+parity, its digits; of a sequence, its tokens), answer = where an input has several.
 """
 
 import random
@@ -24,14 +24,16 @@ from grokscope.algebra.lenses import Lens, coset_lenses, own
 from grokscope.algebra.modular import modular_lenses
 from grokscope.errors import BadInput, lookup
 
+UNKNOWN_SPLIT = "unknown"  # of an imported network: every pair counts as shown, none as a test
 COSETS_UP_TO = 200  # elements: with more, `algebra.lenses.coset_lenses` is called by hand
 LARGEST_TABLE = 1_000_000  # pairs: with 512 neurons, their hidden layer alone is 2 GB
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A function of two symbols, of two and an operator, or of several digits.
+    """A function of two symbols, of two and an operator, of several digits, or of a sequence.
 
+    An input has one answer, or several (`answers` is then a matrix): those of its last positions.
     `group` is its structure where `answers` is a group's product. Symbols and answers are numbered
     from 0; `group` implies that symbol i and answer i are element i. `modulus` is there where the
     symbols are residues; `digits` where the answer depends on so many leading operands alone;
@@ -40,15 +42,20 @@ class Task:
 
     name: str
     inputs: Int[Tensor, "pair operand"]
-    answers: Int[Tensor, " pair"]
+    answers: Int[Tensor, " pair *answer"]
     n_symbols: int
-    n_answers: int
+    n_answers: int  # how many there are to choose from
     group: Group | None = None
     modulus: int | None = None
     digits: int | None = None
     operators: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.answers.ndim > 2 or 1 in self.answers.shape[1:]:
+            raise BadInput(
+                f"{self.name}: its answers have the shape {tuple(self.answers.shape)}. Give one "
+                "for each input, (pairs,), or two and more, (pairs, answers)."
+            )
         if self.group is None:
             return
         sizes = (self.n_symbols, self.n_answers, self.group.order)
@@ -73,6 +80,16 @@ class Task:
         """How many operators an input chooses from; 1 where there is no choice."""
         return max(1, len(self.operators))
 
+    @property
+    def n_read(self) -> int:
+        """How many answers an input has, read at so many of its last positions."""
+        return self.answers.shape[1] if self.answers.ndim == 2 else 1
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether an input is (a, b), with an operator where there is a choice."""
+        return self.inputs.shape[1] == 2 + bool(self.operators)
+
     @cached_property
     def lenses(self) -> list[Lens]:
         """The ways to read this task's weights and logits; see `lenses`."""
@@ -86,10 +103,13 @@ class Task:
     def is_train(
         self, fraction: float, seed: int, scheme: str = "ordered"
     ) -> Bool[Tensor, " pair"]:
-        """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`.
+        """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`, or all
+        where the split is not known.
 
         Raises `BadInput` if no pair is left to train on or to test on.
         """
+        if scheme == UNKNOWN_SPLIT:
+            return torch.ones(len(self.inputs), dtype=torch.bool)
         chosen = lookup("split", scheme, SCHEMES)(self, fraction, seed)
         is_train = torch.zeros(len(self.inputs), dtype=torch.bool)
         is_train[chosen] = True
@@ -101,15 +121,15 @@ class Task:
                 )
         return is_train
 
-    def noisy_answers(self, share: float, seed: int) -> Int[Tensor, " pair"]:
+    def noisy_answers(self, share: float, seed: int) -> Int[Tensor, " pair *answer"]:
         """The answers with `share` of them drawn anew, uniformly: a control that cannot be
-        learned but by heart."""
+        learned but by heart. Inputs stay, those that show a sequence its earlier answers too."""
         generator = torch.Generator().manual_seed(seed)
-        count = round(share * len(self.answers))
-        where = torch.randperm(len(self.answers), generator=generator)[:count]
-        answers = self.answers.clone()
+        answers = self.answers.flatten().clone()
+        count = round(share * len(answers))
+        where = torch.randperm(len(answers), generator=generator)[:count]
         answers[where] = torch.randint(self.n_answers, (count,), generator=generator)
-        return answers
+        return answers.view_as(self.answers)
 
 
 def lenses(task: Task) -> list[Lens]:
@@ -138,6 +158,12 @@ def ordered(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
     answers are given away."""
     shuffled = torch.randperm(len(task.inputs), generator=torch.Generator().manual_seed(seed))
     return shuffled[: int(fraction * len(shuffled))]
+
+
+@scheme
+def first(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
+    """The first pairs in the task's order, whatever the seed (Chughtai et al. 2023 with seed 0)."""
+    return torch.arange(int(fraction * len(task.inputs)))
 
 
 @scheme
@@ -222,4 +248,14 @@ def check_size(name: str, n: Any) -> None:
         raise BadInput(
             f"{name}: {n * n:,} pairs are more than the {LARGEST_TABLE:,} that are written out. "
             f"Choose at most {int(LARGEST_TABLE**0.5)} symbols."
+        )
+
+
+def check_whole(task: str, name: str, value: Any, low: int, high: int, most: str) -> None:
+    """Refuse an argument of a task that is no whole number from `low` to `high`; `most` is a reason
+    for the latter."""
+    if type(value) is not int or not low <= value <= high:
+        raise BadInput(
+            f"{task}: task.{name}={value!r} cannot be. Choose a whole number from {low}, "
+            f"{most} ({high:,})."
         )

@@ -15,7 +15,10 @@ from grokscope.snapshot import Snapshot, shared
 
 @shared
 def attention(s: Snapshot) -> Float[Tensor, "head pair pos"]:
-    """The attention pattern of the last position, which the answer is read from."""
+    """The attention pattern of the last position, which the answer is read from. Raises
+    `NotApplicable` where the positions before it are not a and b."""
+    if not s.task.is_of_pairs:
+        raise NotApplicable(f"an input of `{s.task.name}` is no pair (a, b).")
     return s.activation("pattern")[:, :, -1].transpose(0, 1)
 
 

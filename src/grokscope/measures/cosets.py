@@ -47,14 +47,16 @@ ALIVE = 1e-3  # of the largest neuron's norm
 @dataclass(frozen=True, eq=False)
 class Sides:
     """The functions l and r of the neurons that depend on both operands, centred, by the elements
-    of the group."""
+    of the group; `index` has their numbers in the network."""
 
     group: Group
     left: Float[Tensor, "g neuron"]
     right: Float[Tensor, "g neuron"]
+    index: Int[Tensor, " neuron"]
 
     def pick(self, neurons: Bool[Tensor, " neuron"]) -> "Sides":
-        return Sides(self.group, self.left[:, neurons], self.right[:, neurons])
+        left, right = self.left[:, neurons], self.right[:, neurons]
+        return Sides(self.group, left, right, self.index[neurons])
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,26 +87,37 @@ def sides(s: Snapshot) -> Sides:
     is_live = (norms > ALIVE * norms.max()) & (norms > 1e-12)
     if not is_live.any():
         raise NotApplicable("no neuron depends on both operands.")
-    return Sides(group, left, right).pick(is_live)
+    return Sides(group, left, right, torch.arange(len(norms))).pick(is_live)
 
 
 def _on_group(
     s: Snapshot, role: str, symbols: Int[Tensor, " symbol"], x: Float[Tensor, "symbol neuron"]
 ) -> Float[Tensor, "g neuron"]:
     """A function of an operand as one of the group's elements, centred."""
-    group, lens = group_of(s), s.lens
-    matrix = lens.views[role].matrix
-    element = torch.arange(group.order) if lens.element is None else lens.element
-    if matrix is not None:
-        point = torch.where(matrix.any(dim=0), matrix.bool().int().argmax(dim=0), len(element))
-        element = torch.nn.functional.pad(element, (0, 1), value=-1)[point]
-    here = element[symbols]
+    group, here = group_of(s), elements(s, role)[symbols]
     if not torch.equal(here[here >= 0].sort().values, torch.arange(group.order)):
         raise NotApplicable(
             f"the operands of `{s.task.name}` are not one to one with {group.name}."
         )
     x = x[here >= 0][here[here >= 0].argsort()]
     return x - x.mean(dim=0)
+
+
+def elements(s: Snapshot, role: str) -> Int[Tensor, " symbol"]:
+    """The element of the group that each symbol of an operand, "a" or "b", or each answer, "c",
+    stands for; -1 for none."""
+    lens = s.lens
+    x = torch.arange(len(lens.answers))
+    element = x if lens.element is None else lens.element
+    if role == "c":
+        found = torch.full((s.task.n_answers,), -1)
+        found[lens.answers[lens.answers >= 0]] = element[lens.answers >= 0]
+        return found
+    matrix = lens.views[role].matrix
+    if matrix is None:
+        return element
+    point = torch.where(matrix.any(dim=0), matrix.bool().int().argmax(dim=0), len(element))
+    return torch.nn.functional.pad(element, (0, 1), value=-1)[point]
 
 
 @lru_cache(maxsize=8)

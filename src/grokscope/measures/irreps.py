@@ -24,9 +24,7 @@ from grokscope.measures.measure import measure
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import symbol_weights
 from grokscope.snapshot import Snapshot, shared
-from grokscope.tap import Edit, edit
-from grokscope.training.loss import cross_entropy, negative_log_likelihood
-from grokscope.training.steps import can_fold
+from grokscope.training.loss import cross_entropy
 
 LEARNED = 0.05  # logit similarity from which a part counts as learned
 
@@ -114,16 +112,7 @@ def restricted_loss_hidden(s: Snapshot) -> float:
     each class. As that, never evidence alone. Chance: ln(number of answers).
     """
     kept, product, answers = hidden_component(s), s.fibres.product, s.task.answers
-    with torch.no_grad():
-        if not can_fold(s.model):
-            return float(cross_entropy(_edited(s, lambda post: kept[product]), answers))
-        fold = s.model.fold(s.task.inputs)
-        assert fold is not None
-        logits, (_, direct) = fold.read_out(kept, None)[:, : s.task.n_answers], fold.mixed()
-        if direct is None:
-            losses = negative_log_likelihood(logits, s.fibres.answers)
-            return float((s.fibres.counts * losses).sum() / s.fibres.counts.sum())
-        return float(cross_entropy(logits[product] + direct[:, : s.task.n_answers], answers))
+    return float(cross_entropy(s.read_out(kept[product]), answers))
 
 
 @measure
@@ -135,26 +124,8 @@ def excluded_loss_hidden_train(s: Snapshot) -> float:
     control, `excluded_loss_sum_train_control`.
     """
     removed, product = hidden_component(s), s.fibres.product
-    with torch.no_grad():
-        if not can_fold(s.model):
-            logits = _edited(s, lambda post: post - removed[product])[s.is_train]
-        else:
-            fold = s.model.fold(s.task.inputs)
-            assert fold is not None
-            step = fold.read_out(removed, None)[:, : s.task.n_answers]
-            logits = s.train_logits - step[product[s.is_train]]
+    logits = s.read_out(s.mlp_post - removed[product])[s.is_train]
     return float(cross_entropy(logits, s.train_answers))
-
-
-def _edited(s: Snapshot, change: Edit) -> Float[Tensor, "pair c"]:
-    """The logits when the hidden layer at the last position is changed."""
-
-    def changed(post: Tensor) -> Tensor:
-        if post.ndim == 2:
-            return change(post)
-        return torch.cat([post[:, :-1], change(post[:, -1])[:, None]], dim=1)
-
-    return edit(s.model.last, s.task.inputs, {"mlp_post": changed})[:, : s.task.n_answers]
 
 
 def order_of_learning(table: pl.DataFrame) -> list[tuple[str, int]]:

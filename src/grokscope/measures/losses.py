@@ -3,7 +3,10 @@
 Unlike the loss that was trained, which counts every output class ("=" among them), these drop the
 classes that are no answer, as the published analyses do.
 
-Axes: pair = one input.
+Where an input has several answers, each counts alike: losses are means over all of them, and an
+accuracy is the share of single answers that are right.
+
+Axes: pair = one input; answer = where an input has several.
 """
 
 from collections.abc import Callable
@@ -21,17 +24,17 @@ BLOCK = 65_536  # pairs
 
 
 @shared
-def pair_losses(s: Snapshot) -> Float[Tensor, " pair"]:
-    """The cross-entropy of each pair's right answer, in nats; by blocks, since in float64 the
+def pair_losses(s: Snapshot) -> Float[Tensor, " pair *answer"]:
+    """The cross-entropy of each right answer, in nats; by blocks, since in float64 the
     logits of S6 would take 3 GB."""
     blocks = zip(s.logits.split(BLOCK), s.task.answers.split(BLOCK), strict=True)
     return torch.cat([negative_log_likelihood(x, answers) for x, answers in blocks])
 
 
 @shared
-def is_right(s: Snapshot) -> Bool[Tensor, " pair"]:
-    """Which pairs are answered right."""
-    return s.logits.argmax(dim=1) == s.task.answers
+def is_right(s: Snapshot) -> Bool[Tensor, " pair *answer"]:
+    """Which answers are right."""
+    return s.logits.argmax(dim=-1) == s.task.answers
 
 
 @measure
@@ -44,7 +47,7 @@ def train_loss(s: Snapshot) -> float:
 @measure
 def test_loss(s: Snapshot) -> float:
     """Mean cross-entropy of the held-out pairs, in nats. Chance: ln(number of answers)."""
-    return float(pair_losses(s)[~s.is_train].mean())
+    return float(pair_losses(s)[s.is_test].mean())
 
 
 @measure
@@ -57,13 +60,13 @@ def all_loss(s: Snapshot) -> float:
 def train_accuracy(s: Snapshot) -> float:
     """Share of the training pairs that are answered as they were taught. Chance: 1 / number of
     answers."""
-    return float((s.train_logits.argmax(dim=1) == s.train_answers).double().mean())
+    return float((s.train_logits.argmax(dim=-1) == s.train_answers).double().mean())
 
 
 @measure
 def test_accuracy(s: Snapshot) -> float:
     """Share of the held-out pairs that are answered right. Chance: 1 / number of answers."""
-    return float(is_right(s)[~s.is_train].double().mean())
+    return float(is_right(s)[s.is_test].double().mean())
 
 
 @measure
@@ -96,7 +99,7 @@ def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dic
     was_seen = torch.zeros(n, n, dtype=torch.bool)
     was_seen[a[s.is_train], b[s.is_train]] = True
     seen = was_seen[b, a]
-    groups = {"mirror seen": ~s.is_train & seen, "mirror not seen": ~s.is_train & ~seen}
+    groups = {"mirror seen": s.is_test & seen, "mirror not seen": s.is_test & ~seen}
     if not all(here.any() for here in groups.values()):
         raise NotApplicable("the split leaves no pairs with and without a mirror in training.")
     return {name: float(values()[here].mean()) for name, here in groups.items()}
@@ -106,12 +109,12 @@ def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dic
 def margin(s: Snapshot) -> dict[str, float]:
     """The right logit less the largest other one, in nats: the smallest and the mean over train and
     over test pairs. Below 0 where the answer is wrong; at the start near 0."""
-    rows = torch.arange(len(s.logits))
-    others = s.logits.clone()
-    others[rows, s.task.answers] = -torch.inf
-    lead = (s.logits[rows, s.task.answers] - others.amax(dim=1)).double()
+    right = s.task.answers[..., None]
+    others = s.logits.scatter(-1, right, -torch.inf)
+    lead = (s.logits.gather(-1, right)[..., 0] - others.amax(dim=-1)).double()
     found = {}
-    for name, here in (("train", s.is_train), ("test", ~s.is_train)):
+    parts = {"train": s.is_train} | ({"test": s.is_test} if s.knows_split else {})
+    for name, here in parts.items():
         found |= {
             f"{name} smallest": float(lead[here].min()),
             f"{name} mean": float(lead[here].mean()),

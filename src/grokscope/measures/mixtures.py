@@ -36,7 +36,7 @@ def _held_out(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
     if not s.task.operators:
         raise NotApplicable(f"`{s.task.name}` is no mixture of operators.")
     operator = s.task.inputs[:, -1]
-    found = {name: ~s.is_train & (operator == i) for i, name in enumerate(s.task.operators)}
+    found = {name: s.is_test & (operator == i) for i, name in enumerate(s.task.operators)}
     for name, here in found.items():
         if not torch.any(here):
             raise NotApplicable(f"the split holds out no input of `{name}`.")

@@ -43,6 +43,25 @@ def gradient_symmetricity(s: Snapshot) -> float:
     attention rate 0 .69 to .71; `linear` 1, which adds embeddings by its form, and its kind D 0;
     Nanda's Transformer above .999, since at first "=" attends to a and b alike.
     """
+    by_a, by_b = _gradients(s)
+    return float(torch.cosine_similarity(by_a, by_b, eps=1e-30).mean())
+
+
+def symmetricity_by_symbols(s: Snapshot) -> float:
+    """The same of what moving a, or b, towards each symbol's embedding does to the logit: the
+    gradients in the directions that embeddings have, as strongly as they vary there. A network that
+    reads directions which no embedding has is not called asymmetric for it."""
+    x, (a, _) = s.activation("embed").double(), s.task.inputs.T
+    E = x.new_zeros(s.task.n_symbols, x.shape[-1])
+    E[a] = x[:, 0]
+    E = E - E.mean(dim=0)
+    by_a, by_b = _gradients(s)
+    return float(torch.cosine_similarity(by_a @ E.T, by_b @ E.T, eps=1e-30).mean())
+
+
+@shared
+def _gradients(s: Snapshot) -> tuple[Float[Tensor, "triple d"], Float[Tensor, "triple d"]]:
+    """Of a logit by the embeddings of a and of b, for the triples of `gradient_symmetricity`."""
     _shared_embedding(s)
     if s.task.inputs.shape[1] != 2:
         raise NotApplicable(f"the inputs of `{s.task.name}` are no pairs (a, b).")
@@ -61,7 +80,7 @@ def gradient_symmetricity(s: Snapshot) -> float:
             raise _not_embedded(s)
         (gradient,) = torch.autograd.grad(logits.gather(1, triples[:, 2:]).sum(), leaves)
     by_a, by_b = gradient[:, :2].double().unbind(dim=1)
-    return float(torch.cosine_similarity(by_a, by_b, eps=1e-30).mean())
+    return by_a, by_b
 
 
 @lru_cache(maxsize=8)

@@ -49,7 +49,8 @@ def by_pairs(s: Snapshot, per_fibre: Float[Tensor, " s"]) -> dict[str, float]:
     """The mean over train, test and all pairs of what depends on the product alone."""
     fibres = s.fibres
     train = torch.bincount(fibres.product[s.is_train], minlength=len(fibres.counts)).double()
-    weights = {"train": train, "test": fibres.counts - train, "all": fibres.counts}
+    weights = {"train": train, "all": fibres.counts}
+    weights |= {"test": fibres.counts - train} if s.knows_split else {}
     return {name: float((w * per_fibre).sum() / w.sum()) for name, w in weights.items()}
 
 
@@ -106,7 +107,8 @@ def restricted_loss_block3(s: Snapshot) -> dict[str, float]:
 def _block_losses(s: Snapshot, with_single: bool) -> dict[str, float]:
     kept = blocks(s, keys_of(s), with_single)
     loss = negative_log_likelihood(kept, s.task.answers)
-    here = {"train": s.is_train, "test": ~s.is_train, "all": slice(None)}
+    here: dict[str, Tensor | slice] = {"train": s.is_train, "all": slice(None)}
+    here |= {"test": s.is_test} if s.knows_split else {}
     return {name: float(loss[pairs].mean()) for name, pairs in here.items()}
 
 

@@ -16,6 +16,8 @@ from grokscope.models import pair as _pair  # noqa: F401
 from grokscope.models import parity as _parity  # noqa: F401
 from grokscope.models import pizza as _pizza  # noqa: F401
 from grokscope.models import power as _power  # noqa: F401
+from grokscope.models import prieto as _prieto  # noqa: F401
+from grokscope.models import sequence as _sequence  # noqa: F401
 from grokscope.models import transformer as _transformer  # noqa: F401
 from grokscope.models.model import MODELS, Model
 from grokscope.task import Task
@@ -25,15 +27,17 @@ def make_model(name: str, args: dict[str, Any], task: Task, seed: int) -> Model:
     """The model called `name` with these arguments, its weights drawn on the CPU from `seed`.
 
     Of the task it is given what its constructor asks for among `n_symbols`, `n_answers`,
-    `n_operands` (a model that does not ask for that reads pairs) and `n_operators`; what has a
-    default can be set by `args`. A model draws its weights with torch's ordinary functions; the
-    global generator is left as it was. Raises `UnknownName` or `BadInput` for what cannot be built.
+    `n_operands` (a model that does not ask for that reads pairs), `n_operators` and `n_read` (one
+    that does not ask for that gives one answer); what has a default can be set by `args`. A model
+    draws its weights with torch's ordinary functions; the global generator is left as it was.
+    Raises `UnknownName` or `BadInput` for what cannot be built.
     """
     build = lookup("model", name, MODELS)
     known = inspect.signature(build).parameters
     settable = {k: p for k, p in known.items() if p.default is not inspect.Parameter.empty}
     sizes = {"n_symbols": task.n_symbols, "n_answers": task.n_answers}
     sizes |= {"n_operands": task.inputs.shape[1], "n_operators": task.n_operators}
+    sizes |= {"n_read": task.n_read}
     asked = [k for k in known if k not in settable]
     for key in asked:
         if key not in sizes:
@@ -45,7 +49,12 @@ def make_model(name: str, args: dict[str, Any], task: Task, seed: int) -> Model:
         raise BadInput(
             f"model `{name}` reads pairs (a, b), and an input of {task.name} has "
             f"{sizes['n_operands']} symbols. Choose model=paritymlp for digits, model=furuta for a "
-            "mixture, or one that asks for `n_operands`."
+            "mixture, model=sequence for a sequence, or one that asks for `n_operands`."
+        )
+    if "n_read" not in asked and sizes["n_read"] != 1:
+        raise BadInput(
+            f"model `{name}` gives one answer, and an input of {task.name} has "
+            f"{sizes['n_read']}. Choose model=sequence, or one that asks for `n_read`."
         )
     for key, value in args.items():
         if key not in settable:

@@ -6,7 +6,14 @@ Axes: pair = one input; operand = a, b; d; c = an answer; symbol = an operand's 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from grokscope.models.layers import fold_at_equals, last_mid, layers_of, read, width_of_heads
+from grokscope.models.layers import (
+    fold_at_equals,
+    last_mid,
+    layers_of,
+    read,
+    toward_uniform,
+    width_of_heads,
+)
 from grokscope.models.model import Fold, Model, model, randn
 from grokscope.tap import Tap, silent
 
@@ -19,14 +26,22 @@ class Chughtai(Model):
 
     Every weight is drawn with standard deviation 0.8/sqrt(d_model), the default of TransformerLens
     since its first versions. That their configuration leaves it so is not verified.
+    `attention_rate` below 1 mixes uniform attention in (`toward_uniform`).
     """
 
     def __init__(
-        self, n_symbols: int, n_answers: int, d_model: int = 128, n_heads: int = 4, d_mlp: int = 512
+        self,
+        n_symbols: int,
+        n_answers: int,
+        d_model: int = 128,
+        n_heads: int = 4,
+        d_mlp: int = 512,
+        attention_rate: int | float = 1.0,
     ):
         super().__init__()
         d_head, std = width_of_heads(d_model, n_heads), 0.8 * d_model**-0.5
         self.n_answers, self.equals = n_answers, n_symbols
+        self.mix = toward_uniform(attention_rate)
         self.W_E = randn(n_symbols + 1, d_model, std=std)
         self.W_pos = randn(3, d_model, std=std)
         self.W_Q = randn(n_heads, d_model, d_head, std=std)
@@ -53,11 +68,12 @@ class Chughtai(Model):
         """The logits at "=", computing the positions from `first_query` on."""
         layers, tokens = layers_of(self), nn.functional.pad(inputs, (0, 1), value=self.equals)
         x = tap("embed", self.W_E[tokens]) + self.W_pos
-        return read(last_mid(x, layers, tap, first_query), layers[0], self.W_U, tap)
+        mid = last_mid(x, layers, tap, first_query, mix=self.mix)
+        return read(mid, layers[0], self.W_U, tap)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         (layer,) = layers_of(self)
-        return fold_at_equals(inputs, self.W_E, self.W_pos, layer, self.W_U)
+        return fold_at_equals(inputs, self.W_E, self.W_pos, layer, self.W_U, self.mix)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         return {"ab": self.W_E[: self.equals], "c": (self.W_out @ self.W_U).T}

@@ -13,7 +13,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grokscope.errors import BadInput, lookup
-from grokscope.models.layers import attention, fold_rows, layers_of, read, width_of_heads
+from grokscope.models.layers import (
+    attention,
+    fold_rows,
+    layers_of,
+    read,
+    toward_uniform,
+    width_of_heads,
+)
 from grokscope.models.model import Fold, Model, model, randn
 from grokscope.tap import Tap, silent
 
@@ -33,6 +40,8 @@ class Furuta(Model):
 
     Weights are drawn as their code does: W_E with standard deviation 1/sqrt(vocabulary), all
     others, W_out too, with 1/sqrt(d_model). (Their paper, table A.2: 1/sqrt(d_out).)
+
+    `attention_rate` below 1 mixes uniform attention in (`toward_uniform`).
     """
 
     def __init__(
@@ -47,6 +56,7 @@ class Furuta(Model):
         d_model: int = 128,
         n_heads: int = 4,
         d_mlp: int = 512,
+        attention_rate: int | float = 1.0,
     ):
         super().__init__()
         if n_operands not in (2, 3):
@@ -71,6 +81,7 @@ class Furuta(Model):
             )
         d_head, std = width_of_heads(d_model, n_heads), d_model**-0.5
         self.n_symbols, self.n_answers = n_symbols, n_answers
+        self.mix = toward_uniform(attention_rate)
         self.operator = self.equals + OPERATORS.index(operator)
         self.W_E = randn(vocabulary, d_model, std=vocabulary**-0.5)
         self.W_Q = randn(n_heads, d_model, d_head, std=std)
@@ -87,7 +98,7 @@ class Furuta(Model):
         (layer,) = layers_of(self)
         x = tap("resid_pre", tap("embed", self.W_E[self._tokens(inputs)]))
         at_b = x[:, 1:2]
-        mid = tap("resid_mid", at_b + attention(at_b, x, layer, tap))
+        mid = tap("resid_mid", at_b + attention(at_b, x, layer, tap, mix=self.mix))
         return read(mid, layer, self.W_U, tap)
 
     def _tokens(self, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair 3"]:
@@ -99,7 +110,7 @@ class Furuta(Model):
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """Without positions, scores and values are tables over the vocabulary."""
         (layer,) = layers_of(self)
-        return fold_rows(self.W_E, self._tokens(inputs), 1, 0, layer, self.W_U)
+        return fold_rows(self.W_E, self._tokens(inputs), 1, 0, layer, self.W_U, self.mix)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         return {

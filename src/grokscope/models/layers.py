@@ -20,11 +20,13 @@ from grokscope.errors import BadInput
 from grokscope.models.model import Fold, pad_classes
 from grokscope.tap import Tap
 
-Mix = Callable[[Tensor], Tensor]  # of a softmax over positions, whatever its axes
+# Of a softmax over positions, whatever its axes, and of what gives each position seen the same.
+Mix = Callable[[Tensor, Tensor | float], Tensor]
 
 
 class Layer(NamedTuple):
-    """The weights of one layer; biases are None where there are none."""
+    """The weights of one layer; biases are None where there are none, and so is all of the MLP's
+    where a model has attention alone (it then calls neither `mlp` nor a fold)."""
 
     W_Q: Float[Tensor, "head d e"]
     W_K: Float[Tensor, "head d e"]
@@ -58,6 +60,22 @@ def width_of_heads(d_model: int, n_heads: int) -> int:
     return d_model // n_heads
 
 
+def rate_of(attention_rate: int | float) -> float:
+    """How much of attention is learned. Raises `BadInput` unless it is from 0 to 1."""
+    if not 0 <= attention_rate <= 1:
+        raise BadInput(
+            f"model.attention_rate={attention_rate:g} cannot be: it must be from 0 to 1."
+        )
+    return float(attention_rate)
+
+
+def toward_uniform(attention_rate: int | float) -> Mix | None:
+    """A' = rate A + (1 - rate) / n on each of the n positions seen: at rate 0 every one has the
+    same, whatever the scores, and rows sum to 1 at every rate. None at rate 1, where A' is A."""
+    rate = rate_of(attention_rate)
+    return None if rate == 1 else lambda A, uniform: rate * A + (1 - rate) * uniform
+
+
 def future(n_pos: int, first_query: int, x: Tensor) -> Bool[Tensor, "query pos"]:
     """What causal attention does not see, on the device of `x`, of the queries from the first."""
     return torch.ones(n_pos, n_pos, dtype=torch.bool, device=x.device).triu(1)[first_query:]
@@ -78,10 +96,12 @@ def attention(
     k = einsum(x, layer.W_K, "pair pos d, head d e -> pair head pos e")
     scores = einsum(q, k, "pair head query e, pair head pos e -> pair head query pos")
     scores = scores / q.shape[-1] ** 0.5
+    uniform: Tensor | float = 1 / x.shape[1]
     if unseen is not None:
         scores = scores.masked_fill(unseen, -torch.inf)
+        uniform = (~unseen).to(scores) / (~unseen).sum(dim=-1, keepdim=True)
     softmax = scores.softmax(dim=-1)
-    pattern = tap(prefix + "pattern", mix(softmax) if mix else softmax)
+    pattern = tap(prefix + "pattern", mix(softmax, uniform) if mix else softmax)
     v = einsum(x, layer.W_V, "pair pos d, head d e -> pair head pos e")
     z = einsum(pattern, v, "pair head query pos, pair head pos e -> pair query head e")
     z = tap(prefix + "z", z)
@@ -106,8 +126,10 @@ def last_mid(
     first_query: int,
     is_causal: bool = True,
     mix: Mix | None = None,
+    has_mlp: bool = True,
 ) -> Float[Tensor, "pair query d"]:
-    """The residual stream before the last MLP, from position `first_query` on."""
+    """The residual stream before the last MLP, or where it would be, from position `first_query`
+    on."""
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         prefix, first = ("", first_query) if is_last else (f"layer{i}.", 0)
@@ -116,7 +138,7 @@ def last_mid(
         mid = x[:, first:] + attention(x[:, first:], x, layer, tap, prefix, unseen, mix)
         x = tap(prefix + "resid_mid", mid)
         if not is_last:
-            x = tap(prefix + "resid_post", x + mlp(x, layer, tap, prefix))
+            x = tap(prefix + "resid_post", x + mlp(x, layer, tap, prefix) if has_mlp else x)
     return x
 
 
@@ -155,7 +177,8 @@ def fold_rows(
     score = (x[first:] @ layer.W_Q) @ (x @ layer.W_K).mT / layer.W_Q.shape[2] ** 0.5
     seen = torch.stack([score[:, asking - first, row] for row in rows.unbind(dim=1)])
     softmax = seen.softmax(dim=0)
-    pattern = (mix(softmax) if mix else softmax).mT  # pos x pair x head
+    pattern = mix(softmax, 1 / len(seen)) if mix else softmax
+    pattern = pattern.mT  # pos x pair x head
 
     heads = (x @ layer.W_V) @ (layer.W_O @ out)  # head x row x width
     head = torch.arange(n_heads, device=rows.device) * n
@@ -175,12 +198,13 @@ def fold_at_equals(
     W_pos: Float[Tensor, "3 d"],
     layer: Layer,
     W_U: Float[Tensor, "d c"],
+    mix: Mix | None = None,
 ) -> Fold:
     """The fold of one layer read at "=", the last symbol: its query is one vector.
 
     Scores and values are tables over (position, symbol). Each head's table is pushed through W_O
-    and [W_in | W_U], the weight on "=" is one less the weights on a and b, and the skip path goes
-    to the logits directly.
+    and [W_in | W_U], the weight on "=" is one less the weights on a and b (so `mix` must keep their
+    sum), and the skip path goes to the logits directly.
     """
     n, n_heads = len(W_E) - 1, len(layer.W_Q)
     at_equals = W_E[n] + W_pos[2]
@@ -191,7 +215,8 @@ def fold_at_equals(
     score = x @ W_K_q  # less the score of "=", (position and symbol) x head
     a, b = inputs[:, 0], inputs[:, 1] + n
     scores = torch.stack([score[a], score[b], torch.zeros_like(score[a])])
-    on_a, on_b, _ = scores.softmax(dim=0)  # attention: pair x head each
+    softmax = scores.softmax(dim=0)
+    on_a, on_b, _ = mix(softmax, 1 / 3) if mix else softmax  # attention: pair x head each
 
     out, biases = outward(layer, W_U)
     W_O_out = layer.W_O @ out  # head x e x width

@@ -3,8 +3,9 @@
 Weights carry the names of the field (W_E, W_U, W_in, ...) and are stored input axis first, so that
 `x @ W` reads left to right.
 
-Axes: pair = one input; operand = its symbols; c = an output class; symbol = a value of an operand;
-row = a row of a table; width = neurons, then classes; term = one summand; neuron = a hidden unit.
+Axes: pair = one input; operand = its symbols; answer = where an input has several; c = an output
+class; symbol = a value of an operand; row = a row of a table; width = neurons, then classes; term =
+one summand; neuron = a hidden unit.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +20,8 @@ from grokscope.tap import Tap, silent
 
 
 class Model(nn.Module, ABC):
-    """A network from pairs of symbols to logits over at least `n_answers` classes.
+    """A network from pairs of symbols to logits over at least `n_answers` classes, or from a longer
+    input with several answers to so many rows of logits each.
 
     Readings drop the classes beyond `n_answers` (Nanda's "=" among them); the loss keeps them.
     """
@@ -29,12 +31,12 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
-    ) -> Float[Tensor, "pair c"]:
-        """The logits, computed as a reader would write it."""
+    ) -> Float[Tensor, "pair *answer c"]:
+        """The logits, computed as a reader would write it; of several answers (pair, answer, c)."""
 
     def last(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
-    ) -> Float[Tensor, "pair c"]:
+    ) -> Float[Tensor, "pair *answer c"]:
         """The same logits from no more than they need: of the last layer, the last position."""
         return self(inputs, tap)
 

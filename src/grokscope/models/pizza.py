@@ -5,7 +5,7 @@ reaches the logits through the skip path. Attention is not masked and has no bia
 both. Without normalisation, as in Nanda et al. 2023.
 
 Axes: pair = one input; operand = a, b; pos = position, query = a position that asks; d_model,
-d_mlp, d_head; c = an answer; symbol = an operand's value.
+d_mlp, d_head; c = an output class; symbol = an operand's value.
 """
 
 import torch
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grokscope.errors import BadInput
-from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, read
+from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, rate_of, read
 from grokscope.models.model import Fold, Model, model, randn
 from grokscope.tap import Tap, silent
 
@@ -23,14 +23,16 @@ class Pizza(Model):
     """Zhong et al. 2023: attention is A' = rate softmax(q k / sqrt(d_head)) + (1 - rate) ones.
 
     The rows of A' sum to rate + 2 (1 - rate), not to 1: at `attention_rate` 0 the values of a and b
-    are added. d_head is d_model // n_heads, d_mlp is 4 d_model. Weights are drawn with standard
-    deviation 1/sqrt(d_model), but W_in with 1/sqrt(d_mlp) and W_U with 1/sqrt(n_answers); biases
-    start at 0 (their train-main.py). With several layers, the weights of a layer have a leading
-    layer axis, and the activations of all but the last are called "layer0.mlp_post" and so on.
+    are added. (In the other Transformers the rows keep their sum: `toward_uniform`.) d_head is
+    d_model // n_heads, d_mlp is 4 d_model. Weights are drawn with standard deviation
+    1/sqrt(d_model), but W_in with 1/sqrt(d_mlp) and W_U with 1/sqrt(classes); biases start at 0
+    (their train-main.py). With several layers, the weights of a layer have a leading layer axis,
+    and the activations of all but the last are called "layer0.mlp_post" and so on.
 
     With `separate_vocabularies` b has embeddings of its own, the second half of W_E (their
     diff_vocab); with `equals` the input is [a, b, =], read at "=", the last of W_E (their
-    eqn_sign). That W_U then still knows the answers alone is not verified.
+    eqn_sign). W_U has a class for every token, as in their code: at p = 59 118 classes, 60, or 119
+    with both; readings drop those that are no answers.
     """
 
     def __init__(
@@ -45,10 +47,6 @@ class Pizza(Model):
         equals: bool = False,
     ):
         super().__init__()
-        if not 0 <= attention_rate <= 1:
-            raise BadInput(
-                f"model.attention_rate={attention_rate:g} cannot be: it must be from 0 to 1."
-            )
         if n_heads > d_model:
             raise BadInput(
                 f"model.n_heads={n_heads} is more than model.d_model={d_model}. "
@@ -57,10 +55,12 @@ class Pizza(Model):
         self.n_symbols, self.n_answers = n_symbols, n_answers
         self.shift = n_symbols if separate_vocabularies else 0  # from b to its row of W_E
         self.n_pos = 3 if equals else 2
-        self.attention_rate = float(attention_rate)
+        self.attention_rate = rate_of(attention_rate)
         d_head, d_mlp, std = d_model // n_heads, 4 * d_model, d_model**-0.5
         layers = () if n_layers == 1 else (n_layers,)
-        self.W_E = randn(n_symbols + self.shift + int(equals), d_model, std=std)
+        vocabulary = n_symbols + self.shift + int(equals)
+        classes = max(vocabulary, n_answers)
+        self.W_E = randn(vocabulary, d_model, std=std)
         self.W_pos = randn(self.n_pos, d_model, std=std)
         self.W_Q = randn(*layers, n_heads, d_model, d_head, std=std)
         self.W_K = randn(*layers, n_heads, d_model, d_head, std=std)
@@ -70,7 +70,7 @@ class Pizza(Model):
         self.b_in = nn.Parameter(torch.zeros(*layers, d_mlp))
         self.W_out = randn(*layers, d_mlp, d_model, std=std)
         self.b_out = nn.Parameter(torch.zeros(*layers, d_model))
-        self.W_U = randn(d_model, n_answers, std=n_answers**-0.5)
+        self.W_U = randn(d_model, classes, std=classes**-0.5)
 
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
@@ -94,7 +94,7 @@ class Pizza(Model):
         x = tap("embed", self.W_E[tokens]) + self.W_pos
         return last_mid(x, layers_of(self), tap, first_query, is_causal=False, mix=self._mixed)
 
-    def _mixed(self, attention: Tensor) -> Tensor:
+    def _mixed(self, attention: Tensor, _: Tensor | float) -> Tensor:
         """A' of the softmax of the scores."""
         return self.attention_rate * attention + (1 - self.attention_rate)
 
@@ -116,7 +116,7 @@ class Pizza(Model):
         return self.W_E[self.shift : self.shift + self.n_symbols]
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
-        c = (layers_of(self)[-1].W_out @ self.W_U).T
+        c = (layers_of(self)[-1].W_out @ self.W_U).T[: self.n_answers]
         if self.shift:
             return {"a": self.W_E[: self.n_symbols], "b": self._of_b(), "c": c}
         return {"ab": self.W_E[: self.n_symbols], "c": c}

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from grokscope.models.layers import attention, layers_of, mlp, width_of_heads
+from grokscope.models.layers import attention, layers_of, mlp, toward_uniform, width_of_heads
 from grokscope.models.mlp import uniform
 from grokscope.models.model import Model, model, randn
 from grokscope.tap import Tap, silent
@@ -31,7 +31,8 @@ class Power(Model):
     and Linear are. The vocabulary is that of the task and two tokens; theirs is of all their tasks,
     and their sequences have one more token before a. Not verified: that the figures of the paper
     were made with the published code's defaults. Weights have a leading layer axis, and activations
-    of all layers but the last are called "layer0.mlp_post" and so on.
+    of all layers but the last are called "layer0.mlp_post" and so on. `attention_rate` below 1
+    mixes uniform attention in (`toward_uniform`), in every layer.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Power(Model):
         d_model: int = 128,
         n_heads: int = 4,
         n_layers: int = 2,
+        attention_rate: int | float = 1.0,
     ):
         super().__init__()
         d_head, d_mlp = width_of_heads(d_model, n_heads), 4 * d_model
         layers = () if n_layers == 1 else (n_layers,)
         self.n_symbols, self.n_answers = n_symbols, n_answers
+        self.mix = toward_uniform(attention_rate)
         self.operator = max(n_symbols, n_answers)
         self.W_E = randn(self.operator + 2, d_model, std=1.0)
         self.W_Q = uniform(*layers, n_heads, d_model, d_head, fan_in=d_model)
@@ -69,7 +72,7 @@ class Power(Model):
             prefix, asks = ("", slice(2, 3)) if is_last else (f"layer{i}.", slice(None))
             x = tap(prefix + "resid_pre", x)
             unseen = place[None, :] > place[asks, None]
-            x = x[:, asks] + attention(x[:, asks], x, layer, tap, prefix, unseen)
+            x = x[:, asks] + attention(x[:, asks], x, layer, tap, prefix, unseen, self.mix)
             mid = layer_norm(x, x.shape[-1:], self.w_mid[i], self.b_mid[i])
             mid = tap(prefix + "resid_mid", mid)
             x = mid + mlp(mid, layer, tap, prefix)

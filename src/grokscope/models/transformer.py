@@ -18,6 +18,7 @@ from grokscope.models.layers import (
     last_mid,
     layers_of,
     read,
+    toward_uniform,
     width_of_heads,
 )
 from grokscope.models.model import Fold, Model, model, randn
@@ -31,7 +32,8 @@ class Transformer(Model):
     Every weight is drawn with standard deviation 1/sqrt(d_model), W_out too, but W_U with
     1/sqrt(vocabulary); biases start at 0. The expected sum of squares is 1,781. With several layers
     (their 2-layer variant), the weights of a layer have a leading layer axis, and the activations
-    of all but the last are called "layer0.mlp_post" and so on.
+    of all but the last are called "layer0.mlp_post" and so on. `attention_rate` below 1
+    mixes uniform attention in (`toward_uniform`), in every layer.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class Transformer(Model):
         n_heads: int = 4,
         d_mlp: int = 512,
         n_layers: int = 1,
+        attention_rate: int | float = 1.0,
     ):
         super().__init__()
         d_head, std = width_of_heads(d_model, n_heads), d_model**-0.5
         layers = () if n_layers == 1 else (n_layers,)
         vocabulary = max(n_symbols, n_answers) + 1
+        self.mix = toward_uniform(attention_rate)
         self.n_answers = n_answers
         self.equals = vocabulary - 1
         self.W_E = randn(vocabulary, d_model, std=std)
@@ -79,14 +83,14 @@ class Transformer(Model):
         """The residual stream before the last MLP."""
         tokens = nn.functional.pad(inputs, (0, 1), value=self.equals)
         x = tap("embed", self.W_E[tokens]) + self.W_pos
-        return last_mid(x, layers_of(self), tap, first_query)
+        return last_mid(x, layers_of(self), tap, first_query, mix=self.mix)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """Of one layer, tables over (position, symbol); of several, a row for each pair."""
         *earlier, layer = layers_of(self)
         if earlier:
             return fold_pairs(self._last_mid(inputs, silent, first_query=2), layer, self.W_U)
-        return fold_at_equals(inputs, self.W_E, self.W_pos, layer, self.W_U)
+        return fold_at_equals(inputs, self.W_E, self.W_pos, layer, self.W_U, self.mix)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         return {

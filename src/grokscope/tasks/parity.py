@@ -1,12 +1,10 @@
 """Sparse parity: Barak et al. 2022, Merrill et al. 2023, and "1s and 0s" of the PAIR explorable."""
 
 import random
-from typing import Any
 
 import torch
 
-from grokscope.errors import BadInput
-from grokscope.task import LARGEST_TABLE, Task, task
+from grokscope.task import LARGEST_TABLE, Task, check_whole, task
 
 
 @task
@@ -17,10 +15,17 @@ def sparse_parity(n: int = 30, k: int = 3, samples: int = 6200, data_seed: int =
     every number is one over this sample. The defaults are PAIR's sizes: with train_fraction 0.1936,
     1200 to train on and 5000 to test on.
     """
-    _check("n", n, 2, 62, f"at most 62, or task.n={n} is no machine number")
-    _check("k", k, 1, n, f"at most task.n={n}")
-    _check("samples", samples, 2, LARGEST_TABLE // n, "so few that they can be written out")
-    _check("data_seed", data_seed, 0, 2**63 - 1, "below 2^63")
+    check_whole("sparse_parity", "n", n, 2, 62, f"at most 62, or task.n={n} is no machine number")
+    check_whole("sparse_parity", "k", k, 1, n, f"at most task.n={n}")
+    check_whole(
+        "sparse_parity",
+        "samples",
+        samples,
+        2,
+        LARGEST_TABLE // n,
+        "so few that they can be written out",
+    )
+    check_whole("sparse_parity", "data_seed", data_seed, 0, 2**63 - 1, "below 2^63")
     if 2**n <= samples:
         numbers = range(2**n)
     else:
@@ -29,11 +34,3 @@ def sparse_parity(n: int = 30, k: int = 3, samples: int = 6200, data_seed: int =
     inputs = (torch.tensor(numbers)[:, None] >> place) & 1
     answers = inputs[:, :k].sum(dim=1) % 2
     return Task(f"parity of {k} of {n} digits", inputs, answers, 2, 2, digits=k)
-
-
-def _check(name: str, value: Any, low: int, high: int, most: str) -> None:
-    if type(value) is not int or not low <= value <= high:
-        raise BadInput(
-            f"sparse_parity: task.{name}={value!r} cannot be. Choose a whole number from {low}, "
-            f"{most} ({high:,})."
-        )

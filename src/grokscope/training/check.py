@@ -5,11 +5,13 @@ from torch.func import vmap
 
 from grokscope.errors import BadInput, StorageError
 from grokscope.models.model import Model
+from grokscope.spec import Spec
 from grokscope.tap import record
+from grokscope.task import UNKNOWN_SPLIT
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.machine import free_memory
-from grokscope.training.run import Run
+from grokscope.training.run import RECORDED_SPLIT, Run
 from grokscope.training.steps import Examples, make_step
 from grokscope.training.transfer import check_frozen, initial_model
 from grokscope.training.update import sketch
@@ -21,6 +23,7 @@ def check(run: Run, device: str) -> Model:
     """The run's new model, if all is well. Raises `BadInput` for a spec that cannot be trained,
     `RewriteError` for a fold that is wrong, `StorageError` if its folder is another run's."""
     spec = run.spec
+    refuse_imported(spec)
     refuse_another(run)
     _refuse_if_larger(run, 16 * run.count_weights(), device)  # at least, in any update
     model = initial_model(run)
@@ -41,11 +44,18 @@ def check(run: Run, device: str) -> Model:
 
 
 def _check_loss(name: str, objective: Objective, model: Model, examples: Examples) -> None:
-    """Raise `BadInput` unless the loss gives each of these examples a number with a gradient, for
-    members side by side."""
-    logits = model(examples.inputs).detach().requires_grad_()
+    """Raise `BadInput` unless the model gives each answer of these examples its logits, and the
+    loss a number with a gradient, for members side by side."""
+    logits = model(examples.inputs).detach()
+    if logits.shape[:-1] != examples.answers.shape:
+        raise BadInput(
+            f"`{type(model).__name__}` gave logits of shape {tuple(logits.shape)} for answers of "
+            f"shape {tuple(examples.answers.shape)}. They must be (pairs, classes), or (pairs, "
+            "answers, classes) where an input has several answers."
+        )
+    logits = logits.flatten(0, -2).requires_grad_()
     try:
-        found = vmap(objective.loss)(logits[None], examples.answers[None])
+        found = vmap(objective.loss)(logits[None], examples.answers.flatten()[None])
     except Exception as error:
         if is_ours(objective.loss):
             raise
@@ -55,6 +65,15 @@ def _check_loss(name: str, objective: Objective, model: Model, examples: Example
             f"loss `{name}` gave a tensor of shape {tuple(found.shape[1:])} for {len(logits)} "
             f"pairs, {'with' if found.requires_grad else 'without'} a gradient. It must give one "
             "number for each pair, differentiable in the logits."
+        )
+
+
+def refuse_imported(spec: Spec) -> None:
+    """Raise `BadInput` for a spec that describes a network trained elsewhere."""
+    if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT):
+        raise BadInput(
+            f"source={spec.source}, split={spec.split}: this describes an imported network, which "
+            "is not trained here. Choose another split, as in split=ordered, and source=none."
         )
 
 

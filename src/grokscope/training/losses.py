@@ -6,7 +6,7 @@ the error and never does, those of mse and stablemax shrink more slowly, and hin
 have none for a pair that is right by enough. Measures read the cross-entropy of
 `grokscope.training.loss`, whatever was trained.
 
-Axes: pair = one input; c = an output class.
+Axes: pair = one input; answer = where an input has several; c = an output class.
 """
 
 from collections.abc import Callable
@@ -124,7 +124,8 @@ def clipped_bce(
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the mean over pairs of a loss of logits / temperature."""
+    """What is minimised: the mean over pairs, and over the answers of each, of a loss of
+    logits / temperature."""
 
     loss: Loss = cross_entropy
     temperature: float = 1.0
@@ -135,11 +136,18 @@ class Objective:
         return cls(lookup("loss", spec.loss, LOSSES), spec.temperature)
 
     def each(
-        self, logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"], precision: str
+        self,
+        logits: Float[Tensor, "pair *answer c"],
+        answers: Int[Tensor, " pair *answer"],
+        precision: str,
     ) -> Float[Tensor, " pair"]:
-        """The loss of each pair, computed in `precision`, or the logits' own if that is higher."""
+        """The loss of each pair, of several answers their mean, computed in `precision`, or the
+        logits' own if that is higher."""
         dtype = torch.promote_types(DTYPES[precision], logits.dtype)
-        return self.loss(logits.to(dtype) / self.temperature, answers)
+        scaled = logits.to(dtype) / self.temperature
+        if answers.ndim == 1:
+            return self.loss(scaled, answers)
+        return self.loss(scaled.flatten(0, 1), answers.flatten()).view_as(answers).mean(dim=1)
 
 
 CROSS_ENTROPY = Objective()

@@ -1,6 +1,6 @@
 """One run while it trains: where it begins or goes on, its evaluations, and what it writes.
 
-Axes: pair = one input; operand = its symbols.
+Axes: pair = one input; operand = its symbols; answer = where an input has several.
 """
 
 from dataclasses import dataclass, field
@@ -62,7 +62,8 @@ class Member:
 def begin(run: Run, device: str) -> Member:
     """The member at its first step, or where it was interrupted."""
     task, is_train = run.task, run.is_train
-    counted = torch.where(is_train, run.taught, task.answers)
+    counted = task.answers.clone()
+    counted[is_train] = run.taught[is_train]
     member = Member(
         run=run,
         model=initial_model(run),
@@ -134,16 +135,16 @@ def evaluate(member: Member, stack: Stack, k: int) -> None:
 @torch.no_grad()
 def _losses(
     stack: Stack, k: int, examples: Examples, spec: Spec
-) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
-    """Of each pair: the loss that is trained, over all output classes; and whether the answer is
-    right."""
+) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
+    """Of each pair: the loss that is trained, over all output classes; and whether each of its
+    answers is right."""
     weights = {name: leaf[k] for name, leaf in stack.weights.items()}
     objective, losses, rights = Objective.of(spec), [], []
     for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
         some = examples[start : start + PAIRS_AT_ONCE]
         logits = logits_of(stack.template, weights, some.inputs, spec.formulation)
         losses.append(objective.each(logits, some.answers, spec.loss_precision))
-        rights.append(logits.argmax(dim=1) == some.answers)
+        rights.append(logits.argmax(dim=-1) == some.answers)
     return torch.cat(losses), torch.cat(rights)
 
 

@@ -33,7 +33,7 @@ class Examples:
     """What one member trains on."""
 
     inputs: Int[Tensor, "pair operand"]
-    answers: Int[Tensor, " pair"]
+    answers: Int[Tensor, " pair *answer"]
 
     def to(self, device: str) -> "Examples":
         return Examples(self.inputs.to(device), self.answers.to(device))
@@ -122,7 +122,7 @@ def logits_of(
     weights: dict[str, Tensor],
     inputs: Int[Tensor, "pair operand"],
     formulation: str,
-) -> Float[Tensor, "pair c"]:
+) -> Float[Tensor, "pair *answer c"]:
     """The logits of `model` with these weights, computed as `formulation` computes them."""
     if formulation == "reference":
         return functional_call(Called(model, "forward"), prefixed(weights), (inputs,))

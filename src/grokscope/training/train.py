@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import overload
 
 from grokscope.spec import Spec
-from grokscope.training.check import check, memory_needed, refuse_another
+from grokscope.training.check import check, memory_needed, refuse_another, refuse_imported
 from grokscope.training.events import Events, Row, find_events
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
@@ -72,6 +72,7 @@ def train(
     asked = [specs] if isinstance(specs, Spec) else list(specs)
     runs = {spec.id: Run.of(spec, out) for spec in asked}
     for run in runs.values():
+        refuse_imported(run.spec)
         refuse_another(run)
     waiting = [run for run in runs.values() if not run.is_finished]
     for run in waiting:
@@ -101,6 +102,7 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
             task.n_operators,
             task.n_symbols,
             task.n_answers,
+            task.n_read,
         ]
         same += [spec.precision, spec.loss_precision, spec.formulation]
         same += [spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
