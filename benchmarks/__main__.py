@@ -2,13 +2,13 @@
 
 from importlib import import_module
 
-NAMES = ("step", "reading", "peers")
+NAMES = ("step", "reading", "explaining", "peers")
 
 
 def main() -> None:
     for name in NAMES:
         what = (import_module(f"benchmarks.{name}").__doc__ or "").partition("\n")[0]
-        print(f"python -m benchmarks.{name:<8} {what}")
+        print(f"python -m benchmarks.{name:<10} {what}")
     print("Each takes --json, --threads N and --rounds N.")
 
 

@@ -6,7 +6,11 @@ import grokscope
 def test_the_public_names():
     assert sorted(grokscope.__all__) == [
         "BadInput",
+        "Certificate",
+        "Circuit",
         "DamagedFile",
+        "Evidence",
+        "Explanation",
         "Fold",
         "GrokscopeError",
         "Model",

@@ -79,7 +79,7 @@ def test_grokking_is_told_in_numbers(readings):
     )
     assert "504 of the 841 pairs (59.93 %)" in told
     assert "restricted loss" in told
-    assert "This is a reading, not yet an explanation" in told
+    assert "It is one network, and its key parts were chosen at its last checkpoint" in told
     assert "without as many of the others, at random" in told  # the control stands beside it
 
 

@@ -7,13 +7,15 @@
 
 The names below are the public surface; each is imported when it is first used, so that importing
 the package costs nothing. What adds a task, a model or a measure by name stands beside its noun:
-`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`.
+`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`. What explains and
+verifies is `grokscope.explain.explain` and `grokscope.verify.verify.verify`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grokscope.circuits.circuit import Circuit, Evidence
     from grokscope.errors import (
         BadInput,
         DamagedFile,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         StorageError,
         UnknownName,
     )
+    from grokscope.explain import Explanation
     from grokscope.measures import trace
     from grokscope.models.model import Fold, Model
     from grokscope.report.page import write_page
@@ -34,8 +37,10 @@ if TYPE_CHECKING:
     from grokscope.tasks import make_task
     from grokscope.training.run import Run
     from grokscope.training.train import train
+    from grokscope.verify.certificate import Certificate
 
 _HOMES = {
+    "circuits.circuit": ["Circuit", "Evidence"],
     "errors": [
         "BadInput",
         "DamagedFile",
@@ -45,6 +50,7 @@ _HOMES = {
         "StorageError",
         "UnknownName",
     ],
+    "explain": ["Explanation"],
     "measures": ["trace"],
     "models.model": ["Fold", "Model"],
     "report.page": ["write_page"],
@@ -56,6 +62,7 @@ _HOMES = {
     "tasks": ["make_task"],
     "training.run": ["Run"],
     "training.train": ["train"],
+    "verify.certificate": ["Certificate"],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -63,7 +70,8 @@ __all__ = [  # noqa: RUF022  (in the order of the data's way)
     "GrokscopeError", "BadInput", "UnknownName", "NotApplicable", "StorageError", "DamagedFile",
     "RewriteError",
     "Task", "make_task", "lenses", "Model", "Fold", "record", "edit",
-    "Spec", "Run", "train", "Snapshot", "trace", "Reading", "read", "write_page",
+    "Spec", "Run", "train", "Snapshot", "trace", "Circuit", "Evidence", "Certificate", "Explanation",
+    "Reading", "read", "write_page",
 ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Many measures see the logits only through their means over the fibres of the tas
 pairs that share one (for a+b mod p: the antidiagonals). The last map of a network is linear, so
 these means are taken of its hidden layer, and the logits of all pairs need not be computed.
 
-Axes: pair = one input; c = an answer; neuron; s = a product, as what the pairs of a fibre share.
+Axes: pair = one input; answer = where an input has several; c = an answer; neuron;
+s = a product, as what the pairs of a fibre share.
 """
 
 from collections.abc import Callable, Hashable
@@ -37,7 +38,7 @@ class Snapshot:
     model: Model
     step: int | None = None
     keys: tuple[str, ...] | None = None
-    taught: Int[Tensor, " pair"] | None = None  # the answers shown; None: the task's
+    taught: Int[Tensor, " pair *answer"] | None = None  # the answers shown; None: the task's
     computed: dict[Hashable, Any] = field(default_factory=dict, init=False)  # see `shared`
 
     @classmethod
@@ -46,6 +47,21 @@ class Snapshot:
         steps = run.steps
         at = steps[-1] if step is None and steps else step
         return cls(run.task, run.is_train, run.model(at), at, taught=run.taught)
+
+    @property
+    def knows_split(self) -> bool:
+        """Whether it is known which pairs were shown; else every pair counts as shown."""
+        return not bool(self.is_train.all())
+
+    @property
+    def is_test(self) -> Bool[Tensor, " pair"]:
+        """Which pairs were held out. Raises `NotApplicable` where the split is not known."""
+        if not self.knows_split:
+            raise NotApplicable(
+                f"the split of this network on `{self.task.name}` is not known, so no pair is "
+                "known to be a test pair."
+            )
+        return ~self.is_train
 
     @cached_property
     def activations(self) -> dict[str, Tensor]:
@@ -82,18 +98,18 @@ class Snapshot:
         return x[:, -1] if x.ndim == 3 else x
 
     @cached_property
-    def logits(self) -> Float[Tensor, "pair c"]:
+    def logits(self) -> Float[Tensor, "pair *answer c"]:
         """Of every pair; classes that are no answer are dropped."""
         return self._logits(slice(None))
 
     @cached_property
-    def train_logits(self) -> Float[Tensor, "train c"]:
+    def train_logits(self) -> Float[Tensor, "train *answer c"]:
         if "logits" in self.__dict__:
             return self.logits[self.is_train]
         return self._logits(self.is_train)
 
     @property
-    def train_answers(self) -> Int[Tensor, " train"]:
+    def train_answers(self) -> Int[Tensor, " train *answer"]:
         """What training taught of its pairs: the task's answers, or with label noise others."""
         return (self.task.answers if self.taught is None else self.taught)[self.is_train]
 
@@ -103,6 +119,10 @@ class Snapshot:
         for lens in self.task.lenses:
             if lens.product is not None:
                 return lens
+        if not self.task.is_of_pairs:
+            raise NotApplicable(
+                f"an input of `{self.task.name}` is no pair (a, b), so the logits have no parts."
+            )
         raise NotApplicable(
             f"`{self.task.name}` is not known to be a sum or a product of functions of its "
             "operands, nor a group's product, so its logits have no parts. Its weights may still "
@@ -153,14 +173,29 @@ class Snapshot:
         assert self._fold is not None
         return self._fold.mixed()
 
+    def read_out(self, hidden: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair c"]:
+        """The logits when the hidden layer at the last position is this one, and all else, such as
+        what goes past it, as it is."""
+        if self._fold is not None:
+            return self._fold.read_out(hidden, self._mixed[1])[:, : self.task.n_answers]
+
+        def replaced(name: str, x: Tensor) -> Tensor:
+            if name != "mlp_post":
+                return x
+            return hidden if x.ndim == 2 else torch.cat([x[:, :-1], hidden[:, None]], dim=1)
+
+        self.activation("mlp_post")  # says so where there is none
+        with torch.no_grad():
+            return self.model.last(self.task.inputs, replaced)[:, : self.task.n_answers]
+
     @property
     def _hidden(self) -> tuple[Tensor, Tensor | None]:
         return self.mlp_post, self._mixed[1]
 
-    def _logits(self, pairs: slice | Tensor) -> Float[Tensor, "pair c"]:
+    def _logits(self, pairs: slice | Tensor) -> Float[Tensor, "pair *answer c"]:
         if self._fold is None:
             with torch.no_grad():
-                return self.model.last(self.task.inputs)[pairs, : self.task.n_answers]
+                return self.model.last(self.task.inputs)[pairs, ..., : self.task.n_answers]
         post, direct = self._hidden
         logits = self._fold.read_out(post[pairs], None if direct is None else direct[pairs])
         return logits[:, : self.task.n_answers]

@@ -167,18 +167,22 @@ def circles_on(r: Reading, names: list[str], axes: Iterable[Axes]) -> None:
 
 def drawn(r: Reading) -> Iterable[tuple[str, str, Figure]]:
     """The figures that this run has: title, caption, figure."""
-    yield (
-        "Memorising and generalising",
-        "Accuracy and loss of the pairs it was shown (train) and of the others (test). The "
-        "loss is the one that was trained, over every output class.",
-        curves(r),
-    )
-    yield (
-        "Progress beneath the surface",
-        "Measured at every checkpoint with the key parts of the last one. Gini: 0, the weights are "
-        "spread evenly over all frequencies; 1, they lie in one.",
-        progress(r),
-    )
+    if r.rows:
+        yield (
+            "Memorising and generalising",
+            "Accuracy and loss of the pairs it was shown (train) and of the others (test). The "
+            "loss is the one that was trained, over every output class.",
+            curves(r),
+        )
+    keys = "" if r.keys is None else " with the key parts of the last one"
+    gini = " Gini: 0, the weights are spread evenly over all frequencies; 1, they lie in one."
+    has_gini = any(column.startswith("gini[") for column in r.table.columns)
+    if len(r.table) > 1:
+        yield (
+            "Progress beneath the surface",
+            f"Measured at every checkpoint{keys}.{gini if has_gini else ''}",
+            progress(r),
+        )
     if r.spectra or r.keys:
         yield (
             "Where the weights and logits live",

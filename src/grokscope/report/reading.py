@@ -13,10 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.errors import BadInput, DamagedFile, NotApplicable
+from grokscope.explain import Explanation, explain
 from grokscope.measures import trace
 from grokscope.measures.key_rules import key_sets
 from grokscope.measures.keys import KEY_SHARE, Keys, key_parts
 from grokscope.measures.losses import test_accuracy_by_mirror
+from grokscope.measures.measure import evaluate
 from grokscope.measures.neurons import LOCALISED, neuron_parts
 from grokscope.measures.phases import Phases, find_clean, find_phases
 from grokscope.measures.spectra import Comparison, compare, spectrum
@@ -25,6 +27,8 @@ from grokscope.snapshot import Snapshot
 from grokscope.training.events import Events
 from grokscope.training.run import Run
 
+EXPLAINED_UP_TO = 20_000_000  # logits: p = 271
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -32,7 +36,8 @@ class Reading:
 
     run: Run
     snapshot: Snapshot
-    rows: list[dict[str, int | float]]  # the evaluations
+    rows: list[dict[str, int | float]]  # the evaluations; an imported network can have none
+    final: dict[str, int | float]  # the last one, or the last checkpoint measured
     events: Events
     lenses: Comparison | None  # which lens the weights are sparsest in
     spectra: dict[str, dict[str, float]]  # folded weight -> share of each part, in that lens
@@ -43,6 +48,7 @@ class Reading:
     phases: Phases | None
     t_clean: int | None  # the step from which the winning lens's sparsity is settled
     test_by_mirror: dict[str, float]
+    explanation: Explanation | None
 
     @property
     def lens(self) -> str | None:
@@ -59,8 +65,9 @@ class Reading:
 
     @property
     def generalises(self) -> bool:
-        """Whether the last evaluation is above the grok threshold."""
-        return self.rows[-1]["test_accuracy"] >= self.run.spec.grok_at
+        """Whether the last evaluation is above the grok threshold; not so where it is not known
+        which pairs are test pairs."""
+        return self.final.get("test_accuracy", 0) >= self.run.spec.grok_at
 
     def neurons_of(self) -> dict[str, int]:
         """How many neurons each part explains to 85 % or more."""
@@ -75,12 +82,12 @@ class Reading:
         """The reading as plain data, for scripts."""
         last = self.table.row(-1, named=True)
         return {
-            "run": self.run.spec.id,
+            "run": self.run.name,
             "folder": str(self.run.folder),
             "finished": self.run.is_finished,
             "events": {**asdict(self.events), "t_clean": self.t_clean},
             "generalises": self.generalises,
-            "final": self.rows[-1],
+            "final": self.final,
             "test_accuracy_by_mirror": self.test_by_mirror,
             "keys": None if self.keys is None else {**asdict(self.keys), "threshold": KEY_SHARE},
             "keys_by_rule": self.key_sets,
@@ -95,6 +102,7 @@ class Reading:
             "neurons": self.neurons_of(),
             "phases": None if self.phases is None else asdict(self.phases),
             "measures": last,
+            "explanation": None if self.explanation is None else self.explanation.to_json(),
         }
 
 
@@ -106,7 +114,7 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
     """
     snapshot = Snapshot.of(run)
     rows, events = run.rows, run.events
-    if not rows:
+    if not rows and not run.is_imported:
         raise DamagedFile(
             f"{run.folder / 'metrics.jsonl'} is empty or missing. Delete the folder to train anew."
         )
@@ -125,6 +133,7 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
         run=run,
         snapshot=snapshot,
         rows=rows,
+        final=_measured(snapshot) if run.is_imported else rows[-1],
         events=events,
         lenses=lenses,
         spectra={weight: spectrum(snapshot, weight, shown) for weight in weights},
@@ -135,7 +144,23 @@ def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None)
         phases=phases,
         t_clean=find_clean(events, table, shown),
         test_by_mirror=mirrored,
+        explanation=_if_applicable(explain, snapshot) if is_small(snapshot) else None,
     )
+
+
+def _measured(snapshot: Snapshot) -> dict[str, int | float]:
+    """A checkpoint evaluated, over the answers proper: over all pairs and, where the split is
+    known, over train and test."""
+    found: dict[str, int | float] = {"step": snapshot.step or 0}
+    for part in ("train", "test", "all") if snapshot.knows_split else ("all",):
+        for what in ("loss", "accuracy"):
+            found |= evaluate(snapshot, [f"{part}_{what}"])
+    return found
+
+
+def is_small(snapshot: Snapshot) -> bool:
+    """Whether a network is explained along with its reading, rather than only when asked for."""
+    return snapshot.task.answers.numel() * snapshot.task.n_answers <= EXPLAINED_UP_TO
 
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """A run, or a list of things, on the terminal or as JSON."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -11,7 +12,11 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from grokscope.explain import Explanation
 from grokscope.measures import trace
+from grokscope.planted.exam import Exam
+from grokscope.report.compared import Compared
+from grokscope.report.explained import told, write_circuit
 from grokscope.report.figures import WEIGHTS
 from grokscope.report.page import write_page
 from grokscope.report.reading import Reading, read
@@ -19,6 +24,7 @@ from grokscope.report.spectrum import Spectrum
 from grokscope.report.words import percent, sentences
 from grokscope.training.files import as_json
 from grokscope.training.run import Run
+from grokscope.verify.certificate import Certificate
 
 LONGEST_ID = 75
 MOST_PARTS = 10  # of a weight that are listed
@@ -34,6 +40,15 @@ def _with_bar(f: Callable[[Track], T]) -> T:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading the checkpoints")
         return f(lambda done, total: bar.update(task, completed=done, total=total))
+
+
+@contextmanager
+def sources_bar() -> Iterator[Track]:
+    """A bar that shows how many files of how many are read."""
+    console = Console(stderr=True, emoji=False)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading the files")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def read_with_bar(run: Run) -> Reading:
@@ -120,11 +135,74 @@ def print_reading(run: Run, wants_json: bool, writes_page: bool) -> None:
         print(as_json({**reading.to_json(), "report": str(page)}))
         return
     console = Console(highlight=False, emoji=False)
-    console.print(Text(run.spec.id, style="bold"))
+    console.print(Text(run.name, style="bold"))
     for text in sentences(reading):
         console.print(Padding(Text(text), (0, 0, 0, 2)))
     if page.exists():
         console.print(Text.assemble(("report: ", "bold"), str(page)), soft_wrap=True)
+
+
+def print_explanation(run: Run, found: Explanation, wants_json: bool, program: bool) -> None:
+    """What a network does and how that is known; the best circuit that holds is written beside the
+    run as circuit.py."""
+    written = write_circuit(run, found)
+    if wants_json:
+        print(as_json({"run": run.folder.name, "step": found.snapshot.step, **found.to_json()}))
+        return
+    console = Console(highlight=False, emoji=False)
+    console.print(
+        Text(
+            f"{run.folder.name}: {found.verdict}, {found.algorithm or 'no algorithm'}", style="bold"
+        )
+    )
+    for text in told(found):
+        console.print(Padding(Text(text), (0, 0, 0, 2)))
+    print_table([_circuit_row(c) for c in found.certificates], False)
+    for c in found.certificates:
+        if c.verdict != "holds":
+            console.print(Text(f"{c.circuit.form} {c.verdict}: {'; '.join(c.reasons)}"))
+    for form, why in found.not_found.items():
+        console.print(Text(f"no {form}: {why}"))
+    if written is not None:
+        console.print(Text.assemble(("circuit: ", "bold"), str(written)), soft_wrap=True)
+        if program:
+            print(written.read_text())
+
+
+def print_compared(found: Compared, wants_json: bool) -> None:
+    """Accounts of one network side by side, then the interventions that do not tell them apart."""
+    if wants_json:
+        print(as_json(found.to_json()))
+        return
+    print_table(found.rows(), False)
+    for where, e in (("network", found.network), ("control", found.control)):
+        for form, why in e.not_found.items():
+            Console(highlight=False, emoji=False).print(Text(f"no {form} in the {where}: {why}"))
+    names = next(iter(found.interventions.values()), {})
+    rows: list[dict[str, Any]] = [
+        {"intervention (Stander et al.)": name}
+        | {f"{k}, {x}": v[name][i] for k, v in found.interventions.items() for i, x in SCORES}
+        for name in names
+    ]
+    if rows:
+        print_table(rows, False)
+
+
+SCORES = tuple(enumerate(("accuracy", "loss")))
+
+
+def _circuit_row(c: Certificate) -> dict[str, Any]:
+    """The main numbers of a certificate."""
+    values = {e.name: e.value for e in c.evidence}
+    return {
+        "circuit": c.circuit.form,
+        "verdict": c.verdict,
+        "numbers": c.circuit.size,
+        "agrees": values.get("agreement: the same answer"),
+        "explains": values.get("explained variance of the logits"),
+        "accuracy without it": values.get("accuracy without it, all"),
+        "proved": None if c.bound is None else c.bound.accuracy,
+    }
 
 
 def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -> None:
@@ -145,6 +223,33 @@ def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -
     for line in cells:
         table.add_row(*map(Text, line))
     console.print(table)
+
+
+def print_exam(found: Exam, wants_json: bool) -> None:
+    """The table of an exam, its two shares, and what was answered wrongly."""
+    failures = [
+        {
+            "kind": x.kind,
+            "seed": x.seed,
+            "noise": x.noise,
+            "accuracy": x.accuracy,
+            "outcome": x.outcome,
+            "claimed": ", ".join(sorted(x.claimed)),
+            "exact": ", ".join(sorted(x.exact)),
+        }
+        for x in found.failures
+    ]
+    if wants_json:
+        shares = {"named": found.named, "accepted": found.accepted}
+        print(as_json({**shares, "table": found.table, "failures": failures}))
+        return
+    print_table(found.table, False)
+    console = Console(highlight=False, emoji=False)
+    told = f"{percent(found.named)} of the truths named, {percent(found.accepted)} of the impostors"
+    console.print(Text(f"\n{told} accepted", style="bold"))
+    if failures:
+        console.print()
+        print_table(failures, False)
 
 
 def print_upright(rows: list[dict[str, Any]], wants_json: bool) -> None:

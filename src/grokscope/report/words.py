@@ -1,12 +1,16 @@
 """What happened, in plain sentences. Each is made from measured facts, with its control beside it;
-none speaks of an algorithm, since a reading is not yet a verified explanation."""
+an algorithm is named only where its circuit holds."""
 
-from grokscope.report.reading import Reading
+from grokscope.report import explained
+from grokscope.report.reading import Reading, is_small
 
 
 def sentences(reading: Reading) -> list[str]:
     """The story of a run, a paragraph an item."""
-    told = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
+    if reading.run.is_imported:
+        told = [_imported(reading), *_history(reading)]
+    else:
+        told = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
     if reading.lenses is not None:
         told.append(_lens(reading))
     if reading.keys is None:
@@ -15,15 +19,16 @@ def sentences(reading: Reading) -> list[str]:
         told += [_keys(reading), *_losses(reading)]
     if reading.phases is not None:
         told.append(_phases(reading))
+    if reading.explanation is not None:
+        told += explained.told(reading.explanation)
+    elif not is_small(reading.snapshot):
+        told.append(f"How it does this: `grokscope explain {reading.run.folder}` (a large table).")
     if reading.keys is not None and reading.keys.names:
         told.append(CAVEAT)
     return told
 
 
-CAVEAT = (
-    "This is a reading, not yet an explanation: it is one network, its key parts were chosen at "
-    "its last checkpoint, and none of these numbers is evidence alone."
-)
+CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."
 
 
 def percent(share: float) -> str:
@@ -34,28 +39,60 @@ def percent(share: float) -> str:
     return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
+def _imported(r: Reading) -> str:
+    """Where a network comes from that was not trained here, and what it is right on."""
+    final, chance = r.final, percent(1 / r.run.task.n_answers)
+    known = "It is not known which pairs it was shown."
+    if r.run.knows_split:
+        known = (
+            f"It was shown {int(r.run.is_train.sum()):,} of them and answers "
+            f"{percent(final['train_accuracy'])} of these right; of the others, the test, "
+            f"{percent(final['test_accuracy'])} (loss {final['test_loss']:.2g})."
+        )
+    return (
+        f"The network ({r.run.spec.model}) was imported ({r.run.spec.source}). Its task is "
+        f"{r.run.task.name}: at step {final['step']:,} it answers {percent(final['all_accuracy'])} "
+        f"of all {len(r.run.is_train):,} pairs right (guessing: {chance}; loss "
+        f"{final['all_loss']:.2g}). {known}"
+    )
+
+
+def _history(r: Reading) -> list[str]:
+    """What its checkpoints say of when it memorised and generalised, where there are some."""
+    if r.events.t_memorize is None or len(r.rows) < r.run.spec.grok_patience:
+        return []
+    return [_memorising(r), *([_generalising(r)] if r.events.t_grok is not None else [])]
+
+
 def _question(r: Reading) -> str:
     n, shown = len(r.run.is_train), int(r.run.is_train.sum())
     noise = r.run.spec.label_noise
     wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
+    count = r.run.task.n_read
+    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
     return (
         f"The network ({r.run.spec.model}) was asked for {r.run.task.name}. It was shown "
         f"{shown:,} of the {n:,} pairs ({percent(shown / n)}) with their answers; the other "
-        f"{n - shown:,} are the test.{wrong}"
+        f"{n - shown:,} are the test.{several}{wrong}"
     )
+
+
+def _asked(r: Reading) -> str:
+    """What an accuracy counts: pairs, or their answers where each has several."""
+    return "answers" if r.run.task.n_read > 1 else "pairs"
 
 
 def _memorising(r: Reading) -> str:
     step = r.events.t_memorize
     if step is None:
         return (
-            "It never memorised the pairs it was shown: their accuracy stayed below "
+            f"It never memorised the {_asked(r)} it was shown: their accuracy stayed below "
             f"{percent(r.run.spec.memorize_at)}."
         )
     row = next(x for x in r.rows if x["step"] == step)
     return (
-        f"It memorised them by step {step:,}: {percent(row['train_accuracy'])} of the pairs it was "
-        f"shown right, {percent(row['test_accuracy'])} of the others."
+        f"It memorised them by step {step:,}: {percent(row['train_accuracy'])} of the {_asked(r)} "
+        f"it was shown right, {percent(row['test_accuracy'])} of the others."
     )
 
 
@@ -64,7 +101,7 @@ def _generalising(r: Reading) -> str:
     if e.t_grok is None:
         return (
             f"It did not generalise within {r.rows[-1]['step']:,} steps: "
-            f"{percent(r.rows[-1]['test_accuracy'])} of the test pairs right at the end "
+            f"{percent(r.rows[-1]['test_accuracy'])} of the test {_asked(r)} right at the end "
             f"(guessing: {percent(1 / r.run.task.n_answers)})."
         )
     late = f", {e.delay:,} steps later" if e.delay else ""
@@ -129,6 +166,9 @@ def _lens(r: Reading) -> str:
 
 
 def _no_keys(r: Reading) -> str:
+    if not r.run.task.is_of_pairs:
+        n = r.run.task.inputs.shape[1]
+        return f"No key parts are read: an input is no pair (a, b), but {n} symbols."
     return (
         f"No key parts are read: {r.run.task.name} is not known to be a sum or product of "
         "functions of its operands, or a group's product."
@@ -150,7 +190,7 @@ def _keys(r: Reading) -> str:
         )
     gate = (
         ""
-        if r.generalises
+        if r.generalises or not r.run.knows_split
         else " At its last checkpoint it does not generalise, so they show no algorithm."
     )
     neurons = ""
@@ -176,9 +216,10 @@ def _losses(r: Reading) -> list[str]:
         if control is not None
         else ""
     )
+    shown = "train loss" if r.run.knows_split else "whole loss"
     return [
         f"With these parts alone its loss over all pairs is {last['restricted_loss_sum[all]']:.2g} "
-        f"(restricted loss). Its train loss is {last['train_loss']:.2g}; without them it is "
+        f"(restricted loss). Its {shown} is {last['train_loss']:.2g}; without them it is "
         f"{last['excluded_loss_sum_train']:.2g} (excluded loss){beside}."
     ]
 

@@ -1,0 +1,183 @@
+"""Networks of one hidden layer that add a function of a to one of b, on a group: what cosets and
+ρ-sets are claims about, and what they say in full.
+
+Axes: pair = one input; g = an element of the group; neuron; unit = a neuron of the network, among
+them those that the claim leaves out; c = an answer; symbol = a value of an operand, or an answer.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grokscope.algebra.groups import Group
+from grokscope.algebra.splits import isotypic
+from grokscope.circuits.printed import round_
+from grokscope.errors import NotApplicable
+from grokscope.measures.cosets import PURE, elements, sides
+from grokscope.measures.weights import symbol_weights
+from grokscope.snapshot import Snapshot, shared
+from grokscope.task import Task
+
+NEGLIGIBLE = 1e-5  # of the logits: a bias below it is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Summed:
+    """logits(z | x, y) = bias(z) + Σ_i output(z, i) relu(left(x, i) + right(y, i)), all by the
+    elements of a group that the symbols a and b and the answers c stand for.
+
+    `index` has the numbers of its neurons among the network's `n_units`.
+    """
+
+    group: Group
+    left: Float[Tensor, "g neuron"]
+    right: Float[Tensor, "g neuron"]
+    output: Float[Tensor, "g neuron"]
+    bias: Float[Tensor, " g"]
+    index: Int[Tensor, " neuron"]
+    n_units: int
+    a: Int[Tensor, " symbol"]
+    b: Int[Tensor, " symbol"]
+    c: Int[Tensor, " symbol"]
+
+    @property
+    def energy(self) -> Float[Tensor, " neuron"]:
+        """What each neuron weighs: (|l|² + |r|²)|u|², which does not change when a neuron's input
+        is scaled up and its output down; the weights sum to 1."""
+        inner = sum((f - f.mean(dim=0)).square().sum(dim=0) for f in (self.left, self.right))
+        found = inner * self.output.square().sum(dim=0)
+        return found / found.sum().clamp(min=1e-300)
+
+    def pick(self, neurons: Bool[Tensor, " neuron"] | Int[Tensor, " some"]) -> "Summed":
+        """The same with these neurons alone."""
+        return replace(
+            self,
+            left=self.left[:, neurons],
+            right=self.right[:, neurons],
+            output=self.output[:, neurons],
+            index=self.index[neurons],
+        )
+
+    def hidden(self, task: Task) -> Float[Tensor, "pair unit"]:
+        """The activations of all units, 0 of those left out."""
+        found = self.left.new_zeros(len(task.inputs), self.n_units)
+        found[:, self.index] = self._post(task)
+        return found
+
+    def to_answers(self) -> Float[Tensor, "unit c"]:
+        """The map from all units to the answers, 0 of those left out."""
+        found = self.output.new_zeros(self.n_units, len(self.c))
+        found[self.index] = self.output[self.c].T
+        return found
+
+    def logits(self, task: Task) -> Float[Tensor, "pair c"]:
+        return torch.addmm(self.bias[self.c], self._post(task), self.output[self.c].T)
+
+    def claimed(self, neurons: Bool[Tensor, " neuron"]) -> Bool[Tensor, " unit"]:
+        """Which of the network's units these neurons are."""
+        found = torch.zeros(self.n_units, dtype=torch.bool)
+        found[self.index[neurons]] = True
+        return found
+
+    def _post(self, task: Task) -> Float[Tensor, "pair neuron"]:
+        a, b = task.inputs.unbind(dim=1)
+        return (self.left[self.a[a]] + self.right[self.b[b]]).relu()
+
+    def places(self) -> list[str]:
+        """Lines of a program that define A, B and C, the elements of the symbols."""
+        rows = (("A", self.a), ("B", self.b), ("C", self.c))
+        return [f"{name} = {_short(x.tolist())}" for name, x in rows]
+
+
+@shared
+def summed(s: Snapshot) -> Summed:
+    """A network's live neurons. Output and bias are centred over the answers, which changes neither
+    answer nor loss; the mean of a neuron over all pairs stands in its function of a.
+
+    Raises `NotApplicable` where operands and answers are not one to one with the elements of a
+    group, where no neuron is alive, where no map leads from the neurons to the answers, and where
+    the nonlinearity is no relu.
+    """
+    x = sides(s)
+    group, places = x.group, [elements(s, role) for role in "abc"]
+    for symbols in places:
+        if not torch.equal(symbols.sort().values, torch.arange(group.order)):
+            raise NotApplicable(
+                f"the symbols of `{s.task.name}` are not one to one with the elements of "
+                f"{group.name}."
+            )
+    if not torch.allclose(s.mlp_post, s.mlp_pre.relu(), atol=1e-5 * float(s.mlp_pre.abs().max())):
+        raise NotApplicable(f"the neurons of {type(s.model).__name__} are no relus of a sum.")
+    W = symbol_weights(s).get("c")
+    if W is None or W.shape[1] != s.mlp_pre.shape[1]:
+        raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
+    a, b, c = places
+    W = (W - W.mean(dim=0))[c.argsort()]
+    level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]
+    bias = _bias(s)[c.argsort()]
+    return Summed(group, x.left + level, x.right, W[:, x.index], bias, x.index, W.shape[1], a, b, c)
+
+
+def _bias(s: Snapshot) -> Float[Tensor, " c"]:
+    """What of the logits, on average over all pairs, does not come from the neurons, centred."""
+    counts, logits = s.fibres.counts / s.fibres.counts.sum(), s.mean_logits.double()
+    post = s.mlp_post.mean(dim=0, dtype=torch.float64)
+    found = counts @ logits - symbol_weights(s)["c"] @ post
+    found = found - found.mean()
+    is_rounding = found.norm() <= NEGLIGIBLE * logits.norm(dim=1).mean()
+    return torch.zeros_like(found) if is_rounding else found
+
+
+def mean_share(
+    shares: Float[Tensor, " neuron"] | Bool[Tensor, " neuron"], energy: Float[Tensor, " neuron"]
+) -> float:
+    """The mean of a share over neurons, or the share of the marked, by their energy; 0 of none."""
+    return float((shares.double() * energy).sum() / energy.sum().clamp(min=1e-300))
+
+
+@lru_cache(maxsize=8)
+def signs_of(group: Group) -> Float[Tensor, "g sign"]:
+    """The irreps ±1 but the trivial one, as functions."""
+    found = [Q for name, Q in isotypic(group).parts.items() if name != "constant"]
+    found = [Q for Q in found if Q.shape[1] == 1]
+    every = torch.cat(found, dim=1) if found else torch.zeros(group.order, 0, dtype=torch.float64)
+    return every * every[group.identity].sign() * group.order**0.5
+
+
+def used_signs(x: Summed, signs: Float[Tensor, "g sign"]) -> Bool[Tensor, " sign"]:
+    """The irreps ±1 in which l and r of some neuron lie."""
+    squares = [f.square().sum(dim=0).clamp(min=1e-300) for f in (x.left, x.right)]
+    sides = zip((x.left, x.right), squares, strict=True)
+    shares = [(signs.T @ f).square() / len(f) / total for f, total in sides]
+    return (torch.minimum(*shares) >= PURE).any(dim=1)
+
+
+def lone_signs(
+    x: Summed,
+    u: Float[Tensor, "g neuron"],
+    signs: Float[Tensor, "g sign"],
+    is_free: Bool[Tensor, "sign neuron"],
+) -> Float[Tensor, " sign"]:
+    """The multiples α of the irreps ±1 that fit outputs u best as u(z) = α |l| σ(z), over the
+    neurons that are free to hold them."""
+    length = x.left.norm(dim=0) * is_free
+    return (signs.T @ u / len(u) * length).sum(dim=1) / length.square().sum(dim=1).clamp(min=1e-300)
+
+
+def on_signs(f: Float[Tensor, " g"], signs: Float[Tensor, "g sign"]) -> Float[Tensor, " sign"]:
+    """The coefficients of a function along the irreps ±1."""
+    return signs.T @ f / len(f)
+
+
+def numbers(x: Float[Tensor, " n"]) -> list[float]:
+    """As printed: with six significant digits."""
+    return [round_(value) for value in x.tolist()]
+
+
+def _short(values: list[int]) -> str:
+    if values == list(range(len(values))):
+        return f"list(range({len(values)}))"
+    return str(values)

@@ -1,0 +1,207 @@
+"""Explain: every form of explanation that applies to a network, under one certificate, ranked.
+
+First comes a gate: no algorithm is said to be learned unless the network generalises. A network
+whose split is not known and that is right on all pairs is `accurate`; only a circuit that holds,
+and so says in few numbers what it does on every pair, settles that it generalised.
+
+Axes: pair = one input.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+import grokscope.circuits  # noqa: F401  (registers the forms)
+from grokscope.circuits.circuit import FINDERS, Circuit
+from grokscope.circuits.fourier import Fourier
+from grokscope.errors import BadInput, GrokscopeError, NotApplicable, lookup
+from grokscope.measures.key_rules import by_embedding, by_neurons, by_similarity
+from grokscope.measures.keys import key_parts
+from grokscope.snapshot import Snapshot
+from grokscope.training.loss import cross_entropy
+from grokscope.verify.certificate import Certificate
+from grokscope.verify.verify import is_right, verify
+
+Generalisation = Literal["generalised", "partial", "not generalised", "accurate"]
+
+GENERALISES = 0.99  # of held-out pairs
+UNDETERMINED = "undetermined"
+PARTIAL = 0.1  # of the way from chance to all of them: memorisers had less
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a network does, how it does it, and how that is known."""
+
+    snapshot: Snapshot
+    accuracy: dict[str, float]  # all, chance; where the split is known train, test, and unseen: of
+    # a symmetric task, the test pairs whose mirror was not trained on either
+    loss: dict[str, float]
+    certificates: tuple[Certificate, ...]  # the best first
+    not_found: dict[str, str]  # form -> why there is none
+
+    @cached_property
+    def verdict(self) -> Generalisation:
+        if "test" in self.accuracy:
+            if self.accuracy["test"] >= GENERALISES:
+                return "generalised"
+            chance = self.accuracy["chance"]
+            way = (self.accuracy["unseen"] - chance) / (1 - chance)
+            return "partial" if way > PARTIAL else "not generalised"
+        if self.accuracy["all"] < GENERALISES:
+            return "not generalised"
+        return "generalised" if self._holding else "accurate"
+
+    @property
+    def reason(self) -> str:
+        """The verdict in a sentence."""
+        shares = {k: f"{100 * v:.3g} %" for k, v in self.accuracy.items()}
+        if "test" in shares:
+            told = f"{shares['test']} of the test pairs and {shares['train']} of the train pairs"
+            return f"It is right on {told}."
+        told = f"It is right on {shares['all']} of all pairs; which it was trained on is not known."
+        if self.verdict == "generalised":
+            return f"{told} A circuit of {self._holding[0].circuit.size:,} numbers settles it."
+        return told
+
+    @property
+    def _holding(self) -> list[Certificate]:
+        return [c for c in self.certificates if c.verdict == "holds" and c.circuit.form != "lookup"]
+
+    @cached_property
+    def named(self) -> dict[str, Certificate]:
+        """The algorithms that it has, each with the best certificate that says so; none unless it
+        generalises."""
+        found: dict[str, Certificate] = {}
+        for c in self._holding if self.verdict == "generalised" else ():
+            found.setdefault(algorithm(self.snapshot, c.circuit), c)
+        return {name: c for name, c in found.items() if name != UNDETERMINED}
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The names of all that hold, the best first."""
+        return tuple(self.named)
+
+    @property
+    def algorithm(self) -> str | None:
+        """The best that holds; "undetermined" if the network generalises and none does; None if it
+        does not."""
+        if self.verdict != "generalised":
+            return None
+        return next(iter(self.named), UNDETERMINED)
+
+    @property
+    def bound(self) -> float:
+        """The best proved lower bound of the accuracy over all pairs; 0 if none is proved."""
+        return max((c.bound.accuracy for c in self.certificates if c.bound), default=0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        s = self.snapshot
+        shown = [k for k in ("all", "train", "test") if k in self.accuracy]
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "accuracy": {k: self.accuracy[k] for k in shown},
+            "loss": {k: self.loss[k] for k in shown},
+            "lens": _or_none(lambda: s.lens.name),
+            "keys": list(_or_none(lambda: key_parts(s).names) or ()),
+            "keys_published": _published_keys(s),
+            "embedding_keys": list(_or_none(lambda: by_embedding(s)) or ()),
+            "circuits": [c.to_json() for c in self.certificates],
+            "not_found": self.not_found,
+            "algorithm": self.algorithm,
+            "algorithms": list(self.algorithms),
+            "bound": self.bound,
+        }
+
+
+def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanation:
+    """Every form of explanation, or those named, found and verified in a network.
+
+    Those that hold come first. Of these a circuit that accounts for the neurons too goes before
+    one of the logits alone; then the best bound decides, then the size. Raises `UnknownName` for
+    a form that does not exist, `NotApplicable` for a task with several answers an input.
+    """
+    if snapshot.task.answers.ndim > 1:
+        raise NotApplicable(f"no form of explanation reads `{snapshot.task.name}`.")
+    chosen = dict(FINDERS) if forms is None else {k: lookup("form", k, FINDERS) for k in forms}
+    certificates, not_found = [], {}
+    for form, find in chosen.items():
+        try:
+            certificates.append(verify(snapshot, find(snapshot)))
+        except NotApplicable as reason:
+            not_found[form] = str(reason)
+        except GrokscopeError:
+            raise
+        except Exception as error:
+            if find.__module__.startswith("grokscope."):
+                raise
+            raise BadInput(f"the form `{form}` failed: {type(error).__name__}: {error}") from error
+    certificates.sort(key=lambda c: _rank(snapshot, c))
+    accuracy, loss = _scores(snapshot)
+    return Explanation(snapshot, accuracy, loss, tuple(certificates), not_found)
+
+
+def algorithm(snapshot: Snapshot, circuit: Circuit) -> str:
+    """What a circuit that holds is called: its form, but of a Fourier circuit clock or pizza, or
+    "undetermined" where what is measured does not say which."""
+    return circuit.reading(snapshot).algorithm if isinstance(circuit, Fourier) else circuit.form
+
+
+def _rank(snapshot: Snapshot, c: Certificate) -> tuple[bool, int, bool, float, int]:
+    standing = ["holds", "undetermined", "fails"].index(c.verdict)
+    of_logits_alone = c.circuit.hidden(snapshot.task) is None
+    bound = 0.0 if c.bound is None else c.bound.accuracy
+    return c.circuit.form == "lookup", standing, of_logits_alone, -bound, c.circuit.size
+
+
+def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
+    """Accuracy and loss over all pairs, and over train and test where the split is known."""
+    right = is_right(s, s.logits).double()
+    counts = torch.bincount(s.task.answers, minlength=s.task.n_answers)
+    parts: dict[str, Bool[Tensor, " pair"]] = {"all": torch.ones_like(s.is_train)}
+    if not s.is_train.all():
+        parts |= {"train": s.is_train, "test": ~s.is_train, "unseen": _unseen(s)}
+    accuracy = {k: float(right[here].mean()) for k, here in parts.items()}
+    loss = {k: float(cross_entropy(s.logits[x], s.task.answers[x])) for k, x in parts.items()}
+    return accuracy | {"chance": float(counts.max() / counts.sum())}, loss
+
+
+def _unseen(s: Snapshot) -> Bool[Tensor, " pair"]:
+    """The test pairs, of a symmetric task those whose mirror was not trained on, if there are."""
+    test, n = ~s.is_train, s.task.n_symbols
+    if s.task.inputs.shape[1] != 2:
+        return test
+    a, b = s.task.inputs.unbind(dim=1)
+    answers = torch.full((n, n), -1)
+    answers[a, b] = s.task.answers
+    if not torch.equal(answers[a, b], answers[b, a]):
+        return test
+    seen = torch.zeros(n, n, dtype=torch.bool)
+    seen[a[s.is_train], b[s.is_train]] = True
+    unseen = test & ~seen[b, a]
+    return unseen if unseen.any() else test
+
+
+def _published_keys(s: Snapshot) -> list[str] | None:
+    """The key parts by the rule of those who trained such networks; None where they had none."""
+    rules = {"Concatenated": by_similarity, "Chughtai": by_similarity, "Transformer": by_neurons}
+    for kind in type(s.model).__mro__:
+        if kind.__name__ in rules:
+            return list(_or_none(lambda: rules[kind.__name__](s)) or ())  # noqa: B023
+    return None
+
+
+T = TypeVar("T")
+
+
+def _or_none(f: Callable[[], T]) -> T | None:
+    try:
+        return f()
+    except NotApplicable:
+        return None

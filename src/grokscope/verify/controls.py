@@ -1,0 +1,72 @@
+"""Networks to compare with: what the same numbers are where there is nothing to be found.
+
+`shuffled` is the network with the entries of every weight in random order, as good as untrained.
+`memoriser` keeps that network's hidden layer, whose features are random, and fits the output map to
+the answers it is shown: a network of the same shape that has learned them by heart.
+
+Axes: pair = one input; neuron = a hidden unit; c = an answer; symbol; operand.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grokscope.models.model import Model
+from grokscope.snapshot import Snapshot, shared
+from grokscope.tap import Tap, silent
+
+RIDGE = 1e-6  # of the largest eigenvalue: keeps the fit stable, and right on what it is shown
+
+
+class Tabled(Model):
+    """A network that is known on the inputs of one task alone, by its hidden layer there."""
+
+    def __init__(self, hidden: Float[Tensor, "pair neuron"], W_L: Float[Tensor, "neuron c"]):
+        super().__init__()
+        self.n_answers = W_L.shape[1]
+        self.register_buffer("table", hidden)
+        self.register_buffer("W_L", W_L)
+
+    def forward(
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+    ) -> Float[Tensor, "pair c"]:
+        hidden = tap("mlp_post", self.get_buffer("table"))
+        return tap("logits", hidden @ self.get_buffer("W_L"))
+
+    def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
+        return {"c": self.get_buffer("W_L").T}
+
+
+@shared
+def shuffled(snapshot: Snapshot) -> Snapshot:
+    """The network with each weight's entries in random order."""
+    model, generator = deepcopy(snapshot.model), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for w in model.parameters():
+            order = torch.randperm(w.numel(), generator=generator)
+            w.copy_(w.flatten()[order].view(w.shape))
+    return replace(snapshot, model=model, keys=None)
+
+
+@shared
+def memoriser(snapshot: Snapshot) -> Snapshot:
+    """Random features, and an output map fitted to the training answers; where all pairs may have
+    been trained on, to half of them."""
+    H = shuffled(snapshot).mlp_post.double()
+    shown = _shown(snapshot.is_train)
+    X, y = H[shown], snapshot.task.answers[shown]
+    target = torch.nn.functional.one_hot(y, snapshot.task.n_answers).double()
+    gram = X.T @ X
+    ridge = RIDGE * torch.linalg.matrix_norm(gram, 2).clamp(min=1e-300)
+    W = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), X.T @ target)
+    return replace(snapshot, model=Tabled(H, W), is_train=shown, keys=None)
+
+
+def _shown(is_train: Bool[Tensor, " pair"]) -> Bool[Tensor, " pair"]:
+    if not is_train.all():
+        return is_train
+    order = torch.randperm(len(is_train), generator=torch.Generator().manual_seed(0))
+    return order < len(order) / 2

@@ -1,0 +1,232 @@
+"""Coset circuits: planted truths, impostors, and published networks."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from grokscope.algebra.families import group
+from grokscope.algebra.irreps import irreps
+from grokscope.algebra.subgroups import left_cosets, right_cosets
+from grokscope.circuits.circuit import Evidence
+from grokscope.circuits.cosets import Cosets, find
+from grokscope.errors import NotApplicable, UnknownName
+from grokscope.planted.groups import cosets, rho_sets
+from grokscope.planted.neurons import Neurons
+from grokscope.planted.planted import relabelled
+from grokscope.snapshot import Snapshot
+from grokscope.task import Task
+from grokscope.tasks import make_task
+from tests.published import CHECKPOINTS, chughtai
+
+CONCENTRATED = "neurons' energy constant on cosets, irreps ±1 left out"
+WRONG_SIDE = "as constant on the wrong side: l on left cosets, r on right ones"
+
+
+def product_in(name: str, **args) -> Task:
+    return make_task("composition", {"group": name, **args})
+
+
+def network(task: Task, L: Tensor, R: Tensor, W_U: Tensor) -> Snapshot:
+    model = Neurons(L, R, W_U).requires_grad_(False)
+    return Snapshot(task, torch.ones(len(task.inputs), dtype=torch.bool), model)
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def centred(logits: Tensor) -> Tensor:
+    return logits.double() - logits.double().mean(dim=1, keepdim=True)
+
+
+def explained(s: Snapshot, circuit: Cosets) -> float:
+    network, said = centred(s.logits), centred(circuit.logits(s.task))
+    return float(1 - (network - said).square().sum() / network.square().sum())
+
+
+def evidence(s: Snapshot, circuit: Cosets) -> dict[str, Evidence]:
+    return {e.name: e for e in circuit.checks(s)}
+
+
+@pytest.mark.parametrize("name", ["S4", "D7", "A5"])
+def test_a_planted_circuit_is_rebuilt_exactly(name):
+    s = cosets(1, group=name).snapshot
+    circuit = find(s)
+    assert explained(s, circuit) == pytest.approx(1, abs=1e-9)
+    assert torch.allclose(circuit.hidden(s.task), s.mlp_post.double(), atol=1e-6)
+    found = evidence(s, circuit)
+    assert found[CONCENTRATED].value == pytest.approx(1)
+    assert found[CONCENTRATED].passes
+    assert found[WRONG_SIDE].passes
+
+
+def test_noise_is_averaged_away_on_cosets():
+    s = cosets(1, noise=0.02, group="S4").snapshot
+    assert explained(s, find(s)) > 0.99
+
+
+def test_each_neuron_has_its_subgroups_and_the_coset_that_they_share():
+    circuit = find(cosets(1, group="S4").snapshot)
+    g, members = circuit.group, circuit.subgroups.members
+    for h, k, z in zip(circuit.H.tolist(), circuit.K.tolist(), circuit.z.tolist(), strict=True):
+        H, K = members[h], members[k]
+        right, left = right_cosets(g, H), left_cosets(g, K)
+        assert torch.equal(right == right[z], left == left[z])  # Hz = zK
+        assert torch.equal(K[g.table[g.table[g.inverse[z]][H], z]], torch.ones(6).bool())
+
+
+def test_the_output_stands_out_on_the_shared_coset():
+    circuit = find(cosets(1, group="S4").snapshot)
+    u = circuit.means.output
+    assert (u.abs().amax(dim=0) == u[circuit.z, torch.arange(u.shape[1])].abs()).all()
+
+
+def test_a_circuit_counts_its_values_on_cosets():
+    circuit = find(cosets(1, group="S4").snapshot)
+    assert circuit.size == len(circuit.H) * (4 + 4 + 2)  # two have mean 0, two subgroups are named
+
+
+def test_a_prime_cyclic_group_has_no_coset_circuit():
+    with pytest.raises(NotApplicable, match="no subgroups"):
+        find(network(product_in("C7"), noise(7, 9), noise(7, 9, seed=1), noise(9, 7)))
+
+
+def waves(n: int, frequencies: list[int]) -> Snapshot:
+    """relu(cos(wa + α) + cos(wb + β)) with outputs cos(wc + α + β)."""
+    task, x = product_in(f"C{n}"), torch.arange(n)[:, None]
+    columns = []
+    for k in frequencies:
+        alpha, beta = 2 * torch.pi * torch.rand(2, 40, generator=torch.Generator().manual_seed(k))
+        angle = 2 * torch.pi * k * x / n
+        columns.append(((angle + alpha).cos(), (angle + beta).cos(), (angle + alpha + beta).cos()))
+    L, R, U = (torch.cat(c, dim=1).double() for c in zip(*columns, strict=True))
+    return network(task, L, R, U.T)
+
+
+def test_a_composite_cyclic_group_has_none_where_its_waves_tell_all_elements_apart():
+    with pytest.raises(NotApplicable, match="no neuron"):
+        find(waves(12, [1, 5]))
+
+
+def test_where_subgroups_are_normal_the_controls_are_void():
+    s = waves(15, [3, 5])  # constant on the cosets of orders 3 and 5
+    circuit = find(s)
+    found = evidence(s, circuit)
+    assert explained(s, circuit) == pytest.approx(1, abs=1e-6)
+    assert found[CONCENTRATED].passes is None
+    assert "void" in found[CONCENTRATED].rule
+    assert found[WRONG_SIDE].passes is None
+    assert "void" in found[WRONG_SIDE].rule
+
+
+def test_waves_of_which_some_are_constant_on_cosets_are_no_coset_circuit():
+    s = waves(15, [1, 3])
+    assert evidence(s, find(s))[CONCENTRATED].passes is False
+
+
+def test_noise_is_constant_on_no_cosets():
+    task = product_in("S4")
+    with pytest.raises(NotApplicable, match="no neuron is constant"):
+        find(network(task, noise(24, 50), noise(24, 50, seed=1), noise(50, 24)))
+
+
+def test_random_functions_of_rank_one_prove_nothing():
+    """In an irrep of D59 each is near to one that a reflection fixes."""
+    task = product_in("D59")
+    assert task.group is not None
+    rho = next(x for x in irreps(task.group) if x.d == 2).matrices
+    L, R = (torch.einsum("mi,mj,gij->gm", *noise(2, 60, 2, seed=i), rho) for i in (0, 1))
+    s = network(task, L, R, noise(60, 118))
+    circuit = find(s)
+    assert len(circuit.H) == 60
+    found = evidence(s, circuit)[CONCENTRATED]
+    assert found.value == 1
+    assert found.controls["rank one"] > 0.25
+    assert found.passes is False
+
+
+def test_the_wrong_side_is_refused():
+    planted = cosets(1, group="S4")
+    model, inverse = planted.model, group("S4").inverse
+    assert isinstance(model, Neurons)
+    s = network(planted.task, model.L[inverse], model.R[inverse], model.W_U)
+    found = evidence(s, find(s))  # the cosets of subgroups of order 2 are left to a few neurons
+    assert found[CONCENTRATED].passes is False
+    assert found[WRONG_SIDE].passes is False
+
+
+def test_numbers_of_the_elements_change_nothing():
+    planted = cosets(1, group="S4")
+    other = relabelled(planted, torch.randperm(24, generator=torch.Generator().manual_seed(3)))
+    one, two = find(planted.snapshot), find(other.snapshot)
+    assert one.size == two.size
+    values = [evidence(x.snapshot, y) for x, y in ((planted, one), (other, two))]
+    assert values[0][CONCENTRATED].value == pytest.approx(values[1][CONCENTRATED].value)
+    assert values[0][CONCENTRATED].passes == values[1][CONCENTRATED].passes
+
+
+def test_the_parts_add_up_to_the_whole():
+    s = rho_sets(2, group="S5", sign=True).snapshot
+    circuit = find(s)
+    assert "A5" in circuit.parts
+    bias = circuit.keeping([]).logits(s.task)
+    parts = [circuit.keeping([name]).logits(s.task) - bias for name in circuit.parts]
+    assert torch.allclose(sum(parts) + bias, circuit.logits(s.task))
+    claimed = torch.stack(list(circuit.neurons().values()))
+    assert (claimed.sum(dim=0) <= 1).all()
+    with pytest.raises(UnknownName, match="A5"):
+        circuit.keeping(["A6"])
+
+
+def test_hidden_layer_and_output_give_the_logits():
+    s = rho_sets(2, group="S5", sign=True).snapshot
+    circuit = find(s)
+    bias = circuit.means.bias
+    assert torch.allclose(
+        circuit.hidden(s.task) @ circuit.output() + bias, circuit.logits(s.task), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", ["S4", "D7"])
+def test_the_program_gives_the_same_logits(name):
+    s = cosets(1, group=name).snapshot
+    check_program(find(s), s.task, 40)
+
+
+def check_program(circuit: Cosets, task: Task, count: int) -> None:
+    there: dict = {}
+    exec(circuit.program(), there)
+    logits = circuit.logits(task)
+    for i in range(0, len(logits), max(1, len(logits) // count)):
+        a, b = task.inputs[i].tolist()
+        printed = torch.tensor(there["logits"](a, b), dtype=torch.float64)
+        assert torch.allclose(printed, logits[i], atol=1e-4 * float(logits.abs().max()))
+        assert there["answer"](a, b) == int(logits[i].argmax())
+
+
+PUBLISHED = pytest.mark.skipif(not CHECKPOINTS.exists(), reason="no published checkpoints here")
+
+
+@PUBLISHED
+def test_the_main_network_of_chughtai_et_al_follows_cosets():
+    task = product_in("S5", elements="chughtai2023")
+    s = Snapshot(task, task.is_train(0.4, 2), chughtai("S5_MLP_seed2"))
+    circuit = find(s)
+    assert circuit.parts == ("S3xC2", "S4", "A5")
+    assert explained(s, circuit) > 0.97
+    assert torch.equal(circuit.logits(task).argmax(dim=1), task.answers)
+    found = evidence(s, circuit)
+    assert found[CONCENTRATED].passes
+    assert max(found[CONCENTRATED].controls.values()) < 0.05
+    assert found["neurons with C_H < 1 (Stander et al.)"].controls["rank one"] > 0.4
+    check_program(circuit, task, 5)
+
+
+@PUBLISHED
+@pytest.mark.parametrize(
+    ("run", "name"), [("S5_MLP_hidden_dim_32_seed8", "S5"), ("C113_MLP_seed2", "C113")]
+)
+def test_other_published_networks_do_not(run, name):
+    task = product_in(name, elements="chughtai2023")
+    with pytest.raises(NotApplicable):
+        find(Snapshot(task, task.is_train(0.3, 1), chughtai(run)))

@@ -1,0 +1,245 @@
+"""Neuron-level Fourier circuits: planted clocks and pizzas, and networks that are neither."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from grokscope.circuits.circuit import Evidence
+from grokscope.circuits.fourier import Fourier, blocks_of, circle_of, find, least_squares
+from grokscope.errors import NotApplicable, UnknownName
+from grokscope.measures.pizza import distance_irrelevance
+from grokscope.models.pair import Pair
+from grokscope.planted import impostors, waves
+from grokscope.snapshot import Snapshot
+from grokscope.tasks import make_task
+from tests.published import CHECKPOINTS, chughtai, pizza
+
+NOISE = 0.01
+
+
+def snapshot_of(kind, seed=0, noise=NOISE, **sizes):
+    return kind(seed, noise, **sizes).snapshot
+
+
+def found(snapshot: Snapshot, name: str) -> Evidence:
+    return next(e for e in find(snapshot).checks(snapshot) if e.name.startswith(name))
+
+
+def failures(snapshot: Snapshot) -> list[str]:
+    return [e.name for e in find(snapshot).checks(snapshot) if e.passes is False or e.is_open]
+
+
+def accuracy(snapshot: Snapshot, logits: torch.Tensor) -> float:
+    return float((logits.argmax(dim=1) == snapshot.task.answers).double().mean())
+
+
+def doubled_rotation(p: int = 23, neurons: int = 9, k: int = 3, triangle: bool = True) -> Snapshot:
+    """The PAIR explorable's constructed solution: φ = φ' = -θ, ψ = -2θ."""
+    model = Pair(p, p, embed="input_tied", d_embed=neurons, d_mlp=neurons, collapsed_out=True)
+    theta = 2 * math.pi * torch.arange(neurons) / neurons
+    angle = 2 * math.pi * k * torch.arange(p)[:, None] / p
+    assert model.W_in is not None
+    assert model.W_U is not None
+    with torch.no_grad():
+        model.W_E.copy_((angle - theta).cos())
+        model.W_in.copy_(torch.eye(neurons))
+        model.W_U.copy_((angle - 2 * theta).cos().T)
+    task = make_task("a+b", {"p": p, "triangle": triangle})
+    return Snapshot(task, torch.ones(len(task.inputs), dtype=torch.bool), model)
+
+
+TRUTHS = {
+    "clock_square": lambda: snapshot_of(waves.clock_square, p=31),
+    "clock_relu": lambda: snapshot_of(waves.clock_relu, p=31),
+    "multiplication": lambda: snapshot_of(waves.multiplication, p=31),
+    "a-b": lambda: snapshot_of(waves.polynomial, formula="a-b", p=23),
+    "a**2+b**2": lambda: snapshot_of(waves.polynomial, formula="a**2+b**2", p=31),
+    "even modulus": lambda: snapshot_of(waves.subgroup_circuits, p=20),
+    "pizza_relu": lambda: snapshot_of(waves.pizza_relu, p=31),
+    "pizza_square": lambda: snapshot_of(waves.pizza_square, p=31),
+    "five_neurons": lambda: snapshot_of(waves.five_neurons, p=17),
+    "pizza_transformer": lambda: snapshot_of(waves.pizza_transformer, p=23),
+    "doubled rotation": doubled_rotation,
+}
+PIZZAS = {"pizza_relu", "pizza_square", "five_neurons", "pizza_transformer", "doubled rotation"}
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_planted_network_is_rebuilt_and_read_as_what_it_is(name):
+    s = TRUTHS[name]()
+    circuit = find(s)
+    assert failures(s) == []
+    assert accuracy(s, circuit.logits(s.task)) > 0.99
+    assert circuit.reading(s).algorithm == ("pizza" if name in PIZZAS else "clock")
+
+
+@pytest.mark.parametrize("name", ["clock_relu", "pizza_square", "multiplication", "a**2+b**2"])
+def test_what_it_prints_runs_and_answers_as_it_does(name):
+    s = TRUTHS[name]()
+    circuit = find(s)
+    printed: dict = {}
+    exec(circuit.program(), printed)
+    logits = circuit.logits(s.task)
+    for i in torch.randperm(len(s.task.inputs))[:12].tolist():
+        pair = s.task.inputs[i].tolist()
+        assert printed["answer"](*pair) == int(logits[i].argmax())
+        there = torch.tensor(printed["logits"](*pair), dtype=torch.float64)
+        assert torch.allclose(there, logits[i], rtol=1e-4, atol=1e-4 * float(logits[i].abs().max()))
+
+
+def test_a_polynomial_of_degree_two_prints_its_sums():
+    s = snapshot_of(waves.clock_relu, p=23, frequencies=4)
+    circuit = find(s)
+    places = circuit.circle.places(s.task)
+    inner, _ = least_squares(
+        blocks_of(circuit.circle, circuit.waves, *places, True), s.mlp_post.double()
+    )
+    polynomial = replace(circuit, act="identity", has_products=True, inner=inner)
+    sums = polynomial.hidden(s.task) @ polynomial.output() + polynomial.bias
+    assert torch.allclose(sums, polynomial.logits(s.task), atol=1e-8)
+    printed: dict = {}
+    exec(polynomial.program(), printed)
+    i = 77
+    there = torch.tensor(printed["logits"](*s.task.inputs[i].tolist()), dtype=torch.float64)
+    assert torch.allclose(there, sums[i], atol=1e-4 * float(sums[i].abs().max()))
+
+
+def test_its_logits_are_its_activations_through_its_output_map():
+    s = TRUTHS["clock_relu"]()
+    circuit = find(s)
+    logits = circuit.hidden(s.task) @ circuit.output() + circuit.bias
+    assert torch.allclose(logits, circuit.logits(s.task))
+
+
+def test_its_parts_add_up():
+    s = TRUTHS["pizza_relu"]()
+    circuit = find(s)
+    parts = [circuit.keeping([name]) for name in circuit.parts]
+    total = sum(x.logits(s.task) - circuit.bias for x in parts) + circuit.bias
+    assert torch.allclose(torch.as_tensor(total), circuit.logits(s.task))
+    assert all(x.size < circuit.size for x in parts)
+    owned = torch.stack(list(circuit.neurons().values())).sum(dim=0)
+    assert owned.tolist() == [1] * len(owned)
+    with pytest.raises(UnknownName):
+        circuit.keeping(["frequency 999"])
+
+
+def test_of_the_doubled_rotation_the_output_turns_twice_as_far():
+    s = doubled_rotation()
+    circuit = find(s)
+    assert circuit.parts == ("frequency 3",)
+    phases = circuit.phases(3)
+    assert torch.allclose(phases.a.angle(), phases.b.angle(), atol=1e-5)
+    turn = (phases.c / phases.a.square()).angle()
+    assert float(turn.abs().max()) < 1e-5
+
+
+def test_the_same_circuit_is_found_on_the_pairs_a_up_to_b_as_on_all():
+    whole, half = (find(doubled_rotation(triangle=x)) for x in (False, True))
+    assert whole.waves == half.waves
+    assert torch.allclose(whole.inner, half.inner, atol=1e-5)
+    assert torch.allclose(whole.rows, half.rows)
+
+
+def test_multiplication_has_its_places_on_the_circle_of_the_logarithm():
+    s = TRUTHS["multiplication"]()
+    circle = circle_of(s)
+    assert circle.n == 30
+    assert int(circle.a[0]) == -1
+    assert int(circle.a[1]) == 0
+    a, b = circle.places(s.task)
+    c = circle.a[s.task.answers]
+    assert torch.equal((a + b) % 30, c)
+    assert all(name.startswith("character") for name in find(s).parts if name != "{0}")
+
+
+def test_its_distance_irrelevance_is_that_of_the_measure_on_all_pairs():
+    s = TRUTHS["pizza_relu"]()
+    ours = found(s, "distance irrelevance").value
+    assert ours == pytest.approx(distance_irrelevance(s), rel=1e-6)
+
+
+def test_an_ideal_pizza_is_modulated_in_full_and_a_clock_not_at_all():
+    depth = "depth of |cos"
+    assert found(TRUTHS["pizza_relu"](), depth).value == pytest.approx(1, abs=0.05)
+    assert found(TRUTHS["clock_relu"](), depth).value == pytest.approx(0, abs=0.05)
+
+
+def test_waves_that_overlap_are_not_counted_twice():
+    x = torch.randn(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    mixed = x @ torch.tensor([[1.0, 0.1], [0.1, 1.0]], dtype=torch.float64)
+    coefficients, missed = least_squares([x, mixed], x @ torch.ones(2, 1, dtype=torch.float64))
+    assert float(missed.max()) < 1e-9
+    assert int((coefficients[1:] != 0).sum()) == 2
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_wrong_phases_break_the_law(square):
+    s = snapshot_of(impostors.wrong_phases, p=31, square=square)
+    assert any(name.startswith("law of phases") for name in failures(s))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_features_that_are_right_on_all_pairs_are_refused(seed):
+    s = snapshot_of(impostors.wrong_phases_mended, seed=seed, group="C13")
+    assert failures(s)
+
+
+def test_controls_stand_far_below_what_they_control():
+    s = snapshot_of(waves.clock_relu, p=59)
+    for e in find(s).checks(s)[:1]:
+        assert e.controls["other frequencies"] < 0.2
+        assert e.controls["relabelled elements"] < 0.5
+    assert abs(found(s, "law of phases").controls["shuffled"]) < 0.4
+    assert found(s, "accuracy of the rebuilt").controls["its rows at other neurons"] < 0.2
+
+
+def test_a_group_that_is_not_cyclic_has_no_circle():
+    s = impostors.untrained(0, 0.0, group="S4").snapshot
+    with pytest.raises(NotApplicable, match="no product in a cyclic group"):
+        find(s)
+
+
+def test_a_network_without_key_frequencies_has_no_circuit():
+    s = impostors.untrained(0, 0.0, group="C31").snapshot
+    with pytest.raises(NotApplicable, match="no frequency holds 1 %"):
+        find(s)
+
+
+PUBLISHED = {
+    "p99zdpze5l": ("pizza", {"frequency 3", "frequency 15", "frequency 17"}),
+    "l8k1hzciux": ("clock", {"frequency 13", "frequency 16", "frequency 21"}),
+    "p71frej8t7": ("pizza", {f"frequency {k}" for k in (14, 17, 24, 29)}),
+    "qlvxqhkvit": ("clock", {f"frequency {k}" for k in (1, 2, 3, 8, 13, 18, 27)}),
+}
+
+
+@pytest.mark.skipif(not CHECKPOINTS.exists(), reason="the published checkpoints are not here")
+@pytest.mark.parametrize("run", PUBLISHED)
+def test_the_networks_of_zhong_et_al_are_read_as_published(run):
+    algorithm, parts = PUBLISHED[run]
+    s = _on_all_pairs(pizza(run), 59)
+    circuit = find(s)
+    assert isinstance(circuit, Fourier)
+    assert set(circuit.parts) == parts
+    assert circuit.reading(s).algorithm == algorithm
+    assert failures(s) == []
+    assert accuracy(s, circuit.logits(s.task)) == 1
+    assert accuracy(s, s.read_out(circuit.hidden(s.task).to(s.mlp_post))) == 1
+
+
+@pytest.mark.skipif(not CHECKPOINTS.exists(), reason="the published checkpoints are not here")
+def test_chughtais_cyclic_network_is_no_pizza():
+    s = _on_all_pairs(chughtai("C113_MLP_seed2"), 113)
+    circuit = find(s)
+    assert {f"frequency {k}" for k in (7, 22, 24, 25, 36)} <= set(circuit.parts)
+    assert circuit.reading(s).algorithm == "clock"
+    assert failures(s) == []
+    assert accuracy(s, circuit.logits(s.task)) == 1
+
+
+def _on_all_pairs(model, p: int) -> Snapshot:
+    task = make_task("a+b", {"p": p})
+    return Snapshot(task, torch.ones(len(task.inputs), dtype=torch.bool), model)
