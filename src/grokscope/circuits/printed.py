@@ -32,16 +32,27 @@ def convolution(
     a, b = points(lens)
     place = angle.new_full((len(lens.answers),), -1)
     place[lens.answers] = angle  # of each answer
+    has_gaps = bool((place < 0).any() or (angle[a] < 0).any() or (angle[b] < 0).any())
+    said = f"# {lens.law}: each symbol and answer has a place on a circle of {n}"
+    gaps = [f"ENDS = {tuple(round_(x) for x in ends)}  # without a place: the answer too, or not"]
+    one = "wave(c - A[a] - B[b])"
+    body = [
+        "    if A[a] < 0 or B[b] < 0:",
+        "        return [ENDS[c >= 0] for c in C]",
+        f"    return [{one} if c >= 0 else ENDS[2] for c in C]",
+    ]
     return "\n".join(
         [
             "from math import cos, pi",
             "",
-            f"# {lens.law}: each symbol and answer has a place on a circle of {n}, -1 for none",
+            said + (", -1 for none" if has_gaps else ""),
             _named("A", angle[a].tolist()),
             _named("B", angle[b].tolist()),
             _named("C", place.tolist()),
-            f"WAVES = {_waves(ordered)}  # frequency: amplitude, phase",
-            f"ENDS = {tuple(round_(x) for x in ends)}  # without a place: the answer too, or not",
+            "WAVES = {  # frequency: amplitude, phase",
+            *(f"    {k}: {x}," for k, x in _waves(ordered).items()),
+            "}",
+            *(gaps if has_gaps else []),
             "",
             "",
             "def wave(x):",
@@ -49,9 +60,7 @@ def convolution(
             "",
             "",
             "def logits(a, b):",
-            "    if A[a] < 0 or B[b] < 0:",
-            "        return [ENDS[c >= 0] for c in C]",
-            "    return [wave(c - A[a] - B[b]) if c >= 0 else ENDS[2] for c in C]",
+            *(body if has_gaps else [f"    return [{one} for c in C]"]),
             "",
             ANSWER,
         ]

@@ -43,15 +43,15 @@ def told(e: Explanation) -> list[str]:
     return [*found, _how(e, best), _certified(best), *_also(e), *_proved(e)]
 
 
-def best_of(e: Explanation) -> Certificate | None:
-    """The certificate of the algorithm that is named; None where none is."""
-    return next(iter(e.named.values()), None)
+def simplest(e: Explanation) -> Certificate | None:
+    """Of the circuits that hold, the one of fewest numbers; None where no algorithm is named."""
+    return min(e.named.values(), key=lambda c: c.circuit.size, default=None)
 
 
 def write_circuit(run: Run, e: Explanation) -> Path | None:
-    """Write the best circuit that holds into the run's folder as a Python program, circuit.py, and
-    return its path; None where none holds."""
-    best = best_of(e)
+    """Write the simplest circuit that holds into the run's folder as a Python program, circuit.py,
+    and return its path; None where none holds."""
+    best = simplest(e)
     if best is None:
         return None
     path = run.folder / "circuit.py"
@@ -89,18 +89,29 @@ def _undetermined(e: Explanation) -> str:
 def _how(e: Explanation, best: Certificate) -> str:
     parts = best.circuit.parts
     named = ", ".join(parts[:8]) + (f" and {len(parts) - 8} more" if len(parts) > 8 else "")
-    return f"{HOW.get(e.algorithm or '', best.circuit.form)}: {named}. {best.circuit.equation}"
+    return f"{HOW.get(e.algorithm or '', best.circuit.form)}. In it: {named}."
 
 
 def _certified(best: Certificate) -> str:
     """The certificate's main numbers with their controls."""
-    main = [e for e in best.evidence if e.passes and e.controls][:4]
-    return f"Certificate ({best.circuit.form}: {best.verdict}): {'; '.join(map(said, main))}."
+    main = [e for e in best.evidence if e.passes and e.controls][1:4]
+    return (
+        f"Certificate ({best.circuit.form}, {best.circuit.size:,} numbers): {best.verdict}. "
+        f"{'; '.join(map(said, main))}."
+    )
 
 
 def _also(e: Explanation) -> list[str]:
-    others = [name for name in e.algorithms if name != e.algorithm]
-    return [f"Also true of it: {', '.join(others)}."] if others else []
+    best = simplest(e)
+    if best is None or len(e.named) < 2:
+        return []
+    return [
+        f"The simplest account that holds is a {best.circuit.form} of {best.circuit.size:,} "
+        f"numbers, the logits alone: {best.circuit.equation}."
+        if best.circuit.hidden(e.snapshot.task) is None
+        else f"The simplest account that holds is a {best.circuit.form} circuit of "
+        f"{best.circuit.size:,} numbers."
+    ]
 
 
 def _proved(e: Explanation) -> list[str]:

@@ -4,7 +4,7 @@ import base64
 from html import escape
 from pathlib import Path
 
-from grokscope.report.explained import best_of, write_circuit
+from grokscope.report.explained import simplest, write_circuit
 from grokscope.report.figures import drawn, svg
 from grokscope.report.reading import Reading
 from grokscope.report.words import percent, sentences
@@ -75,7 +75,7 @@ def _circuit(reading: Reading) -> str:
     if reading.explanation is None:
         return ""
     tables = "\n".join(map(_certificate, reading.explanation.certificates))
-    best = best_of(reading.explanation)
+    best = simplest(reading.explanation)
     program = (
         ""
         if best is None

@@ -28,6 +28,7 @@ from grokscope.verify.certificate import Certificate
 
 LONGEST_ID = 75
 MOST_PARTS = 10  # of a weight that are listed
+MOST_REASONS = 2
 
 
 T = TypeVar("T")
@@ -160,11 +161,14 @@ def print_explanation(run: Run, found: Explanation, wants_json: bool, program: b
     print_table([_circuit_row(c) for c in found.certificates], False)
     for c in found.certificates:
         if c.verdict != "holds":
-            console.print(Text(f"{c.circuit.form} {c.verdict}: {'; '.join(c.reasons)}"))
+            told_first = "; ".join(c.reasons[:MOST_REASONS])
+            more = len(c.reasons) - MOST_REASONS
+            rest = f"; and {more} more" if more > 0 else ""
+            console.print(Text(f"{c.circuit.form} {c.verdict}: {told_first}{rest}"))
     for form, why in found.not_found.items():
         console.print(Text(f"no {form}: {why}"))
     if written is not None:
-        console.print(Text.assemble(("circuit: ", "bold"), str(written)), soft_wrap=True)
+        console.print(Text.assemble(("as Python: ", "bold"), str(written)), soft_wrap=True)
         if program:
             print(written.read_text())
 
