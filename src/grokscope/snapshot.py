@@ -217,10 +217,10 @@ def shared(f: Callable[Concatenate[Snapshot, P], R]) -> Callable[Concatenate[Sna
             try:
                 snapshot.computed[key] = f(snapshot, *args, **kwargs)
             except NotApplicable as reason:
-                snapshot.computed[key] = reason
+                snapshot.computed[key] = NotApplicable(*reason.args)
         found = snapshot.computed[key]
-        if isinstance(found, NotApplicable):
-            raise found
+        if isinstance(found, NotApplicable):  # a new one: a traceback would hold the snapshot
+            raise NotApplicable(*found.args)
         return found
 
     return once
