@@ -774,6 +774,21 @@ def test_sizes_that_are_declared_and_not_there_are_refused_before_memory_is_take
         read_file(path)
 
 
+@pytest.mark.parametrize("more", [{}, {"config": Config()}], ids=["bare", "with a configuration"])
+def test_tensors_of_a_gpu_land_on_the_cpu(more, tmp_path):
+    path = save(tmp_path / "net.pt", {"model": {"W": torch.arange(4.0)}, **more})
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            there = content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+            assert there != content or not name.endswith("data.pkl")
+            archive.writestr(name, there)
+    found = read_file(path)["model"]["W"]
+    assert found.device.type == "cpu"
+    assert found.tolist() == [0, 1, 2, 3]
+
+
 def test_archives_of_other_kinds_are_refused(tmp_path):
     path = tmp_path / "net.pt"
     with zipfile.ZipFile(path, "w") as archive:

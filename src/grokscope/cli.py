@@ -209,6 +209,159 @@ def spectrum(
         print(save(plot_spectrum(found.shares, found.chance, title), plot), file=sys.stderr)
 
 
+def explain(
+    runs: Positional[tuple[str, ...]],
+    /,
+    step: Annotated[int | None, arg(help="the checkpoint; by default the last")] = None,
+    forms: Annotated[
+        tuple[str, ...], arg(help="forms of explanation, such as convolution; by default all")
+    ] = (),
+    program: Annotated[bool, arg(help="print the best circuit as Python")] = False,
+    out: Out = Path("runs"),
+    threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Say which algorithm networks have learned, with the evidence, or that none is found.
+
+    Each RUN is a folder, an id, or the beginning of one. Every form of explanation that applies is
+    found, kept, removed and put in the network's place, beside controls. With --json, one object a
+    run and line. The best circuit is written into the run's folder as circuit.py.
+    """
+    from grokscope.explain import explain as explained
+    from grokscope.report.terminal import print_explanation
+    from grokscope.snapshot import Snapshot
+    from grokscope.training.machine import use_threads
+
+    _load(use)
+    use_threads(threads)
+    if not runs:
+        raise BadInput("say which run to explain. `grokscope list runs` shows the runs.")
+    for run in [_find(name, out) for name in runs]:
+        found = explained(Snapshot.of(run, step), forms or None)
+        print_explanation(run, found, json, program)
+
+
+def compare(
+    run: Positional[str],
+    /,
+    circuits: Annotated[str, arg(help="forms of explanation, with commas between")] = (
+        "coset,rho-set,convolution"
+    ),
+    step: Annotated[int | None, arg(help="the checkpoint; by default the last")] = None,
+    out: Out = Path("runs"),
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Put several accounts of one network under the same certificate, in one table.
+
+    Beside them stands a network on Z/p, which has no subgroups, as a control. RUN is its folder,
+    its id, or the beginning of it.
+    """
+    from grokscope.report.compared import compared
+    from grokscope.report.terminal import print_compared
+    from grokscope.snapshot import Snapshot
+    from grokscope.training.machine import use_threads
+
+    _load(use)
+    use_threads()
+    forms = [name.strip() for name in circuits.split(",") if name.strip()]
+    print_compared(compared(Snapshot.of(_find(run, out), step), forms), json)
+
+
+def exam(
+    noise: Annotated[float, arg(help="Gaussian, as a share of each weight matrix")] = 0.01,
+    number: Annotated[int, arg(help="planted networks, and as many impostors")] = 300,
+    seed: Annotated[int | None, arg(help="the first; by default one not used to build")] = None,
+    explainer: Annotated[str, arg(help="whose exam it is: a name, of ours or of --use")] = (
+        "grokscope"
+    ),
+    threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Examine an explainer on planted networks, whose algorithm is known, and on impostors.
+
+    Says how many it names rightly and how many impostors it refuses, by kind. `gullible` is a
+    control, which believes every accurate network. An explainer of your own is a function of a
+    --use file that stands under @explainer.
+    """
+    from rich.progress import track
+
+    from grokscope.errors import lookup
+    from grokscope.planted import EXPLAINERS, Exam
+    from grokscope.planted.exam import FIRST_SEED, answers
+    from grokscope.report.terminal import print_exam
+    from grokscope.training.machine import use_threads
+
+    _load(use)
+    use_threads(threads)
+    first = FIRST_SEED if seed is None else seed
+    found = answers(lookup("explainer", explainer, EXPLAINERS), first, noise, number)
+    notes = Console(stderr=True)
+    asked = track(found, explainer, total=2 * number, console=notes, transient=True)
+    print_exam(Exam(tuple(asked)), json)
+
+
+def import_(
+    sources: Positional[tuple[Path, ...]],
+    /,
+    layout: Annotated[
+        str | None, arg(help="how the weights are stored; by default told by their names")
+    ] = None,
+    task: Annotated[
+        str | None,
+        arg(help="a formula, or a group such as S5; by default what the source says, or what fits"),
+    ] = None,
+    instance: Annotated[
+        int | None, arg(help="which network, of a file that holds several (Wu et al. 2024)")
+    ] = None,
+    out: Out = Path("runs"),
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Make run folders of other people's checkpoints.
+
+    Each SOURCE is a file of weights, with its JSON beside it, or a folder of them. A network is
+    named by its file, or by its folder where the file is called model. Nothing in a file is run,
+    and what cannot be a network of ours is refused with the reason.
+    """
+    from grokscope.foreign import bring_all
+    from grokscope.report.terminal import print_table, sources_bar
+
+    _load(use)
+    if not sources:
+        raise BadInput("say what to import: a file of weights, or a folder.")
+    with sources_bar() as track:
+        done, refused = bring_all(sources, out, layout, task, instance, track)
+    print_table([x.row() for x in done], json)
+    if refused:
+        raise BadInput("\n".join(refused))
+
+
+def export_(
+    run: Positional[str],
+    /,
+    to: Annotated[Literal["transformer_lens"], arg(help="whose names and axes")],
+    step: Annotated[int | None, arg(help="the checkpoint; by default the last")] = None,
+    file: Annotated[
+        Path | None,
+        arg(help="a .safetensors or .pt to write, with a .json beside it; by default in the run"),
+    ] = None,
+    out: Out = Path("runs"),
+    use: Plugins = (),
+) -> None:
+    """Write a run's weights for another program.
+
+    RUN is its folder, its id, or the beginning of it.
+    """
+    from grokscope.foreign import export
+
+    _load(use)
+    for written in export(_find(run, out), step, file):
+        print(written)
+
+
 MOST_SEEDS = 10_000
 VERBS: dict[str, Callable[..., None]] = {
     "run": run,
@@ -216,7 +369,12 @@ VERBS: dict[str, Callable[..., None]] = {
     "show": show,
     "trace": trace,
     "spectrum": spectrum,
+    "explain": explain,
+    "compare": compare,
+    "exam": exam,
     "report": report,
+    "import": import_,
+    "export": export_,
 }
 
 
@@ -334,6 +492,8 @@ def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -
 
 
 def _state(run: "Run") -> str:
+    if run.is_imported:
+        return "imported"
     if run.is_finished:
         return "finished"
     return "unfinished" if (run.folder / "spec.json").exists() else "new"

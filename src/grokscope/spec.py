@@ -68,6 +68,8 @@ class Spec:
     split_seed: int | None = None
     label_seed: int | None = None
 
+    source: str | None = None  # of an imported network: its layout, file and checksum
+
     def __post_init__(self) -> None:
         for name, value in _all_typed(vars(self)).items():
             object.__setattr__(self, name, value)

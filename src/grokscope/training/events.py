@@ -31,7 +31,9 @@ class Events:
 
 
 def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
-    """The events of a run, from its evaluations in order of their steps."""
+    """The events of a run, from its evaluations in order of their steps. Those of an imported run
+    that hold losses alone say nothing of accuracy."""
+    rows = [r for r in rows if not math.isnan(r["train_accuracy"])]
     t_memorize = next(
         (int(r["step"]) for r in rows if r["train_accuracy"] >= spec.memorize_at), None
     )

@@ -7,8 +7,9 @@
         resume.safetensors          weights and state to go on from; the one before it is
         resume.older.safetensors    kept beside it
         report.html                 what a person reads
+        split.safetensors           of an imported network, where its split was saved with it
 
-Axes: pair = one input.
+Axes: pair = one input; answer = where an input has several.
 """
 
 import errno
@@ -30,12 +31,14 @@ from grokscope.errors import BadInput, DamagedFile, UnknownName
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import Task
+from grokscope.task import UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
 from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
 from grokscope.training.loss import DTYPES
 
+RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
+SPLIT_FILE = "split.safetensors"
 ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
 
 
@@ -73,14 +76,38 @@ class Run:
     def task(self) -> Task:
         return make_task(self.spec.task, self.spec.task_args)
 
+    @property
+    def name(self) -> str:
+        """Its id, or of an imported network the name of its folder."""
+        return self.folder.name if self.is_imported else self.spec.id
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its weights were trained elsewhere."""
+        return self.spec.source is not None
+
+    @property
+    def knows_split(self) -> bool:
+        """Whether it is known which pairs were shown; else every pair counts as shown."""
+        return self.spec.split != UNKNOWN_SPLIT
+
     @cached_property
     def is_train(self) -> Bool[Tensor, " pair"]:
         spec = self.spec
+        if spec.split == RECORDED_SPLIT:
+            return self._recorded_split()
         seed = spec.seed if spec.split_seed is None else spec.split_seed
         return self.task.is_train(spec.train_fraction, seed, spec.split)
 
+    def _recorded_split(self) -> Bool[Tensor, " pair"]:
+        path = self.folder / SPLIT_FILE
+        found = read_tensors(path)[0].get("is_train")
+        if found is None or found.shape != self.task.inputs.shape[:1] or found.dtype != torch.bool:
+            raise DamagedFile(f"{path} is not the split of {self.task.name}.")
+        return found
+
     @cached_property
-    def taught(self) -> Int[Tensor, " pair"]:
+    def taught(self) -> Int[Tensor, " pair *answer"]:
         """The answers that training shows: the task's, or with `label_noise` partly random ones."""
         spec = self.spec
         if spec.label_noise == 0:
@@ -132,6 +159,8 @@ class Run:
     @property
     def is_finished(self) -> bool:
         rows = self.rows
+        if self.is_imported:
+            return True
         return bool(rows) and (
             find_events(self.spec, rows).stop is not None
             and self.checkpoint(int(rows[-1]["step"])).exists()

@@ -1,0 +1,122 @@
+"""What is known of a foreign network's training: which pairs it was shown, and its losses.
+
+Axes: pair = one input; c = an output class.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from math import isfinite, nan
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from grokscope.foreign.layout import Foreign, Losses
+from grokscope.models.model import Model
+from grokscope.spec import Spec
+from grokscope.task import UNKNOWN_SPLIT, Task
+from grokscope.training.loss import negative_log_likelihood
+from grokscope.training.run import RECORDED_SPLIT, ROW, Run
+
+CLOSE = 0.1  # of a recorded loss, what ours may differ for the split to be the same
+CLEARLY = 5  # times further off the splits of all other seeds must be for one to be the right one
+SEEDS = (*range(10), 598)  # of the published runs
+AT_ONCE = 20_000  # pairs
+FRACTIONS = (0.3, 0.1, 0.2, 0.25, 0.28, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+
+
+def find_split(
+    spec: Spec, task: Task, foreign: Foreign, networks: dict[int, Model]
+) -> tuple[Spec, Bool[Tensor, " pair"] | None, tuple[str, ...]]:
+    """The spec with what is known of the split: recorded, made again from its seed, or found by the
+    losses that were recorded; and the recorded one as a mask of the task's pairs. `networks` are
+    the checkpoints by step."""
+    if foreign.is_train is not None:
+        a, b = task.inputs[:, :2].unbind(dim=1)
+        mask = foreign.is_train.view(foreign.n, foreign.n)[a, b]
+        if mask.any() and not mask.all():
+            return replace(spec, split=RECORDED_SPLIT), mask, ()
+    losses = foreign.losses
+    if losses is None:
+        return spec, None, ()
+    known = {step: losses.at(step) for step in networks}
+    told = {step: here for step, here in known.items() if here and all(map(isfinite, here))}
+    if not told:
+        return spec, None, ()
+    step = max(told, key=lambda s: told[s][1] / max(told[s][0], 1e-30))  # where they differ most
+    each, here = evaluated(networks[step], task)[0], told[step]
+    if spec.split != UNKNOWN_SPLIT:
+        seed = spec.seed if spec.split_seed is None else spec.split_seed
+        is_train = task.is_train(spec.train_fraction, seed, spec.split)
+        if _distance(each, is_train, here) < CLOSE:
+            return spec, None, ()
+    guesses = sorted(_guesses(task, each, here))
+    off, seed, fraction = guesses[0]
+    others = [guess[0] for guess in guesses if guess[1] != seed]
+    if off < CLOSE and others[0] > CLEARLY * CLOSE:
+        return replace(spec, split="nanda2023", split_seed=seed, train_fraction=fraction), None, ()
+    if spec.split == UNKNOWN_SPLIT:
+        return spec, None, ()
+    why = "the split of its configuration does not give its recorded losses"
+    return replace(spec, split=UNKNOWN_SPLIT, split_seed=None), None, (why,)
+
+
+@torch.no_grad()
+def evaluated(model: Model, task: Task) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
+    """Of each pair its cross-entropy over every output class, in float64, and whether its answer
+    is right."""
+    losses, rights = [], []
+    for x, y in zip(task.inputs.split(AT_ONCE), task.answers.split(AT_ONCE), strict=True):
+        logits = model.last(x)
+        losses.append(negative_log_likelihood(logits, y))
+        rights.append(logits[:, : task.n_answers].argmax(dim=1) == y)
+    return torch.cat(losses), torch.cat(rights)
+
+
+def _distance(
+    each: Float[Tensor, " pair"], is_train: Bool[Tensor, " pair"], here: tuple[float, float]
+) -> float:
+    """How far the mean losses of a split are from the recorded ones, relatively."""
+    means = float(each[is_train].mean()), float(each[~is_train].mean())
+    return max(abs(x - y) / max(abs(y), 1e-30) for x, y in zip(means, here, strict=True))
+
+
+def _guesses(
+    task: Task, each: Float[Tensor, " pair"], here: tuple[float, float]
+) -> Iterator[tuple[float, int, float]]:
+    """The distance of each split of Nanda et al. that is likely, with its seed and fraction."""
+    for seed in SEEDS:
+        order = list(range(len(task.inputs)))
+        random.Random(seed).shuffle(order)
+        shuffled = torch.tensor(order)
+        for fraction in FRACTIONS:
+            is_train = torch.zeros(len(order), dtype=torch.bool)
+            is_train[shuffled[: int(fraction * len(order))]] = True
+            yield _distance(each, is_train, here), seed, fraction
+
+
+def rows_of(
+    run: Run, losses: Losses | None, networks: dict[int, Model]
+) -> Iterator[dict[str, int | float]]:
+    """The recorded losses, one row each; accuracies, which were not recorded, are measured where
+    there is a checkpoint and the split is known, and so are losses, where none were."""
+    rows: dict[int, dict[str, float]] = {}
+    for step, model in networks.items() if run.knows_split else ():
+        rows[step] = _measured(model, run.task, run.is_train)
+    if losses is None and len(rows) < 2:
+        return  # a single checkpoint is no history
+    for step, (train, test) in losses.by_step().items() if losses else ():
+        rows.setdefault(step, {}).update(train_loss=train, test_loss=test)
+    unknown = dict.fromkeys(ROW - {"step"}, nan)
+    for step in sorted(rows):
+        yield {"step": step, **unknown, **rows[step]}
+
+
+def _measured(model: Model, task: Task, is_train: Bool[Tensor, " pair"]) -> dict[str, float]:
+    losses, is_right = evaluated(model, task)
+    found = {}
+    for part, here in (("train", is_train), ("test", ~is_train)):
+        found[f"{part}_loss"] = float(losses[here].mean())
+        found[f"{part}_accuracy"] = float(is_right[here].double().mean())
+    return found

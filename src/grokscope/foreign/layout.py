@@ -1,0 +1,167 @@
+"""What a layout of other people's weights is, and which one a file has.
+
+A layout is told by the names and shapes of its tensors, and by the JSON beside the file. It says
+which of our models the network is, and how its weights are called and turned. Each stands in a file
+of its own; a user's comes from a plug-in file (`docs/foreign.md`).
+
+Axes: none are fixed; a state is a dictionary of tensors by their foreign names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from grokscope.errors import BadInput, unknown
+from grokscope.spec import Spec
+from grokscope.task import UNKNOWN_SPLIT
+
+State = dict[str, Tensor]
+SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
+MOST_NAMES = 12  # that an error lists
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses recorded while it trained, over every output class, one each `every` steps."""
+
+    train: list[float]
+    test: list[float]
+    every: int = 1
+
+    def by_step(self) -> dict[int, tuple[float, float]]:
+        """Train and test loss, by step."""
+        both = zip(self.train, self.test, strict=False)
+        return {i * self.every: here for i, here in enumerate(both)}
+
+    def at(self, step: int) -> tuple[float, float] | None:
+        """Those of a checkpoint, or those before it if they end one evaluation earlier."""
+        length = min(len(self.train), len(self.test))
+        i = min(step // self.every, length - 1)
+        return (self.train[i], self.test[i]) if 0 <= step - i * self.every <= self.every else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source holds: its checkpoints by step, and all that was saved beside the weights."""
+
+    path: Path  # of the file, or of the folder of a source of several files
+    checkpoints: dict[int, State]
+    config: dict[str, Any] = field(default_factory=dict)  # the JSON beside it, or a pickled one
+    record: dict[str, Any] = field(default_factory=dict)  # losses, optimiser, ...
+    instance: int | None = None  # which network, of a file that holds several
+
+    @property
+    def state(self) -> State:
+        """The last checkpoint."""
+        return self.checkpoints[max(self.checkpoints)]
+
+    @property
+    def name(self) -> str:
+        """What the run's folder is called."""
+        if self.path.is_dir():
+            return self.path.resolve().name
+        return self.path.parent.resolve().name if self.path.stem == "model" else self.path.stem
+
+    def shape(self, name: str, axes: int) -> tuple[int, ...]:
+        """The shape of a tensor. Raises `BadInput` unless it has so many axes."""
+        found = tuple(self.state[name].shape)
+        if len(found) != axes:
+            raise BadInput(f"{name} has the shape {found}, and must have {axes} axes.")
+        return found
+
+    def has(self, *names: str) -> bool:
+        """Whether every one of these tensors is there."""
+        return all(name in self.state for name in names)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A network as a layout reads it.
+
+    `specs` are the models that it can be, the likeliest first (as a rule one); their task counts
+    only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
+    foreign state into our names and axes. `is_train` is a split that was saved with the weights,
+    over all n x n pairs in lexicographic order.
+    """
+
+    specs: tuple[Spec, ...]
+    weights: Callable[[State], State]
+    n: int
+    says_task: bool = False
+    elements: str = "lexicographic"  # the order of permutations that is likeliest
+    losses: Losses | None = None
+    is_train: Tensor | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one source stores its networks."""
+
+    name: str
+    keys: tuple[str, ...]  # tensors that are always there
+    detect: Callable[[Found], bool]
+    read: Callable[[Found], Foreign]
+
+
+LAYOUTS: dict[str, Layout] = {}
+
+
+def layout(
+    *keys: str, where: Callable[[Found], bool] = lambda found: True
+) -> Callable[[Callable[[Found], Foreign]], Callable[[Found], Foreign]]:
+    """Make a layout available by the name of the function that reads it. A file has it if all of
+    `keys` are names of its tensors and `where` agrees; the layout defined last is asked first."""
+
+    def register(read: Callable[[Found], Foreign]) -> Callable[[Found], Foreign]:
+        name = read.__name__
+        LAYOUTS[name] = Layout(name, keys, lambda found: found.has(*keys) and where(found), read)
+        return read
+
+    return register
+
+
+def layout_of(found: Found, name: str | None = None) -> Layout:
+    """The layout called `name`, or the one that a source has. Raises `BadInput` if it has none."""
+    if name is not None:
+        if name not in LAYOUTS:
+            raise unknown("layout", name, LAYOUTS)
+        missing = [key for key in LAYOUTS[name].keys if key not in found.state]
+        if missing:
+            raise BadInput(
+                f"{found.path} has not the layout `{name}`: it has no {missing[0]}. It has: "
+                f"{listed(found.state)}."
+            )
+        return LAYOUTS[name]
+    for candidate in reversed(LAYOUTS.values()):
+        if candidate.detect(found):
+            return candidate
+    known = ", ".join(
+        f"{x.name} ({listed(x.keys)})" if x.keys else x.name for x in LAYOUTS.values()
+    )
+    near = max(LAYOUTS.values(), key=lambda x: _likeness(found, x))
+    hint = f" The nearest is {near.name}." if _likeness(found, near) > 0.3 else ""
+    raise BadInput(
+        f"{found.path} has no layout that is known. It has: {listed(found.state)}.{hint} Known: "
+        f"{known}. docs/foreign.md says how to add one."
+    )
+
+
+def listed(names: Any) -> str:
+    """The first of these names, and how many there are more."""
+    names = list(names)
+    more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _likeness(found: Found, known: Layout) -> float:
+    """How much of the layout's names a source has, or has nearly."""
+
+    def near(key: str) -> float:
+        return max(SequenceMatcher(None, key, name).ratio() ** 3 for name in found.state)
+
+    return sum(map(near, known.keys)) / max(1, len(known.keys))
