@@ -37,7 +37,8 @@ KINDS = [
     "formulations",
 ]
 READING = {
-    "run", "folder", "finished", "events", "generalises", "final", "test_accuracy_by_mirror",
+    "run", "folder", "finished", "events",
+    "explanation", "generalises", "final", "test_accuracy_by_mirror",
     "keys", "keys_by_rule", "lenses", "neurons", "phases", "measures", "report",
 }  # fmt: skip
 

@@ -8,8 +8,9 @@ Axes: pair = one input.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -17,13 +18,13 @@ from jaxtyping import Bool
 from torch import Tensor
 
 import grokscope.circuits  # noqa: F401  (registers the forms)
-from grokscope.circuits.circuit import FINDERS, Circuit
+from grokscope.circuits.circuit import FINDERS, NEED_ALL_PAIRS, Circuit
 from grokscope.circuits.fourier import Fourier
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, lookup
 from grokscope.measures.key_rules import by_embedding, by_neurons, by_similarity
 from grokscope.measures.keys import key_parts
+from grokscope.measures.losses import BLOCK, pair_losses
 from grokscope.snapshot import Snapshot
-from grokscope.training.loss import cross_entropy
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.verify import is_right, verify
 
@@ -32,6 +33,8 @@ Generalisation = Literal["generalised", "partial", "not generalised", "accurate"
 GENERALISES = 0.99  # of held-out pairs
 UNDETERMINED = "undetermined"
 PARTIAL = 0.1  # of the way from chance to all of them: memorisers had less
+MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
+SHARE = 4  # a sample has a quarter of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Explanation:
     loss: dict[str, float]
     certificates: tuple[Certificate, ...]  # the best first
     not_found: dict[str, str]  # form -> why there is none
+    n_sampled: int | None = None  # pairs that the evidence on logits is of, where it is a sample
 
     @cached_property
     def verdict(self) -> Generalisation:
@@ -109,6 +113,7 @@ class Explanation:
             "accuracy": {k: self.accuracy[k] for k in shown},
             "loss": {k: self.loss[k] for k in shown},
             "lens": _or_none(lambda: s.lens.name),
+            "pairs_sampled": self.n_sampled,
             "keys": list(_or_none(lambda: key_parts(s).names) or ()),
             "keys_published": _published_keys(s),
             "embedding_keys": list(_or_none(lambda: by_embedding(s)) or ()),
@@ -130,10 +135,16 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(f"no form of explanation reads `{snapshot.task.name}`.")
     chosen = dict(FINDERS) if forms is None else {k: lookup("form", k, FINDERS) for k in forms}
+    accuracy, loss = _scores(snapshot)
+    if not all(map(isfinite, loss.values())):
+        why = "the network's logits are not all numbers."
+        return Explanation(snapshot, accuracy, loss, (), dict.fromkeys(chosen, why))
+    sample = _sample(snapshot)
     certificates, not_found = [], {}
     for form, find in chosen.items():
+        some = snapshot if sample is None or form in NEED_ALL_PAIRS else sample
         try:
-            certificates.append(verify(snapshot, find(snapshot)))
+            certificates.append(verify(snapshot, find(some), sample))
         except NotApplicable as reason:
             not_found[form] = str(reason)
         except GrokscopeError:
@@ -142,9 +153,21 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
             if find.__module__.startswith("grokscope."):
                 raise
             raise BadInput(f"the form `{form}` failed: {type(error).__name__}: {error}") from error
-    certificates.sort(key=lambda c: _rank(snapshot, c))
-    accuracy, loss = _scores(snapshot)
-    return Explanation(snapshot, accuracy, loss, tuple(certificates), not_found)
+    certificates.sort(key=_rank)
+    n_sampled = None if sample is None else len(sample.task.inputs)
+    return Explanation(snapshot, accuracy, loss, tuple(certificates), not_found, n_sampled)
+
+
+def _sample(s: Snapshot) -> Snapshot | None:
+    """The network on some of its pairs, at random, where the logits of all are too many to hold
+    several times over."""
+    n = len(s.task.inputs)
+    if n * s.task.n_answers <= MOST_LOGITS:
+        return None
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    chosen = order[: MOST_LOGITS // (SHARE * s.task.n_answers)].sort().values
+    taught = None if s.taught is None else s.taught[chosen]
+    return replace(s, task=s.task.at(chosen), is_train=s.is_train[chosen], taught=taught)
 
 
 def algorithm(snapshot: Snapshot, circuit: Circuit) -> str:
@@ -153,22 +176,25 @@ def algorithm(snapshot: Snapshot, circuit: Circuit) -> str:
     return circuit.reading(snapshot).algorithm if isinstance(circuit, Fourier) else circuit.form
 
 
-def _rank(snapshot: Snapshot, c: Certificate) -> tuple[bool, int, bool, float, int]:
+def _rank(c: Certificate) -> tuple[bool, int, bool, float, int]:
     standing = ["holds", "undetermined", "fails"].index(c.verdict)
-    of_logits_alone = c.circuit.hidden(snapshot.task) is None
+    of_logits_alone = c.circuit.output() is None
     bound = 0.0 if c.bound is None else c.bound.accuracy
     return c.circuit.form == "lookup", standing, of_logits_alone, -bound, c.circuit.size
 
 
 def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
     """Accuracy and loss over all pairs, and over train and test where the split is known."""
-    right = is_right(s, s.logits).double()
+    losses, blocks = pair_losses(s), s.logits.split(BLOCK)
+    right = torch.cat([
+        is_right(x, y) for x, y in zip(blocks, s.task.answers.split(BLOCK), strict=True)
+    ]).double()  # fmt: skip
     counts = torch.bincount(s.task.answers, minlength=s.task.n_answers)
     parts: dict[str, Bool[Tensor, " pair"]] = {"all": torch.ones_like(s.is_train)}
-    if not s.is_train.all():
+    if s.knows_split:
         parts |= {"train": s.is_train, "test": ~s.is_train, "unseen": _unseen(s)}
     accuracy = {k: float(right[here].mean()) for k, here in parts.items()}
-    loss = {k: float(cross_entropy(s.logits[x], s.task.answers[x])) for k, x in parts.items()}
+    loss = {k: float(losses[here].mean()) for k, here in parts.items()}
     return accuracy | {"chance": float(counts.max() / counts.sum())}, loss
 
 

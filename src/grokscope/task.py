@@ -11,7 +11,7 @@ parity, its digits; of a sequence, its tokens), answer = where an input has seve
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -99,6 +99,15 @@ class Task:
         if self.modulus is not None:
             return modular_lenses(self.modulus, self.inputs, self.answers)
         return []
+
+    def at(self, chosen: Int[Tensor, " some"]) -> "Task":
+        """The same function on these inputs alone, read through the same lenses."""
+        part = replace(self, inputs=self.inputs[chosen], answers=self.answers[chosen])
+        part.__dict__["lenses"] = [
+            lens if lens.product is None else replace(lens, product=lens.product[chosen])
+            for lens in self.lenses
+        ]
+        return part
 
     def is_train(
         self, fraction: float, seed: int, scheme: str = "ordered"

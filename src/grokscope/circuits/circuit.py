@@ -126,12 +126,13 @@ class Circuit(ABC):
 
 Finder = Callable[[Snapshot], Circuit]
 FINDERS: dict[str, Finder] = {}
+NEED_ALL_PAIRS: set[str] = set()  # forms that cannot be found on a sample of the pairs
 
 
 F = TypeVar("F", bound=Finder)
 
 
-def finder(form: str) -> Callable[[F], F]:
+def finder(form: str, needs_all_pairs: bool = False) -> Callable[[F], F]:
     """Make a form of explanation available by name, through the function that finds it."""
 
     def register(find: F) -> F:
@@ -139,6 +140,8 @@ def finder(form: str) -> Callable[[F], F]:
         if taken is not None and taken.__module__ != find.__module__:
             raise BadInput(f"`{form}` is a form of explanation already. Call yours otherwise.")
         FINDERS[form] = find
+        if needs_all_pairs:
+            NEED_ALL_PAIRS.add(form)
         return find
 
     return register

@@ -74,7 +74,7 @@ class Convolution(Circuit):
         return self.split.project(self.keys, self.whole[:, None])[:, 0]
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        return at_places(self.kernel, self.ends, places(task, self.lens))
+        return at_places(self.kernel, self.ends, places(task, lens_for(task, self.lens)))
 
     def keeping(self, parts: Iterable[str]) -> "Convolution":
         return replace(self, keys=chosen_parts(self, parts))
@@ -142,7 +142,9 @@ class OnProduct(Circuit):
         return self.lens.fibres.project(("constant", *self.keys), self.whole)
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        return self.table[self.lens.fibres.product]
+        product = lens_for(task, self.lens).product
+        assert product is not None
+        return self.table[torch.searchsorted(self.lens.fibres.points, product)]
 
     def keeping(self, parts: Iterable[str]) -> "OnProduct":
         return replace(self, keys=chosen_parts(self, parts))
@@ -222,6 +224,13 @@ def centred(snapshot: Snapshot) -> Float[Tensor, "pair c"]:
     """The logits less their mean over the answers, in float64."""
     logits = snapshot.logits.double()
     return logits - logits.mean(dim=1, keepdim=True)
+
+
+def lens_for(task: Task, lens: Lens) -> Lens:
+    """The lens as it reads this task's inputs, which may be some of those it was made for."""
+    if lens.product is not None and len(lens.product) == len(task.inputs):
+        return lens
+    return next(x for x in task.lenses if x.name == lens.name)
 
 
 def places(task: Task, lens: Lens, group: Group | None = None) -> Int[Tensor, "pair c"]:

@@ -180,7 +180,7 @@ def _is_free(group: Group, H: Int[Tensor, " neuron"]) -> Bool[Tensor, "sign neur
     return (averages[H].abs() < 0.5).T
 
 
-@finder("coset")
+@finder("coset", needs_all_pairs=True)
 def find(snapshot: Snapshot) -> Cosets:
     """Every neuron whose l and r are constant, to 1 % of their variance, on the right and left
     cosets of conjugate subgroups, with its means on them; of several subgroups it takes the

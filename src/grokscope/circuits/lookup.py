@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
+from grokscope.measures.losses import BLOCK
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 
@@ -37,7 +38,9 @@ class Lookup(Circuit):
         return len(self.answers) + 1
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        return self.height * torch.nn.functional.one_hot(self.answers, task.n_answers).double()
+        numbers, order = _numbers(self.inputs, task).sort()
+        found = self.answers[order[torch.searchsorted(numbers, _numbers(task.inputs, task))]]
+        return self.height * torch.nn.functional.one_hot(found, task.n_answers).double()
 
     def keeping(self, parts: Iterable[str]) -> "Lookup":
         chosen_parts(self, parts)
@@ -52,12 +55,17 @@ class Lookup(Circuit):
         return f"TABLE = {rows}\n\n\ndef answer(*symbols):\n    return TABLE[symbols]\n"
 
 
-@finder("lookup")
+def _numbers(inputs: Int[Tensor, "pair operand"], task: Task) -> Int[Tensor, " pair"]:
+    """One number for each input: its symbols as digits."""
+    base = max(task.n_symbols, task.n_operators)
+    return sum(x * base**i for i, x in enumerate(inputs.flip(1).unbind(dim=1)))  # pyright: ignore
+
+
+@finder("lookup", needs_all_pairs=True)
 def find(snapshot: Snapshot) -> Lookup:
     """The network's own answers, with the height that fits its logits best."""
-    logits = snapshot.logits.double()
-    centred = logits - logits.mean(dim=1, keepdim=True)
-    answers = logits.argmax(dim=1)
-    top = centred.gather(1, answers[:, None])
-    n = logits.shape[1]
-    return Lookup(answers, snapshot.task.inputs, float(top.mean()) / (1 - 1 / n))
+    answers = snapshot.logits.argmax(dim=1)
+    above = [x.amax(dim=1).double() - x.mean(dim=1) for x in snapshot.logits.split(BLOCK)]
+    n = snapshot.task.n_answers
+    height = float(torch.cat(above).mean()) / (1 - 1 / n) if n > 1 else 0.0
+    return Lookup(answers, snapshot.task.inputs, height)

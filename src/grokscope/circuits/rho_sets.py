@@ -470,7 +470,7 @@ class RhoSets(Circuit):
         return _checks(self)
 
 
-@finder("rho-set")
+@finder("rho-set", needs_all_pairs=True)
 def find(snapshot: Snapshot) -> RhoSets:
     """The neurons of which one irrep holds more than .95 of l and of r, by their vectors there.
 

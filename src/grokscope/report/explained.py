@@ -108,7 +108,7 @@ def _also(e: Explanation) -> list[str]:
     return [
         f"The simplest account that holds is a {best.circuit.form} of {best.circuit.size:,} "
         f"numbers, the logits alone: {best.circuit.equation}."
-        if best.circuit.hidden(e.snapshot.task) is None
+        if best.circuit.output() is None
         else f"The simplest account that holds is a {best.circuit.form} circuit of "
         f"{best.circuit.size:,} numbers."
     ]

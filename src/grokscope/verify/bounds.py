@@ -51,6 +51,6 @@ def directions(circuit: Circuit, task: Task) -> Float[Tensor, "c r"]:
     """An orthonormal basis of what a circuit's logits span, but for a constant, seen on a random
     sample of pairs, eight for each answer."""
     some = torch.randperm(len(task.inputs), generator=torch.Generator().manual_seed(0))
-    logits = circuit.logits(task)[some[: ROWS * task.n_answers]]
+    logits = circuit.logits(task.at(some[: ROWS * task.n_answers]))
     _, scale, Vh = torch.linalg.svd(logits - logits.mean(dim=1, keepdim=True), full_matrices=False)
     return Vh[scale > RANK * scale[0]].T

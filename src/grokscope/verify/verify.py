@@ -11,10 +11,17 @@ Axes: pair = one input; c = an answer; neuron = a hidden unit.
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.circuits.circuit import FINDERS, Circuit, Evidence, at_least, at_most
+from grokscope.circuits.circuit import (
+    FINDERS,
+    NEED_ALL_PAIRS,
+    Circuit,
+    Evidence,
+    at_least,
+    at_most,
+)
 from grokscope.errors import NotApplicable
 from grokscope.measures.spectra import symbol_weights
 from grokscope.snapshot import Snapshot
@@ -32,15 +39,18 @@ DRAWS = 4  # of each random control
 ROUNDING = 1e-6  # of the largest logit; a network's own logits are in float32
 
 
-def verify(snapshot: Snapshot, circuit: Circuit) -> Certificate:
-    """All the evidence for a circuit in a network."""
-    found = tuple(_evidence(snapshot, circuit))
+def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None) -> Certificate:
+    """All the evidence for a circuit in a network. With a `sample` of its pairs the numbers on
+    logits are of these; the bound is of all pairs, and so are the checks of a circuit whose form
+    needs them."""
+    some = snapshot if sample is None else sample
+    checks = circuit.checks(snapshot if circuit.form in NEED_ALL_PAIRS else some)
+    found = (_size(snapshot, circuit), *_evidence(some, circuit), *checks)
     return Certificate(circuit, found, bound_of(snapshot, circuit))
 
 
 def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     network, claimed = centred(s.logits), centred(circuit.logits(s.task))
-    yield _size(s, circuit)
     yield at_least(
         "agreement: the same answer",
         _agreement(network, claimed),
@@ -58,33 +68,30 @@ def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     yield from _kept(s, circuit, network, claimed)
     yield from _removed(s, circuit, network, claimed)
     yield from _replaced(s, circuit)
-    yield from circuit.checks(s)
 
 
 def _size(s: Snapshot, circuit: Circuit) -> Evidence:
     """The numbers used: of logits alone, against a table of the answers; of weights, against the
     weights they stand for."""
-    hidden = circuit.hidden(s.task)
-    if hidden is None:
+    name, size = "size: numbers used", float(circuit.size)
+    if circuit.output() is None:
         table = len(s.task.inputs)
-        return at_most(
-            "size: numbers used", float(circuit.size), table / 2, lookup_table=float(table)
-        )
-    weights = sum(W.numel() for W in symbol_weights(s).values()) or hidden.numel()
-    need = SHARE_OF_WEIGHTS * weights
-    return at_most("size: numbers used", float(circuit.size), need, folded_weights=float(weights))
+        return at_most(name, size, table / 2, lookup_table=float(table))
+    folded = [W.numel() for W in symbol_weights(s).values()]
+    weights = sum(folded or [w.numel() for w in s.model.parameters()])
+    return at_most(name, size, SHARE_OF_WEIGHTS * weights, folded_weights=float(weights))
 
 
 def _kept(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> Iterator[Evidence]:
     others = [centred(x.logits(s.task)) for x in _others(circuit)]
-    right = is_right(s, claimed)
+    right = is_right(claimed, s.task.answers)
     for part, here in _splits(s).items():
         beside = {
-            "network": float(is_right(s, network)[here].double().mean()),
+            "network": float(is_right(network, s.task.answers)[here].double().mean()),
             "chance": _chance(s),
         }
         if others:
-            found = [float(is_right(s, x)[here].double().mean()) for x in others]
+            found = [float(is_right(x, s.task.answers)[here].double().mean()) for x in others]
             beside["other parts, as many"] = max(found)
         yield _not_below(
             f"accuracy kept alone, {part}",
@@ -103,15 +110,13 @@ def _kept(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> It
 
 def _removed(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> Iterator[Evidence]:
     everywhere = torch.ones_like(s.is_train)
-    accuracy = float(is_right(s, network).double().mean())
+    accuracy = _accuracy(s, network)
     controls = {"network": accuracy, "chance": _chance(s)}
     others = [less(network, centred(x.logits(s.task))) for x in _others(circuit)]
     if others:
-        controls["without other parts, as many"] = min(
-            float(is_right(s, x).double().mean()) for x in others
-        )
+        controls["without other parts, as many"] = min(_accuracy(s, x) for x in others)
     without = less(network, claimed)
-    value = float(is_right(s, without).double().mean())
+    value = _accuracy(s, without)
     yield at_most("accuracy without it, all", value, *_fallen(s, accuracy), **controls)
     yield Evidence(
         "loss without it, train",
@@ -122,7 +127,7 @@ def _removed(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) ->
     if len(circuit.parts) > 1:
         for part in circuit.parts:
             rest = less(network, centred(circuit.keeping([part]).logits(s.task)))
-            value = float(is_right(s, rest).double().mean())
+            value = _accuracy(s, rest)
             yield Evidence(f"accuracy without {part}", value, "told")
 
 
@@ -132,10 +137,10 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     hidden = circuit.hidden(s.task)
     if hidden is None:
         return
-    accuracy = float(is_right(s, s.logits).double().mean())
+    accuracy = _accuracy(s, s.logits)
     yield _not_below(
         "accuracy with its activations in place of the network's",
-        float(is_right(s, with_hidden(s, hidden)).double().mean()),
+        _accuracy(s, with_hidden(s, hidden)),
         max(0.0, min(AGREES, accuracy - (1 - AGREES))),
         {"network": accuracy},
     )
@@ -143,7 +148,7 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     if not claimed:
         return
     mine = torch.stack(list(claimed.values())).any(dim=0)
-    without = float(is_right(s, with_hidden(s, _at_mean(s.mlp_post, mine))).double().mean())
+    without = _accuracy(s, with_hidden(s, _at_mean(s.mlp_post, mine)))
     rest = len(mine) - int(mine.sum())
     if rest < int(mine.sum()):
         yield Evidence(
@@ -154,7 +159,7 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
         )
         return
     draws = [_at_mean(s.mlp_post, _other_neurons(mine, seed)) for seed in range(DRAWS)]
-    control = min(float(is_right(s, with_hidden(s, x)).double().mean()) for x in draws)
+    control = min(_accuracy(s, with_hidden(s, x)) for x in draws)
     name, beside = "accuracy without its neurons", {"as_many_others": control}
     yield at_most(name, without, *_fallen(s, accuracy), **beside)
 
@@ -240,10 +245,17 @@ def _agreement(network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"
     return float((network.argmax(dim=1) == claimed.argmax(dim=1)).double().mean())
 
 
-def is_right(s: Snapshot, logits: Float[Tensor, "pair c"]) -> Bool[Tensor, " pair"]:
-    """Where the answer is the only largest logit: ties are wrong."""
-    right = logits.gather(1, s.task.answers[:, None])
+def is_right(
+    logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]
+) -> Bool[Tensor, " pair"]:
+    """Where the answer has the only largest logit: ties are wrong."""
+    right = logits.gather(1, answers[:, None])
     return ((logits >= right).sum(dim=1) == 1) & right[:, 0].isfinite()
+
+
+def _accuracy(s: Snapshot, logits: Float[Tensor, "pair c"]) -> float:
+    """The share of all pairs that these logits answer rightly."""
+    return float(is_right(logits, s.task.answers).double().mean())
 
 
 def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pair"]) -> float:
@@ -259,6 +271,6 @@ def _chance(s: Snapshot) -> float:
 def _splits(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
     """All pairs; and train and test apart, where the split is known."""
     found = {"all": torch.ones_like(s.is_train)}
-    if not s.is_train.all():
+    if s.knows_split:
         found |= {"train": s.is_train, "test": ~s.is_train}
     return found
