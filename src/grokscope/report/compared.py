@@ -6,12 +6,15 @@ signature is the same, so that they settle nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import torch
 
 from grokscope.algebra.names import is_prime
 from grokscope.errors import NotApplicable
 from grokscope.explain import Explanation, explain
+from grokscope.models.mlp import MLP
 from grokscope.planted import waves
 from grokscope.snapshot import Snapshot
 from grokscope.verify.certificate import Certificate
@@ -58,7 +61,8 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     """These forms of explanation of a network, and of a network on Z/p whose answers are sums of
     waves: it has no subgroups, so no coset circuit, whatever the interventions say."""
     p = max(x for x in range(13, max(14, snapshot.task.n_symbols + 1)) if is_prime(x))
-    control = waves.clock_relu(seed=1, noise=0.01, p=p, frequencies=5, neurons=32).snapshot
+    planted = waves.clock_relu(seed=1, noise=0.01, p=p, frequencies=5, neurons=32).snapshot
+    control = replace(planted, model=_with_embeddings(planted))
     found = {}
     for name, s in (("network", snapshot), ("control", control)):
         try:
@@ -66,6 +70,18 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
         except NotApplicable:
             continue
     return Compared(explain(snapshot, forms), explain(control, forms), tuple(forms), found)
+
+
+def _with_embeddings(planted: Snapshot) -> MLP:
+    """The same network as an MLP on two embeddings, so that they can be exchanged."""
+    weights = planted.model.state_dict()
+    n, m = weights["L"].shape
+    generator = torch.Generator().manual_seed(0)
+    W_x, W_y = (torch.linalg.qr(torch.randn(n, n, generator=generator))[0] for _ in "ab")
+    model = MLP(n, n, n, m).requires_grad_(False)
+    W = torch.cat([W_x.T @ weights["L"], W_y.T @ weights["R"]])
+    model.load_state_dict({"W_x": W_x, "W_y": W_y, "W": W, "W_U": weights["W_U"]})
+    return model
 
 
 def _certificate(e: Explanation, form: str) -> Certificate | None:
