@@ -216,7 +216,10 @@ def explain(
     forms: Annotated[
         tuple[str, ...], arg(help="forms of explanation, such as convolution; by default all")
     ] = (),
-    program: Annotated[bool, arg(help="print the best circuit as Python")] = False,
+    over: Annotated[
+        int | None, arg(help="so many checkpoints, evenly spread, instead of one")
+    ] = None,
+    program: Annotated[bool, arg(help="print the simplest circuit as Python")] = False,
     out: Out = Path("runs"),
     threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
     json: Json = False,
@@ -226,18 +229,26 @@ def explain(
 
     Each RUN is a folder, an id, or the beginning of one. Every form of explanation that applies is
     found, kept, removed and put in the network's place, beside controls. With --json, one object a
-    run and line. The best circuit is written into the run's folder as circuit.py.
+    run and line (with --over, a checkpoint and line). The simplest circuit that holds is written
+    into the run's folder as circuit.py.
     """
     from grokscope.explain import explain as explained
-    from grokscope.report.terminal import print_explanation
+    from grokscope.explain import path, spread
+    from grokscope.report.terminal import print_explanation, print_path, with_bar
     from grokscope.snapshot import Snapshot
     from grokscope.training.machine import use_threads
 
     _load(use)
     use_threads(threads)
     if not runs:
-        raise BadInput("say which run to explain. `grokscope list runs` shows the runs.")
+        taken = f" --forms took `{forms[-1]}`: write the run before it." if forms else ""
+        raise BadInput(f"say which run to explain.{taken} `grokscope list runs` shows the runs.")
+    forms = tuple(x.strip() for form in forms for x in form.split(",") if x.strip())
     for run in [_find(name, out) for name in runs]:
+        if over is not None:
+            steps = spread(run.steps, over)
+            print_path(run, with_bar(lambda x, r=run, s=steps: path(r, s, forms or None, x)), json)
+            continue
         found = explained(Snapshot.of(run, step), forms or None)
         print_explanation(run, found, json, program)
 
@@ -266,6 +277,8 @@ def compare(
     _load(use)
     use_threads()
     forms = [name.strip() for name in circuits.split(",") if name.strip()]
+    if not forms:
+        raise BadInput("--circuits names no form. Write some, as in --circuits coset,convolution.")
     print_compared(compared(Snapshot.of(_find(run, out), step), forms), json)
 
 
@@ -362,6 +375,24 @@ def export_(
         print(written)
 
 
+def construct(
+    modulus: Annotated[int, arg(help="2 to 500")] = 67,
+    neurons: Annotated[int, arg(help="1 to 12")] = 5,
+    activation: Annotated[Literal["relu", "square"], arg(help="of the neurons")] = "relu",
+    file: Annotated[Path, arg(help="where to write", aliases=["-o"])] = Path("construct.html"),
+) -> None:
+    """Write modular addition built by hand: a page that needs no run, with all its mistakes.
+
+    A network of a few neurons, every weight written down (Pearce et al. 2023, Appendix A). The page
+    opens on the network asked for; its sliders show others.
+    """
+    from grokscope.report.construct import write_construction
+
+    if file.exists() and not file.is_file():
+        raise BadInput(f"--file {file} is no file that could be replaced. Choose another name.")
+    print(write_construction(file, modulus, neurons, activation))
+
+
 MOST_SEEDS = 10_000
 VERBS: dict[str, Callable[..., None]] = {
     "run": run,
@@ -373,6 +404,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "exam": exam,
     "report": report,
+    "construct": construct,
     "import": import_,
     "export": export_,
 }

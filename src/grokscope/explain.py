@@ -7,7 +7,7 @@ and so says in few numbers what it does on every pair, settles that it generalis
 Axes: pair = one input.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -18,13 +18,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 import grokscope.circuits  # noqa: F401  (registers the forms)
-from grokscope.circuits.circuit import FINDERS, NEED_ALL_PAIRS, Circuit
+from grokscope.circuits.circuit import FINDERS, NEED_ALL_PAIRS, Circuit, Finder
 from grokscope.circuits.fourier import Fourier
-from grokscope.errors import BadInput, GrokscopeError, NotApplicable, lookup
+from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.measures.key_rules import by_embedding, by_neurons, by_similarity
 from grokscope.measures.keys import key_parts
 from grokscope.measures.losses import BLOCK, pair_losses
 from grokscope.snapshot import Snapshot
+from grokscope.training.run import Run
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.verify import is_right, verify
 
@@ -70,7 +71,8 @@ class Explanation:
             return f"It is right on {told}."
         told = f"It is right on {shares['all']} of all pairs; which it was trained on is not known."
         if self.verdict == "generalised":
-            return f"{told} A circuit of {self._holding[0].circuit.size:,} numbers settles it."
+            fewest = min(c.circuit.size for c in self._holding)
+            return f"{told} A circuit of {fewest:,} numbers settles it."
         return told
 
     @property
@@ -134,7 +136,7 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(f"no form of explanation reads `{snapshot.task.name}`.")
-    chosen = dict(FINDERS) if forms is None else {k: lookup("form", k, FINDERS) for k in forms}
+    chosen = dict(FINDERS) if forms is None else {k: _form(k) for k in forms}
     accuracy, loss = _scores(snapshot)
     if not all(map(isfinite, loss.values())):
         why = "the network's logits are not all numbers."
@@ -156,6 +158,39 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     certificates.sort(key=_rank)
     n_sampled = None if sample is None else len(sample.task.inputs)
     return Explanation(snapshot, accuracy, loss, tuple(certificates), not_found, n_sampled)
+
+
+def path(
+    run: Run,
+    steps: Sequence[int],
+    forms: Iterable[str] | None = None,
+    track: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Explanation]:
+    """The explanations of a run's checkpoints at these steps: whether a circuit was there before
+    the network generalised. `track` is told how many of how many are done."""
+    chosen, found = None if forms is None else list(forms), []
+    for i, step in enumerate(steps):
+        found.append(explain(Snapshot.of(run, step), chosen))
+        track(i + 1, len(steps))
+    return found
+
+
+def spread(steps: Sequence[int], count: int) -> list[int]:
+    """So many of these steps, evenly spread, the first and the last among them. Raises `BadInput`
+    for a count below 1 and where there are none."""
+    if count < 1 or not steps:
+        raise BadInput(
+            f"{count} checkpoints of {len(steps)} cannot be explained. Ask for 1 or more."
+        )
+    at = torch.linspace(0, len(steps) - 1, min(count, len(steps))).round().long()
+    return [steps[i] for i in (at.tolist() if count > 1 else [len(steps) - 1])]
+
+
+def _form(name: str) -> Finder:
+    """The form called so; `clock` and `pizza` are algorithms, which the form `fourier` finds."""
+    if name in ("clock", "pizza") and name not in FINDERS:
+        raise UnknownName(f"`{name}` is an algorithm. The form `fourier` finds it: ask for that.")
+    return lookup("form", name, FINDERS)
 
 
 def _sample(s: Snapshot) -> Snapshot | None:

@@ -3,6 +3,7 @@
 No algorithm is named unless its circuit holds and the network generalises.
 """
 
+from math import floor
 from pathlib import Path
 
 from grokscope.circuits.fourier import Fourier
@@ -63,7 +64,10 @@ def write_circuit(run: Run, e: Explanation) -> Path | None:
 def _no_algorithm(e: Explanation) -> str:
     holding = [c.circuit.form for c in e.certificates if c.verdict == "holds"]
     if not holding:
-        return "No explanation smaller than a table of its answers holds."
+        tried = [c.circuit.form for c in e.certificates]
+        if not tried:
+            return "No form of explanation applies to it."
+        return f"None of the explanations that were found holds ({', '.join(tried)})."
     return (
         f"A circuit describes what it computes ({', '.join(holding)}), but since it does not "
         "generalise, no algorithm is said to be learned."
@@ -119,8 +123,10 @@ def _proved(e: Explanation) -> list[str]:
     if not bounds:
         return []
     best = max(bounds, key=lambda b: b.accuracy)
+    share = f"at least {floor(1e4 * best.accuracy) / 100:.2f} % of all"  # never more than proved
+    share = "all" if best.accuracy == 1 else share
     return [
-        f"Proved, without trusting the explanation: right on at least {100 * best.accuracy:.2f} % "
-        f"of all pairs ({best.name}, {100 * best.of_brute_force:.3g} % of the work of checking "
+        f"Proved, without trusting the explanation: right on {share} pairs ({best.name}, "
+        f"{100 * best.of_brute_force:.3g} % of the work of checking "
         "every answer)."
     ]

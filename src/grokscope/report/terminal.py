@@ -35,7 +35,7 @@ T = TypeVar("T")
 Track = Callable[[int, int], None]
 
 
-def _with_bar(f: Callable[[Track], T]) -> T:
+def with_bar(f: Callable[[Track], T]) -> T:
     """`f`, with a bar that shows how many checkpoints of how many are done."""
     console = Console(stderr=True, emoji=False)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -54,12 +54,12 @@ def sources_bar() -> Iterator[Track]:
 
 def read_with_bar(run: Run) -> Reading:
     """The reading of a run, with a bar while it is made."""
-    return _with_bar(lambda track: read(run, track))
+    return with_bar(lambda track: read(run, track))
 
 
 def trace_with_bar(run: Run, measures: Sequence[str] | None) -> pl.DataFrame:
     """The trace of a run, with a bar while it is made."""
-    return _with_bar(lambda track: trace(run, measures, track))
+    return with_bar(lambda track: trace(run, measures, track))
 
 
 def print_trace(run: Run, table: pl.DataFrame, wants_json: bool) -> None:
@@ -86,7 +86,9 @@ def print_trace(run: Run, table: pl.DataFrame, wants_json: bool) -> None:
             }
         )
     print_table(rows, False, empty="nothing was measured.")
-    steps = f"{len(table)} checkpoints, steps {table['step'][0]:,} to {table['step'][-1]:,}"
+    first, last = table["step"][0], table["step"][-1]
+    steps = f"{len(table)} checkpoints, steps {first:,} to {last:,}"
+    steps = f"1 checkpoint, step {last:,}" if len(table) == 1 else steps
     Console(highlight=False, emoji=False).print(
         Text(f"{steps}; the table: {run.folder / 'trace.parquet'}"), soft_wrap=True
     )
@@ -173,6 +175,32 @@ def print_explanation(run: Run, found: Explanation, wants_json: bool, program: b
             print(written.read_text())
 
 
+def print_path(run: Run, path: list[Explanation], wants_json: bool) -> None:
+    """A run's explanations over its checkpoints, a row each: how much of the logits every form
+    explains there, in brackets where it does not hold."""
+    if wants_json:
+        for e in path:
+            print(as_json({"run": run.folder.name, "step": e.snapshot.step, **e.to_json()}))
+        return
+    forms = dict.fromkeys(c.circuit.form for e in path for c in e.certificates)
+    rows = []
+    for e in path:
+        found = {c.circuit.form: c for c in e.certificates}
+        rows.append(
+            {"step": e.snapshot.step, "verdict": e.verdict, "algorithm": e.algorithm}
+            | {k: round(v, 3) for k, v in e.accuracy.items() if k in ("train", "test", "all")}
+            | {f"{form} explains": _explains(found.get(form)) for form in forms if form != "lookup"}
+        )
+    print_table(rows, False)
+
+
+def _explains(c: Certificate | None) -> str | None:
+    if c is None:
+        return None
+    value = f"{c.value('explained variance of the logits'):.3f}"
+    return value if c.verdict == "holds" else f"({value})"
+
+
 def print_compared(found: Compared, wants_json: bool) -> None:
     """Accounts of one network side by side, then the interventions that do not tell them apart."""
     if wants_json:
@@ -222,8 +250,9 @@ def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -
     if all(len(cell) <= LONGEST_ID for line in cells for cell in line):
         console.width = max(console.width, 160)  # words may fold; an id must stay whole
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for key in rows[0]:
-        table.add_column(key.replace("_", " "), overflow="fold")
+    for i, key in enumerate(rows[0]):  # what one would type after reading the table stays whole
+        is_id = i == 0 and all(len(line[0]) <= LONGEST_ID and " " not in line[0] for line in cells)
+        table.add_column(key.replace("_", " "), overflow="fold", no_wrap=is_id)
     for line in cells:
         table.add_row(*map(Text, line))
     console.print(table)
