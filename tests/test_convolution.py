@@ -2,17 +2,39 @@
 
 import pytest
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from grokscope.algebra.splits import isotypic
 from grokscope.circuits.convolution import Convolution, OnProduct, find
 from grokscope.circuits.lookup import find as find_lookup
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.explain import explain
+from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
+from grokscope.tap import Tap, silent
 from grokscope.tasks import make_task
-from grokscope.verify.controls import Tabled
 from grokscope.verify.verify import verify
 from tests.published import CHECKPOINTS, chughtai, pizza
+
+
+class Tabled(Model):
+    """A network that is known on the inputs of one task alone, by its hidden layer there."""
+
+    def __init__(self, hidden: Float[Tensor, "pair neuron"], W_L: Float[Tensor, "neuron c"]):
+        super().__init__()
+        self.n_answers = W_L.shape[1]
+        self.register_buffer("table", hidden)
+        self.register_buffer("W_L", W_L)
+
+    def forward(
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+    ) -> Float[Tensor, "pair c"]:
+        hidden = tap("mlp_post", self.get_buffer("table"))
+        return tap("logits", hidden @ self.get_buffer("W_L"))
+
+    def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
+        return {"c": self.get_buffer("W_L").T}
 
 
 def network(task, logits, is_train=None):

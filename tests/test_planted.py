@@ -300,3 +300,16 @@ def test_an_explainer_is_registered_by_its_name():
         assert explainer(mine) is EXPLAINERS["mine"]
     finally:
         del EXPLAINERS["mine"]
+
+
+def test_an_explainer_that_fails_is_named_with_the_network():
+    def boom(snapshot):
+        raise ValueError("no")
+
+    with pytest.raises(BadInput, match=r"failed on planted `parity`: ValueError: no"):
+        exam(boom, seed=1, number=1)
+
+
+def test_an_explainer_that_says_nothing_refuses():
+    found = exam(lambda snapshot: None, seed=1, number=1)  # pyright: ignore[reportArgumentType]
+    assert {x.outcome for x in found.answers} == {"missed", "refused"}

@@ -7,8 +7,8 @@
 
 The names below are the public surface; each is imported when it is first used, so that importing
 the package costs nothing. What adds a task, a model or a measure by name stands beside its noun:
-`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`. What explains and
-verifies is `grokscope.explain.explain` and `grokscope.verify.verify.verify`.
+`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`. What explains
+and verifies is `grokscope.explain.explain` and `grokscope.verify.verify.verify`.
 """
 
 from importlib import import_module
@@ -70,8 +70,8 @@ __all__ = [  # noqa: RUF022  (in the order of the data's way)
     "GrokscopeError", "BadInput", "UnknownName", "NotApplicable", "StorageError", "DamagedFile",
     "RewriteError",
     "Task", "make_task", "lenses", "Model", "Fold", "record", "edit",
-    "Spec", "Run", "train", "Snapshot", "trace", "Circuit", "Evidence", "Certificate", "Explanation",
-    "Reading", "read", "write_page",
+    "Spec", "Run", "train", "Snapshot", "trace",
+    "Circuit", "Evidence", "Certificate", "Explanation", "Reading", "read", "write_page",
 ]  # fmt: skip
 
 

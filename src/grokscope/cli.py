@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from grokscope.errors import BadInput, DamagedFile, GrokscopeError, unknown
 
 if TYPE_CHECKING:
+    from grokscope.report.watch import Watch
     from grokscope.spec import Spec
     from grokscope.training.run import Run
 
@@ -39,6 +41,7 @@ def run(
     threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
     seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
     dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
+    watch: Annotated[bool, arg(help="show its page in a browser while it trains")] = False,
     json: Json = False,
     use: Plugins = (),
 ) -> None:
@@ -60,16 +63,40 @@ def run(
         _print_plan(specs, out, device, json)
         return
     notes = Console(stderr=True, emoji=False)
-    try:
-        with progress_bar(specs, notes) as track:
-            runs = train(specs, out, device=device, track=track)
-    except KeyboardInterrupt:
-        notes.print("\ninterrupted and saved. The same command goes on from here.")
-        raise SystemExit(130) from None
-    for finished in runs:
-        print_reading(finished, json, writes_page=True)
-    if len(runs) > 1 and not json:
-        print_table(_rows([finished.folder for finished in runs]), json)
+    with _watched(specs, out, notes) if watch else nullcontext() as live:
+        try:
+            with progress_bar(specs, notes) as track:
+                runs = train(specs, out, device=device, track=track)
+        except KeyboardInterrupt:
+            notes.print("\ninterrupted and saved. The same command goes on from here.")
+            raise SystemExit(130) from None
+        if live is not None:
+            live.settle()
+        for finished in runs:
+            print_reading(finished, json, writes_page=True)
+        if len(runs) > 1 and not json:
+            print_table(_rows([finished.folder for finished in runs]), json)
+        if live is not None and notes.is_terminal:
+            _wait(live, notes)
+
+
+def _watched(specs: "list[Spec]", out: Path, notes: Console) -> "Watch":
+    """The page of the run that is trained, or of the first of several that is not finished."""
+    from grokscope.report.watch import Watch
+    from grokscope.training.run import Run
+
+    runs = [Run.of(spec, out) for spec in specs]
+    shown = next((run for run in runs if not run.is_finished), runs[0])
+    live = Watch(shown)
+    notes.print(Text(f"{shown.name} is shown while it trains: {live.address}"), soft_wrap=True)
+    return live
+
+
+def _wait(live: "Watch", notes: Console) -> None:
+    """Until someone presses Ctrl-C."""
+    notes.print(Text(f"{live.address} is there until you press Ctrl-C."), soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        live.wait()
 
 
 def list_(
@@ -119,22 +146,58 @@ def show(
 
 
 def report(
-    run: Positional[str],
+    runs: Positional[tuple[str, ...]],
     /,
     out: Out = Path("runs"),
     file: Annotated[
-        Path | None, arg(aliases=["-o"], help="where to write; by default into the run")
+        Path | None, arg(aliases=["-o"], help="where to write; by default into the (first) run")
     ] = None,
     use: Plugins = (),
 ) -> None:
-    """Write a run's report: one HTML file. RUN is its folder, its id, or the beginning of it."""
+    """Write a run's report, or one that compares several: one HTML file, which fetches nothing.
+
+    Each RUN is a folder, an id, or the beginning of one. It prints the file's name.
+    """
     from grokscope.report.page import write_page
     from grokscope.report.terminal import read_with_bar
 
     _load(use)
+    if not runs:
+        raise BadInput("say which run to report. `grokscope list runs` shows the runs.")
     if file is not None and file.exists() and not file.is_file():
         raise BadInput(f"--file {file} is no file that could be replaced. Choose another name.")
-    print(write_page(read_with_bar(_find(run, out)), file))
+    readings = [read_with_bar(run) for run in [_find(name, out) for name in runs]]
+    written = write_page(readings[0], file, *readings[1:])
+    print(written)
+    print(f"{written.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+
+
+def watch(
+    run: Positional[str],
+    /,
+    port: Annotated[int, arg(help="where on this machine; 0 takes a free one")] = 0,
+    open: Annotated[bool, arg(help="open it in a browser")] = False,
+    out: Out = Path("runs"),
+    threads: Annotated[int | None, arg(help="threads to compute with; by default 2")] = None,
+    use: Plugins = (),
+) -> None:
+    """Show a run's report while it trains, until Ctrl-C. It prints the address.
+
+    The page is served to this machine only, and made anew when there is something new. RUN is its
+    folder, its id, or the beginning of its id.
+    """
+    import webbrowser
+
+    from grokscope.report.watch import Watch
+    from grokscope.training.machine import use_threads
+
+    _load(use)
+    use_threads(threads)
+    with Watch(_find(run, out), port) as live:
+        print(live.address, flush=True)
+        if open:
+            webbrowser.open(live.address)
+        _wait(live, Console(stderr=True, emoji=False))
 
 
 Plot = Annotated[
@@ -404,6 +467,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "exam": exam,
     "report": report,
+    "watch": watch,
     "construct": construct,
     "import": import_,
     "export": export_,

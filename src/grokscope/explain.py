@@ -10,7 +10,7 @@ Axes: pair = one input.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -32,7 +32,11 @@ from grokscope.verify.verify import is_right, verify
 Generalisation = Literal["generalised", "partial", "not generalised", "accurate"]
 
 GENERALISES = 0.99  # of held-out pairs
+UNSEEN = 0.9  # of those whose mirror (b, a) was held out too, at least; a memoriser has chance
+HELD = 0.9999  # of the variance of a hidden layer, by few directions
+PER_DIRECTION = 6  # pairs: interpolators have at most 5, published networks more than 20
 UNDETERMINED = "undetermined"
+LUCK = 3.0  # standard deviations above guessing that an accuracy must be
 PARTIAL = 0.1  # of the way from chance to all of them: memorisers had less
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
 SHARE = 4  # a sample has a quarter of that
@@ -44,7 +48,7 @@ class Explanation:
 
     snapshot: Snapshot
     accuracy: dict[str, float]  # all, chance; where the split is known train, test, and unseen: of
-    # a symmetric task, the test pairs whose mirror was not trained on either
+    # a symmetric task, the test pairs whose mirror was not trained on either, if there are
     loss: dict[str, float]
     certificates: tuple[Certificate, ...]  # the best first
     not_found: dict[str, str]  # form -> why there is none
@@ -52,32 +56,63 @@ class Explanation:
 
     @cached_property
     def verdict(self) -> Generalisation:
-        if "test" in self.accuracy:
-            if self.accuracy["test"] >= GENERALISES:
+        if "unseen" in self.accuracy:
+            is_known = self.accuracy["test"] >= GENERALISES and not self._may_be_luck("test")
+            if is_known and not self._is_mirrored:
                 return "generalised"
             chance = self.accuracy["chance"]
-            way = (self.accuracy["unseen"] - chance) / (1 - chance)
-            return "partial" if way > PARTIAL else "not generalised"
+            way = (self.accuracy["unseen"] - chance) / max(1 - chance, 1e-9)
+            is_partial = way > PARTIAL and not self._may_be_luck("unseen")
+            return "partial" if is_partial else "not generalised"
         if self.accuracy["all"] < GENERALISES:
             return "not generalised"
-        return "generalised" if self._holding else "accurate"
+        return "generalised" if self._settling else "accurate"
+
+    @property
+    def _is_mirrored(self) -> bool:
+        """Whether its right answers are those of (b, a), which was shown: what a table of unordered
+        pairs answers."""
+        return self.accuracy["unseen"] < UNSEEN and self.accuracy["test"] >= GENERALISES
+
+    def _may_be_luck(self, part: Literal["test", "unseen"]) -> bool:
+        """Whether guessing could be right on as many of these pairs, if they are few, or their
+        answers are nearly all the same: within `LUCK` standard deviations."""
+        pairs = int((~self.snapshot.is_train if part == "test" else _unseen(self.snapshot)).sum())
+        chance = self.accuracy["chance"]
+        spread = (chance * (1 - chance) / max(pairs, 1)) ** 0.5
+        return self.accuracy[part] - chance <= LUCK * spread
 
     @property
     def reason(self) -> str:
         """The verdict in a sentence."""
         shares = {k: f"{100 * v:.3g} %" for k, v in self.accuracy.items()}
-        if "test" in shares:
+        if "unseen" in shares:
             told = f"{shares['test']} of the test pairs and {shares['train']} of the train pairs"
-            return f"It is right on {told}."
-        told = f"It is right on {shares['all']} of all pairs; which it was trained on is not known."
+            if self._is_mirrored:
+                return f"It is right on {told}; on {shares['unseen']} of those not shown as (b, a)."
+            lucky = self.accuracy["test"] >= GENERALISES and self.verdict != "generalised"
+            few = "; guessing could be right on as many of them" if lucky else ""
+            return f"It is right on {told}{few}."
+        given = "every test pair was shown as (b, a)"
+        split = given if "test" in shares else "which it was trained on is not known"
+        told = f"It is right on {shares['all']} of all pairs; {split}."
         if self.verdict == "generalised":
-            fewest = min(c.circuit.size for c in self._holding)
+            fewest = min(c.circuit.size for c in self._settling)
             return f"{told} A circuit of {fewest:,} numbers settles it."
         return told
 
     @property
     def _holding(self) -> list[Certificate]:
         return [c for c in self.certificates if c.verdict == "holds" and c.circuit.form != "lookup"]
+
+    @property
+    def _settling(self) -> list[Certificate]:
+        """Those that no network has by heart. One of the logits alone, as a convolution, counts
+        only where the hidden layer is too small for a table: random features of smooth embeddings,
+        fitted to all pairs, have logits that a kernel explains."""
+        if PER_DIRECTION * _n_directions(self.snapshot) <= len(self.snapshot.task.inputs):
+            return self._holding
+        return [c for c in self._holding if c.circuit.neurons()]
 
     @cached_property
     def named(self) -> dict[str, Certificate]:
@@ -135,7 +170,9 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     a form that does not exist, `NotApplicable` for a task with several answers an input.
     """
     if snapshot.task.answers.ndim > 1:
-        raise NotApplicable(f"no form of explanation reads `{snapshot.task.name}`.")
+        raise NotApplicable(
+            f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
+        )
     chosen = dict(FINDERS) if forms is None else {k: _form(k) for k in forms}
     accuracy, loss = _scores(snapshot)
     if not all(map(isfinite, loss.values())):
@@ -228,25 +265,28 @@ def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
     parts: dict[str, Bool[Tensor, " pair"]] = {"all": torch.ones_like(s.is_train)}
     if s.knows_split:
         parts |= {"train": s.is_train, "test": ~s.is_train, "unseen": _unseen(s)}
+        if not parts["unseen"].any():
+            del parts["unseen"]
     accuracy = {k: float(right[here].mean()) for k, here in parts.items()}
     loss = {k: float(losses[here].mean()) for k, here in parts.items()}
     return accuracy | {"chance": float(counts.max() / counts.sum())}, loss
 
 
 def _unseen(s: Snapshot) -> Bool[Tensor, " pair"]:
-    """The test pairs, of a symmetric task those whose mirror was not trained on, if there are."""
+    """The test pairs, of a symmetric task those whose mirror was not trained on (of a mixture, with
+    the same operator); there may be none."""
     test, n = ~s.is_train, s.task.n_symbols
-    if s.task.inputs.shape[1] != 2:
+    if not s.task.is_of_pairs:
         return test
-    a, b = s.task.inputs.unbind(dim=1)
-    answers = torch.full((n, n), -1)
-    answers[a, b] = s.task.answers
-    if not torch.equal(answers[a, b], answers[b, a]):
+    a, b = s.task.inputs[:, :2].unbind(dim=1)
+    operators, kind = s.task.inputs[:, 2:].sum(dim=1).unique(return_inverse=True)
+    answers = torch.full((len(operators), n, n), -1)
+    answers[kind, a, b] = s.task.answers
+    if not torch.equal(answers[kind, a, b], answers[kind, b, a]):
         return test
-    seen = torch.zeros(n, n, dtype=torch.bool)
-    seen[a[s.is_train], b[s.is_train]] = True
-    unseen = test & ~seen[b, a]
-    return unseen if unseen.any() else test
+    seen = torch.zeros(answers.shape, dtype=torch.bool)
+    seen[kind[s.is_train], a[s.is_train], b[s.is_train]] = True
+    return test & ~seen[kind, b, a]
 
 
 def _published_keys(s: Snapshot) -> list[str] | None:
@@ -256,6 +296,19 @@ def _published_keys(s: Snapshot) -> list[str] | None:
         if kind.__name__ in rules:
             return list(_or_none(lambda: rules[kind.__name__](s)) or ())  # noqa: B023
     return None
+
+
+def _n_directions(s: Snapshot) -> float:
+    """How many hold all but 1e-4 of the variance of the last hidden layer; where there is none,
+    what the network may hold has no limit."""
+    post = _or_none(lambda: s.mlp_post)
+    if post is None:
+        return inf
+    if PER_DIRECTION * post.shape[1] <= len(post):  # there are no more than neurons
+        return float(post.shape[1])
+    x = post.double() - post.double().mean(dim=0)
+    power = torch.linalg.eigvalsh(x.T @ x if x.shape[0] > x.shape[1] else x @ x.T).flip(0)
+    return float((power.cumsum(0) < HELD * power.sum()).sum() + 1)
 
 
 T = TypeVar("T")

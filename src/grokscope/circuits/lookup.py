@@ -38,8 +38,9 @@ class Lookup(Circuit):
         return len(self.answers) + 1
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        numbers, order = _numbers(self.inputs, task).sort()
-        found = self.answers[order[torch.searchsorted(numbers, _numbers(task.inputs, task))]]
+        known, asked = _numbers(self.inputs, task.inputs)
+        numbers, order = known.sort()
+        found = self.answers[order[torch.searchsorted(numbers, asked)]]
         return self.height * torch.nn.functional.one_hot(found, task.n_answers).double()
 
     def keeping(self, parts: Iterable[str]) -> "Lookup":
@@ -55,10 +56,19 @@ class Lookup(Circuit):
         return f"TABLE = {rows}\n\n\ndef answer(*symbols):\n    return TABLE[symbols]\n"
 
 
-def _numbers(inputs: Int[Tensor, "pair operand"], task: Task) -> Int[Tensor, " pair"]:
-    """One number for each input: its symbols as digits."""
-    base = max(task.n_symbols, task.n_operators)
-    return sum(x * base**i for i, x in enumerate(inputs.flip(1).unbind(dim=1)))  # pyright: ignore
+def _numbers(
+    known: Int[Tensor, "row operand"], asked: Int[Tensor, "pair operand"]
+) -> tuple[Int[Tensor, " row"], Int[Tensor, " pair"]]:
+    """One number for each input, the same in both: its symbols as digits, or where these are too
+    many its place among all."""
+    both = torch.cat([known, asked])
+    base = int(both.max()) + 1
+    if base ** both.shape[1] < 2**63:
+        powers = torch.tensor([base**i for i in range(both.shape[1])])
+        numbers = both @ powers.to(both)
+    else:
+        numbers = both.unique(dim=0, return_inverse=True)[1]
+    return numbers[: len(known)], numbers[len(known) :]
 
 
 @finder("lookup", needs_all_pairs=True)

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ from grokscope.models import sequence as _sequence  # noqa: F401
 from grokscope.models import transformer as _transformer  # noqa: F401
 from grokscope.models.model import MODELS, Model
 from grokscope.task import Task
+
+ONE_AT_A_TIME = Lock()  # torch draws initial weights from one generator for all threads
 
 
 def make_model(name: str, args: dict[str, Any], task: Task, seed: int) -> Model:
@@ -61,7 +64,7 @@ def make_model(name: str, args: dict[str, Any], task: Task, seed: int) -> Model:
             hint = [f"model.{k}" for k in settable]
             raise unknown(f"argument of model `{name}`", f"model.{key}", hint)
         _check_type(f"model.{key}", value, settable[key].default)
-    with torch.random.fork_rng(devices=[]):
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return build(**{key: sizes[key] for key in asked}, **args)
 

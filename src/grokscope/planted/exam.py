@@ -145,7 +145,13 @@ def _asked(explain: Explainer, planted: Planted) -> frozenset[str]:
         said = explain(planted.snapshot)
     except NotApplicable:
         return frozenset()
-    claimed = {said} if isinstance(said, str) else set(said)
+    except Exception as error:
+        if explain.__module__.startswith("grokscope."):
+            raise
+        raise BadInput(
+            f"the explainer failed on planted `{planted.name}`: {type(error).__name__}: {error}"
+        ) from error
+    claimed = {said} if isinstance(said, str) else set(said or ())
     for name in claimed - NAMES - REFUSALS:
         known = ", ".join(sorted(NAMES | REFUSALS))
         raise BadInput(

@@ -23,7 +23,7 @@ SAME = 1e-8  # vectors nearer than this are one
 Side = Float[Tensor, "g neuron"]
 
 
-@truth(group=("S4", "A5", "S5", "D5", "D9", "D15", "Q8", "C13", "C23"))
+@truth(group=("S4", "A5", "S5", "D5", "D9", "D15", "C13", "C23"))
 def characters(random: Generator, group: str = "S5") -> Draft:
     """Group composition via representations (Chughtai et al. 2023): neurons that form every element
     of ρ(ab), and logits Σ_ρ tr ρ(a) ρ(b) ρ(c⁻¹) = Σ_ρ χ_ρ(a b c⁻¹).

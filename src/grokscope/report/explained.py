@@ -109,12 +109,15 @@ def _also(e: Explanation) -> list[str]:
     best = simplest(e)
     if best is None or len(e.named) < 2:
         return []
+    told = [c for c in list(e.named.values())[1:] if c is not best]
+    more = [f"a {c.circuit.form} circuit of {c.circuit.size:,} numbers" for c in told]
     return [
+        *([f"Other accounts hold too: {', '.join(more)}."] if more else []),
         f"The simplest account that holds is a {best.circuit.form} of {best.circuit.size:,} "
         f"numbers, the logits alone: {best.circuit.equation}."
         if best.circuit.output() is None
         else f"The simplest account that holds is a {best.circuit.form} circuit of "
-        f"{best.circuit.size:,} numbers."
+        f"{best.circuit.size:,} numbers.",
     ]
 
 

@@ -79,9 +79,9 @@ def print_trace(run: Run, table: pl.DataFrame, wants_json: bool) -> None:
                 "measure": column,
                 "first": values[0],
                 "lowest": low,
-                "at step": known["step"][values.index(low)],
+                "lowest at": known["step"][values.index(low)],
                 "highest": high,
-                "at_step": known["step"][values.index(high)],
+                "highest at": known["step"][values.index(high)],
                 "last": values[-1],
             }
         )
@@ -167,8 +167,8 @@ def print_explanation(run: Run, found: Explanation, wants_json: bool, program: b
             more = len(c.reasons) - MOST_REASONS
             rest = f"; and {more} more" if more > 0 else ""
             console.print(Text(f"{c.circuit.form} {c.verdict}: {told_first}{rest}"))
-    for form, why in found.not_found.items():
-        console.print(Text(f"no {form}: {why}"))
+    if found.not_found:
+        console.print(Text(f"not found, or not for this task: {', '.join(found.not_found)}"))
     if written is not None:
         console.print(Text.assemble(("as Python: ", "bold"), str(written)), soft_wrap=True)
         if program:
@@ -230,11 +230,15 @@ def _circuit_row(c: Certificate) -> dict[str, Any]:
         "circuit": c.circuit.form,
         "verdict": c.verdict,
         "numbers": c.circuit.size,
-        "agrees": values.get("agreement: the same answer"),
-        "explains": values.get("explained variance of the logits"),
-        "accuracy without it": values.get("accuracy without it, all"),
-        "proved": None if c.bound is None else c.bound.accuracy,
+        "agrees": _rounded(values.get("agreement: the same answer")),
+        "explains": _rounded(values.get("explained variance of the logits")),
+        "accuracy without it": _rounded(values.get("accuracy without it, all")),
+        "accuracy proved with it": None if c.bound is None else c.bound.accuracy,
     }
+
+
+def _rounded(x: float | None) -> float | None:
+    return None if x is None else round(x, 4) + 0.0
 
 
 def print_table(rows: list[dict[str, Any]], wants_json: bool, empty: str = "") -> None:

@@ -8,6 +8,7 @@ number that is judged is for it, fails if one is against it, and is undetermined
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Any, Literal
 
 from grokscope.circuits.circuit import Circuit, Evidence
@@ -53,7 +54,7 @@ class Certificate:
             "certificate": [
                 {
                     "name": e.name,
-                    "value": e.value,
+                    "value": None if isnan(e.value) else e.value,
                     "rule": e.rule,
                     "passes": "open" if e.is_open else e.passes,
                     "controls": dict(e.controls),

@@ -18,26 +18,36 @@ from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot, shared
 from grokscope.tap import Tap, silent
 
+HIDDEN = ("mlp_pre", "mlp_post")
 RIDGE = 1e-6  # of the largest eigenvalue: keeps the fit stable, and right on what it is shown
 
 
-class Tabled(Model):
-    """A network that is known on the inputs of one task alone, by its hidden layer there."""
+class Fitted(Model):
+    """The hidden layer of another network at its last position, and an output map of its own."""
 
-    def __init__(self, hidden: Float[Tensor, "pair neuron"], W_L: Float[Tensor, "neuron c"]):
+    def __init__(self, base: Model, W_L: Float[Tensor, "neuron c"]):
         super().__init__()
         self.n_answers = W_L.shape[1]
-        self.register_buffer("table", hidden)
+        self.base = base
         self.register_buffer("W_L", W_L)
 
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
     ) -> Float[Tensor, "pair c"]:
-        hidden = tap("mlp_post", self.get_buffer("table"))
-        return tap("logits", hidden @ self.get_buffer("W_L"))
+        seen: dict[str, Tensor] = {}
+
+        def hidden_alone(name: str, x: Tensor) -> Tensor:
+            if name not in HIDDEN:
+                return x
+            seen[name] = tap(name, x[:, -1] if x.ndim == 3 else x)
+            return x if x.ndim == 3 else seen[name]
+
+        self.base.last(inputs, hidden_alone)
+        W_L = self.get_buffer("W_L")
+        return tap("logits", seen["mlp_post"].to(W_L) @ W_L)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
-        return {"c": self.get_buffer("W_L").T}
+        return {**self.base.symbol_weights(), "c": self.get_buffer("W_L").T}
 
 
 @shared
@@ -62,7 +72,7 @@ def memoriser(snapshot: Snapshot) -> Snapshot:
     gram = X.T @ X
     ridge = RIDGE * torch.linalg.matrix_norm(gram, 2).clamp(min=1e-300)
     W = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), X.T @ target)
-    return replace(snapshot, model=Tabled(H, W), is_train=shown, keys=None)
+    return replace(snapshot, model=Fitted(shuffled(snapshot).model, W), is_train=shown, keys=None)
 
 
 def _shown(is_train: Bool[Tensor, " pair"]) -> Bool[Tensor, " pair"]:

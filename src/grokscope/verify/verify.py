@@ -8,7 +8,9 @@ other neurons, and for networks that have learned nothing or learned by heart.
 Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -117,7 +119,9 @@ def _removed(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) ->
         controls["without other parts, as many"] = min(_accuracy(s, x) for x in others)
     without = less(network, claimed)
     value = _accuracy(s, without)
-    yield at_most("accuracy without it, all", value, *_fallen(s, accuracy), **controls)
+    need, perhaps = _fallen(s, accuracy)
+    found = at_most("accuracy without it, all", value, need, perhaps, **controls)
+    yield _void_if_as_low(found, "without other parts, as many", need)
     yield Evidence(
         "loss without it, train",
         _loss(s, without, s.is_train),
@@ -160,8 +164,11 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
         return
     draws = [_at_mean(s.mlp_post, _other_neurons(mine, seed)) for seed in range(DRAWS)]
     control = min(_accuracy(s, with_hidden(s, x)) for x in draws)
-    name, beside = "accuracy without its neurons", {"as_many_others": control}
-    yield at_most(name, without, *_fallen(s, accuracy), **beside)
+    need, perhaps = _fallen(s, accuracy)
+    found = at_most(
+        "accuracy without its neurons", without, need, perhaps, **{"as many others": control}
+    )
+    yield _void_if_as_low(found, "as many others", need)
 
 
 def _fallen(s: Snapshot, accuracy: float) -> tuple[float, float]:
@@ -169,6 +176,13 @@ def _fallen(s: Snapshot, accuracy: float) -> tuple[float, float]:
     chance = min(_chance(s), accuracy)
     way = accuracy - chance
     return chance + GONE * way, chance + PERHAPS * way
+
+
+def _void_if_as_low(found: Evidence, control: str, need: float) -> Evidence:
+    """What speaks for a circuit does not where a control, too, falls below `need`."""
+    if not found.passes or found.controls.get(control, math.inf) > need:
+        return found
+    return replace(found, rule=f"{found.rule}; void: a control falls as low", passes=None)
 
 
 def _not_below(
@@ -207,8 +221,9 @@ def _elsewhere(s: Snapshot, circuit: Circuit, number) -> dict[str, float]:
     """The same number for the circuit of this form that fits a network that has learned nothing,
     and one that has learned by heart; 0 where none is found."""
     found = {}
-    for name, other in (("untrained", shuffled(s)), ("by heart", memoriser(s))):
+    for name, made in (("untrained", shuffled), ("by heart", memoriser)):
         try:
+            other = made(s)
             like = FINDERS[circuit.form](other)
         except (NotApplicable, KeyError):
             found[name] = 0.0
