@@ -28,7 +28,8 @@ from grokscope.planted.planted import ACCURATE, TRAIN_FRACTION, task_of
 from grokscope.task import Task
 
 RIGHT = {
-    "lookup_table", "random_features", "key_features", "wrong_phases_mended",
+    "lookup_table", "random_features", "key_features", "smooth_features",
+    "wrong_phases_mended",
     "wrong_group_mended", "wrong_cosets_mended", "other_operation_mended", "parity_table",
 }  # fmt: skip
 

@@ -51,6 +51,34 @@ def random_features(
 
 @impostor(
     is_right=True,
+    group=("C13", "C17", "C23", "D9", "D15", "S4"),
+    dimensions=(9, 12),
+    keys=(True, False),
+    width=(0.9, 1.2),
+)
+def smooth_features(
+    random: Generator,
+    group: str = "C23",
+    dimensions: int = 9,
+    keys: bool = False,
+    width: float = 0.9,
+) -> Draft:
+    """Random relus of embeddings of few dimensions, or in two irreps, and a readout solved for a
+    clean table: their logits are often a kernel of few parts, though nothing generalises."""
+    task = task_of("composition", group=group)
+    count = round(width * len(task.inputs))
+    if keys:
+        L, R = _in_keys(random, task, count, 2)
+    else:
+        E = torch.randn(2, task.n_symbols, dimensions, generator=random, dtype=torch.float64)
+        mix = torch.randn(2, dimensions, count, generator=random, dtype=torch.float64)
+        L, R = E @ mix / dimensions**0.5
+        L = L + 0.5 * torch.randn(count, generator=random)
+    return Draft(task, _fitted(random, task, L, R, CLEAN))
+
+
+@impostor(
+    is_right=True,
     group=("C11", "C13", "C17", "C19", "C23", "S4", "D5", "D9", "A4"),
     width=(1.5, 2.0),
     irreducibles=(2, 3),
