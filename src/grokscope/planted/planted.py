@@ -28,6 +28,7 @@ from grokscope.tasks import make_task
 
 TRIES = 60  # draws until one is right on all pairs; with the sizes given here a few suffice
 TRAIN_FRACTION = 0.4
+SIZES = 4  # tried before a seed is said to have none
 SMALLEST_NOISE = 1e-4
 ROBUST_TO = 0.02  # noise; real networks have margins, and a random vector may leave none
 ACCURATE = 0.99  # share of all pairs
@@ -85,8 +86,16 @@ class Kind:
     sizes: Mapping[str, Sequence[Any]]
 
     def draw(self, seed: int, noise: float = 0.0) -> Planted:
-        """One with sizes chosen by the seed."""
-        choose = random.Random(f"{self.name} {seed}").choice
+        """One with sizes chosen by the seed, or with others where these cannot be right."""
+        for attempt in range(SIZES - 1):
+            try:
+                return self._draw(seed, noise, f" again {attempt}" if attempt else "")
+            except BadInput:
+                continue
+        return self._draw(seed, noise, " at last")
+
+    def _draw(self, seed: int, noise: float, salt: str) -> Planted:
+        choose = random.Random(f"{self.name} {seed}{salt}").choice
         return self.plant(seed, noise, **{key: choose(of) for key, of in self.sizes.items()})
 
 
