@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-NAMES = ("step", "reading", "explaining", "peers")
+NAMES = ("step", "reading", "explaining", "report", "peers")
 
 
 def main() -> None:

@@ -58,12 +58,16 @@ def main() -> None:
                 ],
             }
             some = run.steps[:: max(1, len(run.steps) // CHECKPOINTS)]
-            times["every"] = [milliseconds(explained, run, step) for step in some]
+            found: list[str] = []
+            times["every"] = [
+                milliseconds(lambda s=step, r=run, f=found: f.append(explained(r, s)))
+                for step in some
+            ]
             spreads = {k: Spread.of(x) for k, x in times.items()}
             ratio = spreads["explain"].median / spreads["pass"].median
             result[name] = {k: x.median for k, x in spreads.items()} | {"ratio": ratio}
             rows += [[name, k, *x.cells] for k, x in spreads.items()]
-            path = ", ".join(f"{step}: {explained(run, step)}" for step in some)
+            path = ", ".join(f"{step}: {what}" for step, what in zip(some, found, strict=True))
             notes.append(f"{name}: {ratio:.0f} passes an explanation. By step: {path}.")
     title = "Explaining one checkpoint"
     show(args, result, title, ["network", "what", "median ms", "10–90 %"], rows, notes)

@@ -22,7 +22,7 @@ def transformer():
 
 def test_removing_a_neuron_equals_zeroing_its_rows_around_its_mean():
     s = planted.snapshot
-    post, W = s.mlp_post, planted.model.W_U
+    post, W = s.mlp_post, planted.model.state_dict()["W_U"]
     by_hand = s.logits - (post[:, 3] - post[:, 3].mean())[:, None] * W[3]
     assert torch.allclose(without_neurons(s, [3]), by_hand, atol=1e-4)
 

@@ -200,6 +200,7 @@ def test_any_relabelling_destroys_the_kernel():
 def test_class_functions_are_told_apart_from_other_kernels():
     task = groups("S4")
     character = isotypic(task.group).parts["standard"]
+    assert task.group is not None
     one = character @ character[task.group.identity]
     s = network(task, Convolution(task.lenses[0], ("standard",), one).logits(task))
     said = "of that, by class functions (Chughtai et al.)"
@@ -212,8 +213,8 @@ def test_parts_can_be_kept_one_by_one_and_add_up():
     task = groups("S4")
     s, _ = with_kernel(task, ["sign", "standard"])
     found = find(s)
-    each = sum(found.keeping([k]).logits(task) for k in found.keys)
-    assert torch.allclose(each, found.logits(task), atol=1e-9)
+    each = torch.stack([found.keeping([k]).logits(task) for k in found.keys])
+    assert torch.allclose(each.sum(dim=0), found.logits(task), atol=1e-9)
     with pytest.raises(UnknownName, match="standard"):
         found.keeping(["standrad"])
 

@@ -1,65 +1,212 @@
-"""A run as one HTML file: words and figures, nothing fetched from anywhere."""
+"""Runs as one HTML file that fetches nothing: words, figures that one control of time drives, and
+the certificates.
 
-import base64
-from html import escape
-from pathlib import Path
-
-from grokscope.report.explained import simplest, write_circuit
-from grokscope.report.figures import drawn, svg
-from grokscope.report.reading import Reading
-from grokscope.report.words import percent, sentences
-from grokscope.training.files import write_atomically
-from grokscope.verify.certificate import Certificate, number
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff; }
-figure { margin: 1.5rem 0; } img { width: 100%; height: auto; }
-figcaption, .small { color: #555; font-size: .9rem; } pre { overflow-x: auto; font-size: .8rem; }
-h1 { line-height: 1.2; } summary { cursor: pointer; } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .8rem; } td, th { padding: .2rem .5rem;
-       text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
+The words are here without the script too; `web/` has its source, and `assets/` what is built of it.
 """
 
+import base64
+import hashlib
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
 
-def write_page(reading: Reading, path: Path | None = None) -> Path:
-    """Write the report, by default as `report.html` in the run's folder; returns its path."""
+from grokscope.report.explained import HOW, simplest, write_circuit
+from grokscope.report.payload import FRAMES, payload
+from grokscope.report.reading import Reading
+from grokscope.report.words import percent, topics
+from grokscope.training.files import as_json, write_atomically
+from grokscope.verify.certificate import Certificate, number
+
+ASSETS = Path(__file__).parent / "assets"
+LEAST_FRAMES = 20  # that each of many runs keeps
+
+TITLES = {
+    "curves": "Memorising and generalising",
+    "progress": "Progress beneath the surface",
+    "rightmap": "Which pairs it answers",
+    "weights": "The weights of its neurons",
+    "waves": "Neurons as waves",
+    "stars": "Neurons as polygons and stars",
+    "spectrum": "The spectrum of its weights",
+    "circles": "The embedding on circles",
+    "logits": "How it comes to an answer",
+    "films": "What neurons see",
+    "forward": "The network, run in this page",
+    "digits": "Which digits it reads",
+}
+
+
+def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> Path:
+    """Write the report, by default as `report.html` in the run's folder, of several runs with a
+    comparison; returns its path."""
     target = path or reading.run.folder / "report.html"
-    if reading.explanation is not None:
-        write_circuit(reading.run, reading.explanation)
-    write_atomically(target, page(reading).encode())
+    for each in (reading, *others):
+        if each.explanation is not None:
+            write_circuit(each.run, each.explanation)
+    write_atomically(target, page(reading, *others, is_alone=True).encode())
     return target
 
 
-def page(reading: Reading) -> str:
-    """The report as HTML."""
-    run = reading.run
-    title = f"{run.task.name}: {_headline(reading)}"
-    told = "\n".join(f"<p>{escape(text)}</p>" for text in sentences(reading))
-    figures = "\n".join(
-        f"<figure><h2>{escape(name)}</h2>{_image(svg(figure), name)}"
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-        for name, caption, figure in drawn(reading)
+def page(*readings: Reading, is_alone: bool = False) -> str:
+    """The report as HTML. One that is alone forbids itself to fetch or to run anything else."""
+    most = max(LEAST_FRAMES, FRAMES // len(readings))
+    facts = [payload(reading, most) for reading in readings]
+    title = _title(readings[0]) if len(readings) == 1 else f"{len(readings)} runs compared"
+    articles = "\n".join(
+        _article(i, reading, found)
+        for i, (reading, found) in enumerate(zip(readings, facts, strict=True))
     )
+    compared = "" if len(readings) == 1 else COMPARED
+    script, style = _asset("explorable.js"), _asset("explorable.css")
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+{policy if is_alone else ""}<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
-<h1>{escape(title)}</h1>
-<p class="small">Run {escape(run.name)}, seed {run.spec.seed}</p>
-{told}
-{figures}
-{_circuit(reading)}
-<details><summary>What was asked (spec.json)</summary>
-<pre>{escape(run.spec.to_json())}</pre></details>
+<noscript><p>The figures need JavaScript; the words and the certificates do not.</p></noscript>
+<main>
+{compared}
+{articles}
+</main>
+<script type="application/json" id="facts">{_harmless(as_json(facts))}</script>
+<script>{script}</script>
 </body>
 </html>
 """
+
+
+COMPARED = """<section id="compare"><h2>The runs side by side</h2>
+<p class="small">Each with its own time; the line stands at the same step in all. Choose one to see
+it below.</p><div class="drawing"></div></section>"""
+
+
+@cache
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """Nothing is fetched, and no script runs but ours."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
+
+
+def _harmless(json: str) -> str:
+    """JSON that does not end the script it stands in."""
+    return json.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _article(i: int, r: Reading, found: dict[str, Any]) -> str:
+    told = topics(r)
+    figures = {name: _figure(name, _caption(name, r, found)) for name in _panels(found)}
+
+    def shown(*names: str) -> str:
+        return "\n".join(figures[name] for name in names if name in figures)
+
+    return f"""<article data-run="{i}"{" hidden" if i else ""}>
+<h1>{escape(r.run.task.name)}<span class="answer">: {escape(_headline(r))}</span></h1>
+<p class="small what">Run <bdi>{escape(r.run.name)}</bdi>, seed {r.run.spec.seed}</p>
+{_in_short(r)}
+{shown("curves")}
+<section class="story"><h2>What happened</h2>
+{_paragraphs(told["what"])}{_acts(r)}</section>
+{shown("rightmap", "digits")}
+<section><h2>How it does it, and how sure that is</h2>
+{_paragraphs(told["how"])}
+{_circuit(r)}</section>
+{shown("logits")}
+{_section("Where its weights live", told["weights"])}
+{shown("spectrum", "circles", "weights", "waves", "stars", "forward", "films")}
+{_section("How that came about", told["progress"])}
+{shown("progress")}
+<details><summary>What was asked (spec.json)</summary>
+<pre>{escape(r.run.spec.to_json())}</pre></details>
+</article>"""
+
+
+def _panels(found: dict[str, Any]) -> list[str]:
+    """The figures that these facts have."""
+    stacks, neurons = found["stacks"], found.get("neurons", {})
+    there = {
+        "curves": found["rows"],
+        "progress": found["trace"]["figures"],
+        "rightmap": "right" in stacks,
+        "weights": "of_a" in stacks,
+        "waves": neurons.get("waves"),
+        "stars": neurons.get("waves"),
+        "spectrum": found.get("spectra"),
+        "circles": found.get("circles"),
+        "logits": found.get("answers"),
+        "films": "activations" in stacks,
+        "forward": "same" in neurons,
+        "digits": "digits" in stacks,
+    }
+    return [name for name, is_there in there.items() if is_there]
+
+
+def _figure(name: str, caption: str) -> str:
+    return (
+        f'<figure data-panel="{name}"><h2>{escape(TITLES[name])}</h2>'
+        f'<figcaption>{escape(caption)}</figcaption><div class="drawing"></div></figure>'
+    )
+
+
+def _caption(name: str, r: Reading, found: dict[str, Any]) -> str:
+    """What is drawn, of which pairs, in which units."""
+    frames, total = len(found["frames"]), found["checkpoints"]
+    of = "every checkpoint" if frames == total else f"{frames} of {total} checkpoints"
+    neurons = found.get("neurons", {"index": (), "total": 0})
+    shown, every = len(neurons["index"]), neurons["total"]
+    most = (
+        "All its neurons"
+        if shown == every
+        else f"{shown} of {every} neurons, those of each part that weigh most"
+    )
+    click = " Click one to see its answer below." if "answers" in found else ""
+    captions = {
+        "curves": "Accuracy and loss of the pairs it was shown (train) and of the others (test), "
+        "at every evaluation; drag to move in time. Shaded: the phases, where our rule finds them. "
+        "The loss is the one that was trained, over every output class.",
+        "progress": "Measured at every checkpoint, with the key parts of the last one. Gini: 0, "
+        "the weights are spread evenly over all frequencies; 1, they lie in one.",
+        "rightmap": f"Each cell is a pair (a, b), at {of}.{click}",
+        "weights": f"{most}, at {of}, sorted by the part each follows at the end and by its phase; "
+        "blue is below 0, red above. Colours mean the same at every step, and are fullest from the "
+        "largest value of the last on.",
+        "waves": "The same weights as lines, each neuron under the part it follows most at the "
+        f"end; one scale for all inputs and one for all outputs, at {of}. Fast waves are drawn "
+        "over the angle that their part gives each symbol, one turn from left to right.",
+        "stars": "Each dot is a neuron, placed by the cosine and the sine it has of its part, and "
+        "joined to the next by the angle of its input at the end. If the outputs turn twice as "
+        "fast as the inputs, the polygon becomes a star.",
+        "spectrum": f"The share of the power of the weights in each part of the {r.lens} lens. "
+        "Green: key parts, by the logits. Dotted: an even spread.",
+        "circles": "Each dot is a symbol, in the plane where the embedding carries one key part, "
+        f"at {of}, to the scale of the last. Its colour is the angle the circle would give it; "
+        "large: a and b.",
+        "logits": f"The network at its last checkpoint, step {r.snapshot.step or 0:,}: choose a "
+        "and b. What remains when a part is removed is the network's own logits less that part's.",
+        "films": "The activation of a neuron for each pair (a, b): of the first key parts' purest "
+        f"neurons at {of}, of a neuron of your choice at the last.",
+        "forward": "Logits of the pair (a, b) at the chosen step, computed here from the rounded "
+        "weights: at the last checkpoint it gives the network's own answer to "
+        f"{percent(neurons.get('same', 0.0))} of the pairs. Untick a part to silence its neurons.",
+        "digits": f"Weights from the digits to the neurons, at {of}.",
+    }
+    return captions[name]
+
+
+def _title(r: Reading) -> str:
+    return f"{r.run.task.name}: {_headline(r)}"
 
 
 def _headline(reading: Reading) -> str:
@@ -70,12 +217,113 @@ def _headline(reading: Reading) -> str:
     return "memorised" if reading.events.t_memorize is not None else "not learned"
 
 
+def _in_short(r: Reading) -> str:
+    """The four or five answers that a newcomer looks for first."""
+    task, shown = r.run.task, int(r.run.is_train.sum())
+    chance = percent(1 / task.n_answers)
+    asked = f"for {task.name}: one of {task.n_answers:,} answers (guessing: {chance} right)"
+    if r.run.knows_split:
+        asked += f"; it was shown {shown:,} of {len(r.run.is_train):,} inputs with their answers"
+    rows = [("It was asked", asked)]
+    if r.rows and not r.run.is_imported:
+        e = r.events
+        rows += [
+            ("It memorised", "never" if e.t_memorize is None else f"at step {e.t_memorize:,}"),
+            ("It generalised", _when(r)),
+        ]
+    return _listed([*rows, ("Its algorithm", _which(r)), ("How sure", _how_sure(r))])
+
+
+def _when(r: Reading) -> str:
+    e = r.events
+    if e.t_grok is None:
+        last = r.rows[-1]
+        return (
+            f"not within {int(last['step']):,} steps: {percent(last['test_accuracy'])} of the test "
+            "right at the end"
+        )
+    late = f", {e.delay:,} steps after it had memorised" if e.delay else ""
+    fell = "" if r.generalises else ", but at the end it no longer does"
+    return f"at step {e.t_grok:,}{late}{fell}"
+
+
+def _which(r: Reading) -> str:
+    e = r.explanation
+    if e is None:
+        return "not looked for here"
+    if e.algorithm is None:
+        return "none is said to be learned: it does not generalise"
+    if e.algorithm == "undetermined":
+        return "undetermined: no explanation of its form holds"
+    return f"{HOW.get(e.algorithm, e.algorithm)}."
+
+
+def _how_sure(r: Reading) -> str:
+    e = r.explanation
+    if e is None or e.algorithm is None:
+        return "see what was tried, and what spoke against it, below"
+    if e.algorithm == "undetermined":
+        return "not: see what was tried, and what spoke against it, below"
+    c = e.named[e.algorithm]
+    judged = [x for x in c.evidence if x.passes is not None]
+    proved = ""
+    if e.bound:
+        said = "on all inputs" if e.bound == 1 else f"on at least {percent(e.bound)} of the inputs"
+        proved = f"; that it is right {said} is proved without trusting the explanation"
+    beside = sum(bool(x.controls) for x in judged)
+    return (
+        f"the explanation passed all {len(judged)} tests that could have refuted it, {beside} of "
+        f"them beside controls{proved}. It is one network"
+    )
+
+
+def _listed(rows: list[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows)
+    return f'<dl class="short">{items}</dl>'
+
+
+def _paragraphs(texts: list[str]) -> str:
+    return "\n".join(f"<p>{escape(text)}</p>" for text in texts)
+
+
+def _section(title: str, texts: list[str]) -> str:
+    return f"<section><h2>{title}</h2>\n{_paragraphs(texts)}</section>" if texts else ""
+
+
+def _acts(r: Reading) -> str:
+    """Buttons that play what the words speak of."""
+    e, p = r.events, r.phases
+    acts: list[tuple[str, int, int]] = []
+    if e.t_memorize:
+        acts.append(("watch it memorise", 0, e.t_memorize))
+    if e.t_grok is not None and e.delay:
+        acts.append(("watch it generalise", e.t_memorize or 0, e.t_grok))
+    if p is not None and p.memorized < p.formed < p.cleaned:
+        acts.append(("circuit formation", p.memorized, p.formed))
+        acts.append(("cleanup", p.formed, p.cleaned))
+    buttons = " ".join(
+        f'<button type="button" data-play="{start},{end}">▶ {escape(name)}, '
+        f"{start:,} to {end:,}</button>"
+        for name, start, end in acts
+    )
+    return f'<p class="acts">{buttons}</p>' if acts and len(r.run.steps) > 1 else ""
+
+
 def _circuit(reading: Reading) -> str:
     """The certificates in a table, and the best circuit that holds as a program."""
-    if reading.explanation is None:
+    e = reading.explanation
+    if e is None:
         return ""
-    tables = "\n".join(map(_certificate, reading.explanation.certificates))
-    best = simplest(reading.explanation)
+    tables = "\n".join(map(_certificate, e.certificates))
+    missing = "".join(
+        f"<li>{escape(form)}: {escape(why)}</li>" for form, why in e.not_found.items()
+    )
+    tried = (
+        f"<details><summary>Forms that were not found</summary><ul>{missing}</ul></details>"
+        if missing
+        else ""
+    )
+    best = simplest(e)
     program = (
         ""
         if best is None
@@ -84,7 +332,14 @@ def _circuit(reading: Reading) -> str:
             f"<pre>{escape(best.circuit.program())}</pre></details>"
         )
     )
-    return f"{tables}\n{program}"
+    return f"{tables}\n{tried}\n{program}"
+
+
+def _claimed(c: Certificate) -> str:
+    """How many neurons each part says are its own."""
+    counts = {name: int(mine.sum()) for name, mine in c.circuit.neurons().items()}
+    told = ", ".join(f"{name} {n}" for name, n in counts.items())
+    return f"<p>Neurons that it speaks of: {escape(told)}.</p>" if counts else ""
 
 
 def _certificate(c: Certificate) -> str:
@@ -92,18 +347,18 @@ def _certificate(c: Certificate) -> str:
     judged = {True: "for", False: "against", None: "told"}
     rows = "".join(
         f"<tr><td>{escape(e.name)}</td><td>{number(e.value)}</td>"
-        f"<td>{'open' if e.is_open else judged[e.passes]}</td><td>{escape(e.rule)}</td>"
+        f'<td class="{(word := "open" if e.is_open else judged[e.passes])}">{word}</td>'
+        f"<td>{escape(e.rule)}</td>"
         f"<td>{escape(', '.join(f'{k} {number(x)}' for k, x in e.controls.items()))}</td></tr>"
         for e in c.evidence
     )
     head = "".join(f"<th>{x}</th>" for x in ("evidence", "value", "is", "asked", "controls"))
+    against = sum(e.passes is False for e in c.evidence)
+    count = f", {against} against" if against else ""
     return (
-        f"<details><summary>Certificate: {escape(c.circuit.form)}, {c.verdict}, "
-        f"{c.circuit.size:,} numbers</summary><p>{escape(c.circuit.equation)}</p>"
+        f"<details><summary>Certificate: {escape(c.circuit.form)}, "
+        f'<span class="verdict">{c.verdict}</span>, '
+        f"{c.circuit.size:,} numbers{count}</summary><p>{escape(c.circuit.equation)}</p>"
+        f"{_claimed(c)}"
         f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div></details>'
     )
-
-
-def _image(content: str, alt: str) -> str:
-    data = base64.b64encode(content.encode()).decode()
-    return f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">'

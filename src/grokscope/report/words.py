@@ -7,25 +7,29 @@ from grokscope.report.reading import Reading, is_small
 
 def sentences(reading: Reading) -> list[str]:
     """The story of a run, a paragraph an item."""
+    return [text for paragraphs in topics(reading).values() for text in paragraphs]
+
+
+def topics(reading: Reading) -> dict[str, list[str]]:
+    """The same by what it is about: what happened, where the weights live, how that came about,
+    and how the network does it."""
     if reading.run.is_imported:
-        told = [_imported(reading), *_history(reading)]
+        what = [_imported(reading), *_history(reading)]
     else:
-        told = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
-    if reading.lenses is not None:
-        told.append(_lens(reading))
-    if reading.keys is None:
-        told.append(_no_keys(reading))
-    else:
-        told += [_keys(reading), *_losses(reading)]
+        what = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
+    weights = [] if reading.lenses is None else [_lens(reading)]
+    weights.append(_no_keys(reading) if reading.keys is None else _keys(reading))
+    progress = [] if reading.keys is None else _losses(reading)
     if reading.phases is not None:
-        told.append(_phases(reading))
+        progress.append(_phases(reading))
+    how = []
     if reading.explanation is not None:
-        told += explained.told(reading.explanation)
+        how += explained.told(reading.explanation)
     elif not is_small(reading.snapshot):
-        told.append(f"How it does this: `grokscope explain {reading.run.folder}` (a large table).")
+        how.append(f"How it does this: `grokscope explain {reading.run.folder}` (a large table).")
     if reading.keys is not None and reading.keys.names:
-        told.append(CAVEAT)
-    return told
+        how.append(CAVEAT)
+    return {"what": what, "weights": weights, "progress": progress, "how": how}
 
 
 CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."

@@ -18,6 +18,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,23 @@ class Run:
     @cached_property
     def task(self) -> Task:
         return make_task(self.spec.task, self.spec.task_args)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the report, where one was written of the run as it is now, else
+        the last evaluation. The report can do nothing to the notebook around it."""
+        report, evaluated = self.folder / "report.html", self.folder / "metrics.jsonl"
+        newest = [evaluated, *map(self.checkpoint, self.steps[-1:])]
+        written = _when(report)
+        if written and written >= max(map(_when, newest)):
+            return (
+                f'<iframe title="{escape(self.name)}" sandbox="allow-scripts allow-downloads" '
+                f'style="width: 100%; height: 40rem; border: 0" '
+                f'srcdoc="{escape(report.read_text("utf-8"))}"></iframe>'
+            )
+        facts = {"run": self.name, "folder": self.folder, **(self.rows or [{}])[-1]}
+        rows = (f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in facts.items())
+        hint = "<p><code>write_page(read(run))</code> writes its report, to be shown here.</p>"
+        return f"<table>{''.join(rows)}</table>{hint}"
 
     @property
     def name(self) -> str:
@@ -259,6 +277,11 @@ def _numbers(row: Any) -> dict[str, int | float]:
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
     return {k: nan if v is None else v for k, v in row.items()}
+
+
+def _when(file: Path) -> int:
+    """When a file was changed, in ns; 0 if it is not there."""
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:

@@ -1,0 +1,214 @@
+"""What the page is given: pictures that unpack to what was packed, for every kind of run; and a
+page in which a name is a name."""
+
+import base64
+import json
+import re
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grokscope.foreign import bring_all, export
+from grokscope.report.answers import ALL_SUBSETS
+from grokscope.report.movies import frames
+from grokscope.report.page import page
+from grokscope.report.payload import FRAMES, payload
+from grokscope.report.reading import Reading, read
+from grokscope.report.stacks import LEVELS, NOTHING, stack
+from grokscope.snapshot import Snapshot
+from grokscope.spec import Spec
+from grokscope.training.files import as_json
+from grokscope.training.run import Run
+from grokscope.training.train import train
+from grokscope.verify.verify import centred, is_right, less
+
+SMALL = Spec(
+    task_args={"p": 13}, model="mlp", model_args={"d_embed": 16, "d_mlp": 64}, lr=1e-2,
+    train_fraction=0.8, steps=300, eval_every=20, checkpoint_every=50,
+)  # fmt: skip
+FEW = {"steps": 40, "eval_every": 10, "checkpoint_every": 10}
+KINDS = {
+    "a transformer": replace(
+        SMALL, model="transformer", model_args={"d_model": 32, "n_heads": 2, "d_mlp": 64}
+    ),
+    "a factored mlp": replace(
+        SMALL,
+        model="pair",
+        model_args={},
+        task_args={"p": 11, "triangle": True},
+        **FEW,
+    ),
+    "sparse parity": replace(
+        SMALL,
+        task="sparse_parity",
+        task_args={"n": 6, "k": 2},
+        model="paritymlp",
+        model_args={"d_mlp": 16},
+        **FEW,
+    ),
+    "a group": replace(SMALL, task="composition", task_args={"group": "S3"}, steps=200),
+    "a product": replace(SMALL, task="a*b"),
+    "a mixture": replace(
+        SMALL,
+        task="mixture",
+        task_args={"formulas": "a+b,a*b", "p": 7},
+        model="furuta",
+        model_args={},
+        **FEW,
+    ),
+    "not learned": replace(SMALL, steps=3, eval_every=1),
+}
+
+
+@pytest.fixture(scope="module")
+def readings(tmp_path_factory) -> dict[str, Reading]:
+    out = tmp_path_factory.mktemp("runs")
+    found = {kind: read(train(spec, out)) for kind, spec in KINDS.items()}
+    file, *_ = export(found["a transformer"].run, None, out / "elsewhere.safetensors")
+    _, refused = bring_all([file], out / "imported")
+    assert not refused
+    (spec,) = (out / "imported").glob("*/spec.json")
+    return found | {"one checkpoint": read(Run.open(spec.parent))}
+
+
+def unpacked(packed: dict[str, Any]) -> np.ndarray:
+    """As web/src/decode.js does it."""
+    steps = np.frombuffer(zlib.decompress(base64.b64decode(packed["content"])), dtype=np.uint8)
+    steps = steps.reshape(packed["shape"])
+    levels = np.cumsum(steps, axis=0, dtype=np.uint8).view(np.int8)
+    return np.where(levels == NOTHING, np.nan, levels.astype(float) / LEVELS * packed["scale"])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 5), (120, 2, 2)])
+def test_a_stack_unpacks_to_within_half_a_level(shape):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=shape) * 10.0 ** generator.integers(-3, 3)
+    x.flat[0] = np.nan
+    packed = json.loads(json.dumps(stack(x).packed()))
+    found = unpacked(packed)
+    assert np.array_equal(np.isnan(found), np.isnan(x))
+    assert np.nanmax(np.abs(found - x), initial=0) <= packed["scale"] / LEVELS / 2 * 1.001
+
+
+def test_a_stack_of_nothing_is_nothing():
+    assert np.isnan(unpacked(stack(np.full((2, 1, 3), np.nan)).packed())).all()
+    assert (unpacked(stack(np.zeros((2, 1, 3))).packed()) == 0).all()
+
+
+def test_frames_keep_the_ends_and_are_no_more_than_asked():
+    assert frames([0], FRAMES) == [0]
+    for steps in (list(range(0, 50_000, 100)), [2**i for i in range(60)]):
+        chosen = frames(steps, 50)
+        assert len(chosen) <= 50
+        assert {steps[0], steps[-1]} <= set(chosen) <= set(steps)
+        assert chosen == sorted(chosen)
+
+
+EXPECTED = {
+    "a transformer": {"right", "shown", "of_a", "out", "circles", "activations"},
+    "a factored mlp": {"right", "shown", "of_a", "out", "activations"},
+    "sparse parity": {"digits"},
+    "a group": {"right", "shown", "of_a", "of_b", "out", "activations"},
+    "a product": {"right", "shown", "of_a", "of_b", "out", "activations"},
+    "a mixture": {"right", "shown"},
+    "not learned": {"right", "shown", "of_a", "of_b", "out", "activations"},
+    "one checkpoint": {"right", "of_a", "out", "activations"},
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_every_kind_of_run_has_the_pictures_it_can_have(kind, readings):
+    found = json.loads(as_json(payload(readings[kind])))
+    assert EXPECTED[kind] <= set(found["stacks"])
+    for packed in found["stacks"].values():
+        assert packed["shape"][0] in (1, len(found["frames"])) or packed["shape"][1] > 1
+        assert len(unpacked(packed)) == packed["shape"][0]
+    if kind in ("sparse parity", "a mixture"):
+        assert "answers" not in found
+    html = page(readings[kind], is_alone=True)
+    shown = set(re.findall(r'data-panel="(\w+)"', html))
+    assert ("curves" in shown) == bool(readings[kind].rows)
+    assert ("digits" in shown) == (kind == "sparse parity")
+    assert len(html) < 3e6
+
+
+@pytest.mark.parametrize("kind", ["a transformer", "a factored mlp", "a product"])
+def test_pictures_are_what_the_checkpoints_hold(kind, readings):
+    r = readings[kind]
+    found = payload(r)
+    step = found["frames"][1]
+    s = Snapshot.of(r.run, step)
+    right = unpacked(found["stacks"]["right"])[1]
+    true = s.logits.double().softmax(dim=1).gather(1, s.task.answers[:, None])[:, 0]
+    a, b = s.task.inputs.unbind(dim=1)
+    assert np.allclose(right[a, b], true.numpy(), atol=1 / LEVELS)
+    neuron = found["neurons"]["index"][0]
+    last = Snapshot.of(r.run)
+    seen = unpacked(found["stacks"]["activations"])[0][a, b]
+    scale = found["stacks"]["activations"]["scale"]
+    assert np.allclose(seen, last.mlp_post[:, neuron].numpy(), atol=scale / LEVELS)
+
+
+def test_removing_parts_leaves_what_the_certificate_counted(readings):
+    r = readings["a transformer"]
+    found = payload(r)["answers"]
+    assert 2 < len(found["parts"]) <= ALL_SUBSETS
+    (mine,) = [c for c in r.explanation.certificates if c.circuit.form == found["form"]][:1]
+    without = {tuple(x["gone"]): x["accuracy"] for x in found["without"]}
+    for i, name in enumerate(found["parts"]):
+        assert without[(i,)] == mine.value(f"accuracy without {name}")
+    assert without[tuple(range(len(found["parts"])))] == mine.value("accuracy without it, all")
+    s = r.snapshot
+    pair = mine.circuit.keeping(found["parts"][:2])
+    rest = less(centred(s.logits), centred(pair.logits(s.task)))
+    assert without[(0, 1)] == float(is_right(rest, s.task.answers).double().mean())
+
+
+def test_the_parts_in_the_page_add_up_to_the_circuit(readings):
+    r = readings["a product"]
+    found = payload(r)["answers"]
+    added = unpacked(found["added"])
+    rows = added if found["product"] is None else added[:, found["product"]]
+    (mine,) = [c for c in r.explanation.certificates if c.circuit.form == found["form"]][:1]
+    alone = (mine.circuit.keeping([x]) for x in found["parts"])
+    parts = torch.stack([centred(x.logits(r.run.task)) for x in alone])
+    assert np.allclose(rows, parts.numpy(), atol=found["added"]["scale"] / LEVELS)
+
+
+def test_a_small_network_runs_in_the_page_as_it_is(readings):
+    found = payload(readings["a factored mlp"])
+    assert found["neurons"]["same"] >= 0.99
+    assert "level" in found["stacks"]
+    assert "same" not in payload(readings["a transformer"])["neurons"]
+
+
+def test_no_algorithm_is_told_of_a_network_that_does_not_generalise(readings):
+    words = page(readings["not learned"]).split("<script")[0]
+    assert "none is said to be learned" in words
+    assert "angles" not in words
+
+
+@pytest.mark.parametrize(
+    "name", ["</script><script>alert(1)</script>", "x" * 3_000, "\u202egnisrever\u2028", "<!--"]
+)
+def test_a_hostile_name_is_text(name, readings, monkeypatch):
+    r = readings["sparse parity"]
+    monkeypatch.setitem(r.run.__dict__, "task", replace(r.run.task, name=name))
+    html = page(r, is_alone=True)
+    assert html.count("<script") == html.count("</script>") == 2
+    assert "alert(1)</script>" not in html
+    inside = re.search(r'id="facts">(.*?)</script>', html, re.DOTALL)
+    assert inside is not None
+    assert json.loads(inside[1])[0]["task"] == name
+    assert "<!--" not in inside[1]
+
+
+def test_several_runs_share_a_page(readings):
+    html = page(readings["a transformer"], readings["not learned"])
+    assert html.count("<article") == 2
+    assert "2 runs compared" in html
+    assert 'id="compare"' in html

@@ -1,0 +1,284 @@
+"""The page in a browser without a network: no error, no request; keys move time, a link restores
+what it was taken of, and what is removed is gone. And the bundle is built of its source."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import quantiles
+
+import numpy as np
+import pytest
+
+from grokscope.report.page import ASSETS, write_page
+from grokscope.report.reading import Reading, read
+from grokscope.report.stacks import stack
+from grokscope.spec import Spec
+from grokscope.training.train import train
+
+WEB = Path(__file__).parents[1] / "web"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+GROKS = Spec(
+    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6, lr=1e-2,
+    steps=1500, eval_every=20, checkpoint_every=50, stop_after_grok=200, seed=3,
+)  # fmt: skip
+needs_node = pytest.mark.skipif(
+    not (WEB / "node_modules").exists() or shutil.which("node") is None,
+    reason="the bundle is rebuilt where its tools are: cd web && npm ci",
+)
+
+
+@needs_node
+def test_the_bundle_is_built_of_its_source(tmp_path):
+    subprocess.run(["node", "build.js", str(tmp_path)], cwd=WEB, check=True)
+    for name in ("explorable.js", "explorable.css"):
+        built = (tmp_path / name).read_text()
+        assert built == (ASSETS / name).read_text(), "cd web && npm run build"
+
+
+@needs_node
+def test_the_source_is_typed():
+    subprocess.run(["node", "node_modules/.bin/tsc", "-p", "jsconfig.json"], cwd=WEB, check=True)
+
+
+def test_the_bundle_is_small_and_can_stand_in_a_page():
+    script = (ASSETS / "explorable.js").read_text()
+    assert len(script.encode()) + (ASSETS / "explorable.css").stat().st_size < 100_000
+    assert "</script" not in script
+    assert "<!--" not in script
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory) -> Reading:
+    return read(train(GROKS, tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="module")
+def file(reading, tmp_path_factory) -> Path:
+    return write_page(reading, tmp_path_factory.mktemp("page") / "report.html")
+
+
+class Opened:
+    """A browser with the network off, and what it complained of or asked for."""
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda m: self.complaints.append(m.text))
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("request", lambda r: self.requests.append(r.url))
+
+    def open(self, file: Path, link: str = ""):
+        self.page.goto(file.as_uri() + link)
+        self.page.wait_for_selector("body[data-ready]", timeout=20_000)
+        self.page.wait_for_timeout(100)
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    api = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[dev]"')
+    with api.sync_playwright() as playwright:
+        args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser) -> Iterator[Opened]:
+    found = Opened(browser)
+    yield found
+    found.context.close()
+
+
+def logits(page):
+    """The figure of the logits, in view, and so drawn."""
+    found = page.locator("figure[data-panel=logits]")
+    found.scroll_into_view_if_needed()
+    page.wait_for_timeout(100)
+    return found
+
+
+def step(page) -> int:
+    return int(page.locator("#step").inner_text().split()[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_without_a_complaint_or_a_request(scheme, browser, file):
+    opened = Opened(browser, color_scheme=scheme, viewport={"width": 400, "height": 800})
+    page = opened.open(file)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for y in range(0, height, 700):
+        page.mouse.wheel(0, y)
+        page.wait_for_timeout(20)
+    assert opened.complaints == []
+    assert opened.requests == [file.as_uri()]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 400, "it can be read on a telephone"
+    empty = page.eval_on_selector_all("figure .drawing", "x => x.filter((y) => !y.children.length)")
+    assert empty == []
+    opened.context.close()
+
+
+def test_keys_move_time_and_every_control_can_be_reached(opened, file, reading):
+    page = opened.open(file)
+    steps = reading.run.steps
+    assert step(page) == steps[-1]
+    for key, at in (("Home", 0), ("ArrowRight", 1), ("Shift+ArrowRight", 11), ("ArrowLeft", 10)):
+        page.keyboard.press(key)
+        page.wait_for_timeout(40)
+        assert step(page) == steps[at]
+    page.keyboard.press("l")
+    page.wait_for_timeout(40)
+    assert page.locator("#scale").inner_text() == "linear time"
+    page.keyboard.press("End")
+    reached = set()
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        name = "document.activeElement.id || document.activeElement.textContent.trim()"
+        reached.add(page.evaluate(name).split("\n")[0][:20])
+    assert {"play", "time", "scale", "guess", "SVG", "PNG", "CSV"} <= reached
+    assert any(x.startswith("▶ watch it") for x in reached)
+    assert opened.complaints == []
+
+
+def test_words_play_what_they_speak_of(opened, file, reading):
+    opened.page.emulate_media(reduced_motion="reduce")
+    page = opened.open(file)
+    page.get_by_role("button", name="watch it generalise").click()
+    page.wait_for_timeout(60)
+    assert step(page) == min(reading.run.steps, key=lambda x: abs(x - reading.events.t_grok))
+
+
+def test_a_link_restores_what_it_was_taken_of(opened, file, reading):
+    at = reading.run.steps[7]
+    page = opened.open(file, f"#step={at}&a=4&b=9&time=linear")
+    assert step(page) == at
+    assert page.locator("#scale").inner_text() == "linear time"
+    assert "Right answer: 13." in logits(page).locator(".told").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)
+    assert f"step={reading.run.steps[8]}&" in page.evaluate("location.hash")
+
+
+def test_without_a_part_it_is_as_accurate_as_the_certificate_says(opened, file, reading):
+    page = opened.open(file)
+    box = logits(page).locator("input[data-part]").first
+    part = box.get_attribute("data-part")
+    told = logits(page).locator(".told")
+    before = float(told.get_attribute("data-accuracy"))
+    bars = "figure[data-panel=logits] rect.bar, figure[data-panel=logits] rect.right"
+    heights = "x => x.map((y) => y.getAttribute('height'))"
+    tall = page.eval_on_selector_all(bars, heights)
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(60)
+    after = float(told.get_attribute("data-accuracy"))
+    found = {
+        c.value(f"accuracy without {part}")
+        for c in reading.explanation.certificates
+        if part in c.circuit.parts and len(c.circuit.parts) > 1
+    }
+    assert after in found
+    assert after < before
+    assert page.eval_on_selector_all(bars, heights) != tall, "its logits change too"
+
+
+def test_who_guesses_sees_no_future(opened, file, reading):
+    page = opened.open(file)
+    page.locator("#guess").click()
+    page.wait_for_timeout(60)
+    assert step(page) <= reading.events.t_memorize
+    assert not page.get_by_text("It generalised").first.is_visible()
+    assert not page.locator("dl.short").is_visible()
+    page.keyboard.type("123")
+    page.get_by_role("button", name="Reveal").click()
+    assert "You guessed step 123. It generalised" in page.locator(".asking").inner_text()
+    assert page.locator("dl.short").is_visible()
+
+
+def test_figures_are_saved_with_their_numbers(opened, file, reading):
+    page = opened.open(file)
+    for panel, kind in (("curves", "CSV"), ("curves", "SVG"), ("weights", "CSV"), ("stars", "SVG")):
+        with page.expect_download() as waiting:
+            page.locator(f"figure[data-panel={panel}] .tools button", has_text=kind).click()
+        text = Path(waiting.value.path()).read_text()
+        assert reading.run.name in text
+        assert len(text) > 1_000
+        page.wait_for_timeout(300)  # a browser refuses downloads in quick succession
+    assert opened.complaints == []
+
+
+def test_a_second_run_is_chosen_beside_the_first(opened, reading, tmp_path):
+    never = replace(GROKS, train_fraction=0.2, steps=100, stop_after_grok=None)
+    other = read(train(never, tmp_path / "runs"))
+    page = opened.open(write_page(reading, tmp_path / "both.html", other))
+    assert page.locator("#compare .one").count() == 2
+    assert "did not generalise" in page.locator("#compare").inner_text()
+    page.locator("#compare button").nth(1).click()
+    page.wait_for_timeout(400)
+    assert page.locator("article[data-run='1']").is_visible()
+    assert not page.locator("article[data-run='0']").is_visible()
+    assert opened.complaints == []
+
+
+def test_two_hundred_checkpoints_of_eight_maps_are_scrubbed(opened, tmp_path, capsys):
+    file = tmp_path / "eight.html"
+    file.write_text(eight_maps())
+    page = opened.open(file)
+    picture = "x => x.map((y) => y.toDataURL())"
+    before = page.eval_on_selector_all("canvas", picture)
+    seconds = page.evaluate(SCRUB)
+    after = page.eval_on_selector_all("canvas", picture)
+    assert sum(x != y for x, y in zip(before, after, strict=True)) == 8
+    slow = quantiles(seconds, n=20)[-1]
+    with capsys.disabled():
+        print(f"\n95th percentile of the work of a frame, eight maps: {slow:.1f} ms")
+    assert len(seconds) == 200
+    assert slow < 100, "far above what noise explains"
+
+
+SCRUB = """async () => {
+  const slider = document.getElementById("time"), found = [];
+  for (let i = 199; i >= 0; i--) {
+    await new Promise((next) => {
+      let start;
+      requestAnimationFrame(() => { start = performance.now(); });
+      slider.value = String(i);
+      slider.dispatchEvent(new Event("input"));
+      requestAnimationFrame(() => { found.push(performance.now() - start); next(); });
+    });
+  }
+  return found;
+}"""
+
+
+def eight_maps() -> str:
+    """A page of two hundred checkpoints with eight maps of 113 by 113 in view."""
+    t, a, b = np.ogrid[:200, :113, :113]
+    film = stack(np.cos(0.4 * a + 0.02 * t) * np.cos(0.4 * b) * t).packed()
+    fact = {
+        "id": "maps", "task": "a+b mod 113", "seed": 0, "frames": list(range(200)),
+        "checkpoints": 200, "rows": {}, "unit": "nats", "chance": {"accuracy": 0, "loss": None},
+        "events": [], "phases": [], "trace": {"step": [], "figures": []},
+        "stacks": {**{f"film {i}": film for i in range(8)}, "activations": film},
+        "symbols": {"a": None, "c": None}, "operators": [],
+        "neurons": {
+            "index": list(range(8)), "parts": [None] * 8, "shares": [None] * 8, "total": 8,
+            "films": list(range(8)), "waves": [],
+        },
+    }  # fmt: skip
+    return (
+        f"<!doctype html><html><head><style>{(ASSETS / 'explorable.css').read_text()}</style>"
+        '</head><body><main><article data-run="0"><figure data-panel="films"><figcaption>'
+        '</figcaption><div class="drawing"></div></figure></article></main>'
+        f'<script type="application/json" id="facts">{json.dumps([fact])}</script>'
+        f"<script>{(ASSETS / 'explorable.js').read_text()}</script></body></html>"
+    )

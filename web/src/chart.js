@@ -1,0 +1,181 @@
+// Lines over time, with the one cursor that every figure shares.
+
+import { number, svg, el } from "./dom.js";
+import { atOrBefore, nearest } from "./state.js";
+
+/** @typedef {import("./types").Place} Place */
+/** @typedef {import("./types").State} State */
+/** @typedef {{label: string, x: number[], y: (number | null)[], colour: string, dash?: string, shown?: (x: number | null) => string}} Drawn */
+/** @typedef {{title: string, height: number, log: boolean, range?: [number, number], lines: Drawn[], level?: {y: number, label: string} | null, marks?: boolean, tick?: (y: number) => string, axis?: boolean}} Options */
+
+const LEFT = 46;
+const RIGHT = 10;
+const TOP = 8;
+let clips = 0;
+
+/** @param {Place} place @param {Options} options @returns {(state: State) => void} */
+export function chart(place, options) {
+  const { run, store } = place;
+  const legend = el("div", { class: "legend" });
+  const values = options.lines.map((line) => {
+    const value = el("b");
+    const mark = svg("svg", { width: 22, height: 10, "aria-hidden": "true" }, svg("line", {
+      x1: 0, x2: 22, y1: 5, y2: 5, stroke: line.colour, "stroke-width": 2.5, "stroke-dasharray": line.dash ?? "",
+    }));
+    legend.append(el("span", {}, mark, `${line.label} `, value));
+    return value;
+  });
+  const holder = el("div", { class: "chart" });
+  place.drawing.append(el("div", { class: "charthead" }, el("span", { class: "title" }, options.title), legend), holder);
+  const clip = `clip${clips++}`;
+  const last = Math.max(run.frames[run.frames.length - 1], ...options.lines.map((x) => x.x[x.x.length - 1] ?? 0));
+  let width = 0;
+  let drawnFor = "";
+  /** @type {SVGElement} */ let cursor;
+  /** @type {SVGElement} */ let seen;
+  /** @type {SVGElement} */ let guessed;
+  /** @type {(step: number) => number} */ let across = () => 0;
+
+  /** @param {State} state */
+  function redraw(state) {
+    width = holder.clientWidth || 640;
+    const inner = width - LEFT - RIGHT;
+    const bottom = options.height - (options.axis === false ? 6 : 22);
+    across = (step) => LEFT + inner * (state.log ? Math.log1p(step) / Math.log1p(Math.max(1, last)) : step / Math.max(1, last));
+    const { low, high, up } = vertical(options, bottom);
+    const title = `${options.title} over training`;
+    const root = svg("svg", { width, height: options.height, role: "img", "aria-label": title, class: "lines" });
+    if (options.marks) for (const [i, phase] of run.phases.entries()) {
+      const x = across(phase.from);
+      root.append(svg("rect", { x, y: TOP, width: Math.max(0, across(phase.to) - x), height: bottom - TOP, class: `phase p${i}` },
+        svg("title", {}, `${phase.name}: steps ${number(phase.from)} to ${number(phase.to)}`)));
+      if (across(phase.to) - x > 6.2 * phase.name.length && !state.guessing) root.append(svg("text", { x: (x + across(phase.to)) / 2, y: bottom - 6, class: "tick mid" }, phase.name));
+    }
+    for (const y of ticks(low, high, options.log)) {
+      root.append(svg("line", { x1: LEFT, x2: width - RIGHT, y1: up(y), y2: up(y), class: "grid" }));
+      root.append(svg("text", { x: LEFT - 6, y: up(y) + 4, class: "tick end" }, (options.tick ?? tick)(y)));
+    }
+    if (options.axis !== false) for (const step of steps(last, state.log, inner)) {
+      root.append(svg("text", { x: across(step), y: options.height - 6, class: "tick mid" }, number(step)));
+    }
+    if (options.level) {
+      const y = up(options.level.y);
+      root.append(svg("line", { x1: LEFT, x2: width - RIGHT, y1: y, y2: y, class: "level" }));
+      root.append(svg("text", { x: LEFT + 4, y: y - 3, class: "tick" }, options.level.label));
+    }
+    if (options.marks && !state.guessing) for (const [i, event] of run.events.entries()) {
+      const x = across(event.step);
+      root.append(svg("line", { x1: x, x2: x, y1: TOP, y2: bottom, class: "event" }));
+      const left = x > width - 120;
+      root.append(svg("text", { x: x + (left ? -4 : 4), y: TOP + 12 + 14 * (i % 3), class: `tick mark ${left ? "end" : ""}` }, `${event.label}, ${number(event.step)}`));
+    }
+    seen = svg("rect", { x: LEFT - 4, y: 0, width: inner + 14, height: options.height });
+    root.append(svg("clipPath", { id: clip }, seen));
+    const lines = svg("g", { "clip-path": `url(#${clip})` });
+    for (const line of options.lines) {
+      lines.append(svg("path", { d: path(line, across, up, low), fill: "none", stroke: line.colour, "stroke-width": 1.8, "stroke-dasharray": line.dash ?? "", "stroke-linejoin": "round" }));
+    }
+    cursor = svg("line", { y1: TOP - 4, y2: bottom, class: "cursor" });
+    guessed = svg("line", { y1: TOP, y2: bottom, class: "guess" });
+    root.append(lines, guessed, cursor);
+    holder.replaceChildren(root);
+    const move = (/** @type {PointerEvent} */ e) => {
+      const x = (e.clientX - root.getBoundingClientRect().left - LEFT) / inner;
+      const part = Math.min(1, Math.max(0, x));
+      const step = state.log ? Math.expm1(part * Math.log1p(last)) : part * last;
+      if (store.state.guessing) store.set({ guess: Math.round(step) });
+      else store.set({ frame: nearest(run.frames, step) });
+    };
+    root.addEventListener("pointerdown", (e) => {
+      const event = /** @type {PointerEvent} */ (e);
+      root.setPointerCapture(event.pointerId);
+      move(event);
+    });
+    root.addEventListener("pointermove", (e) => {
+      if (/** @type {PointerEvent} */ (e).buttons) move(/** @type {PointerEvent} */ (e));
+    });
+  }
+
+  new ResizeObserver(() => {
+    if (holder.clientWidth && Math.abs(holder.clientWidth - width) > 1) { drawnFor = ""; draw(store.state); }
+  }).observe(holder);
+
+  /** @param {State} state */
+  function draw(state) {
+    const key = `${state.log} ${state.guessing}`;
+    if (key !== drawnFor) redraw(state);
+    drawnFor = key;
+    const step = run.frames[state.frame];
+    const x = across(step);
+    cursor.setAttribute("x1", String(x));
+    cursor.setAttribute("x2", String(x));
+    seen.setAttribute("width", String(state.guessing ? x - LEFT + 4 : width));
+    const hasGuess = state.guessing && state.guess !== null;
+    const at = hasGuess ? across(state.guess ?? 0) : 0;
+    guessed.setAttribute("visibility", hasGuess ? "visible" : "hidden");
+    guessed.setAttribute("x1", String(at));
+    guessed.setAttribute("x2", String(at));
+    options.lines.forEach((line, i) => {
+      const row = atOrBefore(line.x, step);
+      values[i].textContent = (line.shown ?? number)(row < 0 ? null : line.y[row]);
+    });
+  }
+  return draw;
+}
+
+/** @param {number} y */
+function tick(y) {
+  return y !== 0 && (Math.abs(y) < 1e-3 || Math.abs(y) >= 1e5) ? y.toExponential().replace("e+", "e") : number(y);
+}
+
+/** @param {Options} options @param {number} bottom */
+function vertical(options, bottom) {
+  const known = options.lines.flatMap((x) => x.y.filter((y) => y !== null)).filter((y) => !options.log || y > 0);
+  if (options.level) known.push(options.level.y);
+  let [low, high] = options.range ?? [Math.min(...known), Math.max(...known)];
+  if (!options.range && !options.log) low = Math.min(0, low);
+  if (!(high > low)) [low, high] = options.log ? [low / 2, low * 2] : [low - 1, low + 1];
+  const f = options.log ? Math.log : (/** @type {number} */ y) => y;
+  const up = (/** @type {number} */ y) => bottom - ((bottom - TOP - 4) * (f(y) - f(low))) / (f(high) - f(low));
+  return { low, high, up };
+}
+
+/** @param {Drawn} line @param {(step: number) => number} across @param {(y: number) => number} up @param {number} low */
+function path(line, across, up, low) {
+  let d = "";
+  let pen = "M";
+  line.x.forEach((step, i) => {
+    const y = line.y[i];
+    if (y === null || y === undefined) { pen = "M"; return; }
+    d += `${pen}${across(step).toFixed(1)},${up(Math.max(y, low)).toFixed(1)}`;
+    pen = "L";
+  });
+  return d;
+}
+
+/** @param {number} low @param {number} high @param {boolean} log */
+function ticks(low, high, log) {
+  if (log) {
+    const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+    const every = Math.max(1, Math.ceil((to - from) / 4));
+    const found = [];
+    for (let i = from; i <= to; i += every) found.push(10 ** i);
+    return found.length ? found : [low, high];
+  }
+  const span = high - low;
+  const unit = 10 ** Math.floor(Math.log10(span));
+  const size = [unit / 5, unit / 2, unit, unit * 2, unit * 5].find((x) => span / x <= 5) ?? span;
+  const found = [];
+  for (let y = Math.ceil(low / size) * size; y <= high + size * 1e-6; y += size) found.push(Number(y.toPrecision(12)));
+  return found;
+}
+
+/** @param {number} last @param {boolean} log @param {number} width */
+function steps(last, log, width) {
+  if (log) {
+    const found = [0];
+    for (let x = 10; x <= last; x *= 10) found.push(x);
+    return found;
+  }
+  return ticks(0, last, false).filter((_, i, all) => all.length * 60 < width || i % 2 === 0);
+}

@@ -1,0 +1,39 @@
+// Colours that the colour-blind can tell apart: Okabe and Ito's for lines, blue to red for signs.
+
+export const PARTS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f6bd9", "#a0522d", "#777777"];
+
+/** @param {string} name @param {string[]} names */
+export function colourOf(name, names) {
+  const i = names.indexOf(name);
+  return i < 0 ? "#999999" : PARTS[i % PARTS.length];
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+const SIGNED = { light: ["#0a4a8f", "#6aaed6", "#f7f7f7", "#f0926a", "#9e1022"], dark: ["#8ecbff", "#2f6ea8", "#15181c", "#b0543a", "#ffb199"] };
+const SHARE = { light: ["#f7f7f7", "#b5d3b9", "#5aa88f", "#1f6f78", "#0b2d4e"], dark: ["#15181c", "#1d4a52", "#2c8577", "#83c987", "#f1f7b5"] };
+
+/** 256 colours for levels -128 to 127, as ImageData has them; fullest from a level on. @param {boolean} isSigned @param {number} full */
+export function table(isSigned, full) {
+  const anchors = (isSigned ? SIGNED : SHARE)[dark.matches ? "dark" : "light"].map(rgb);
+  const found = new Uint32Array(256);
+  for (let level = -127; level < 128; level++) {
+    const part = Math.max(-1, Math.min(1, level / full));
+    const x = isSigned ? (part + 1) / 2 : Math.max(0, part);
+    const at = Math.min(x * 4, 3.999);
+    const [p, q] = [anchors[Math.floor(at)], anchors[Math.floor(at) + 1]];
+    const [r, g, b] = [0, 1, 2].map((i) => Math.round(p[i] + (q[i] - p[i]) * (at % 1)));
+    found[level & 255] = (255 << 24) | (b << 16) | (g << 8) | r;
+  }
+  return found; // of -128, no value, nothing is seen
+}
+
+/** @param {string} hex */
+function rgb(hex) {
+  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+}
+
+/** @param {() => void} f */
+export function onScheme(f) {
+  dark.addEventListener("change", f);
+}

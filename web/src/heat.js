@@ -1,0 +1,58 @@
+// A picture of numbers, through a table of colours into a canvas.
+
+import { onScheme, table } from "./colours.js";
+import { el } from "./dom.js";
+
+/** @typedef {import("./types").Stack} Stack */
+
+/**
+ * @param {{rows: number, columns: number, label: string, isSigned: boolean, full?: number,
+ *   aspect?: number, rowsAre?: string, columnsAre?: string}} options
+ */
+export function heat(options) {
+  const canvas = el("canvas", { width: options.columns, height: options.rows, role: "img", "aria-label": options.label });
+  if (options.aspect) canvas.style.aspectRatio = String(options.aspect);
+  const bar = el("div", { class: "band", hidden: true });
+  const holder = el("div", { class: "map" }, canvas, bar);
+  const node = el("div", { class: "heat" }, el("div", { class: "title" }, options.label), holder,
+    el("div", { class: "axes" }, el("span", {}, options.rowsAre ? `↓ ${options.rowsAre}` : ""), el("span", {}, options.columnsAre ? `${options.columnsAre} →` : "")));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(options.columns, options.rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  let colours = table(options.isSigned, options.full ?? 127);
+  /** @type {Int8Array | null} */ let drawn = null;
+
+  /** @param {Int8Array} levels */
+  function draw(levels) {
+    drawn = levels;
+    for (let i = 0; i < pixels.length; i++) pixels[i] = colours[levels[i] & 255];
+    context.putImageData(image, 0, 0);
+  }
+  onScheme(() => {
+    colours = table(options.isSigned, options.full ?? 127);
+    if (drawn) draw(drawn);
+  });
+  /** Mark a row. @param {number | null} row */
+  function mark(row) {
+    bar.hidden = row === null;
+    if (row !== null) {
+      bar.style.top = `${(100 * row) / options.rows}%`;
+      bar.style.height = `${100 / options.rows}%`;
+    }
+  }
+  /** The cell under a pointer. @param {MouseEvent} event @returns {[number, number]} */
+  function cell(event) {
+    const box = canvas.getBoundingClientRect();
+    const row = Math.floor(((event.clientY - box.top) / box.height) * options.rows);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * options.columns);
+    return [Math.min(Math.max(row, 0), options.rows - 1), Math.min(Math.max(column, 0), options.columns - 1)];
+  }
+  return { node, canvas, draw, mark, cell };
+}
+
+/** The columns of a picture in another order. @param {Int8Array} levels @param {number} columns @param {number[] | null} order @param {Int8Array} into */
+export function reordered(levels, columns, order, into) {
+  if (!order) return levels;
+  for (let i = 0; i < levels.length; i += columns) for (let j = 0; j < columns; j++) into[i + j] = levels[i + order[j]];
+  return into;
+}

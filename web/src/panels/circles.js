@@ -1,0 +1,46 @@
+// The embedding of each symbol in the planes that carry the key frequencies.
+
+import { frameOf, largestAtEnd, valueOf } from "../decode.js";
+import { el } from "../dom.js";
+
+/** @type {import("../types").Mount} */
+export function circles(place) {
+  const { run, stacks } = place;
+  const stack = stacks.circles;
+  const names = /** @type {string[]} */ (run.circles);
+  const size = 320;
+  const grid = el("div", { class: "small-multiples four" });
+  place.drawing.append(grid);
+  const parts = names.map((name) => {
+    const canvas = el("canvas", { width: size, height: size, role: "img", "aria-label": `the embedding in the plane of ${name}` });
+    grid.append(el("div", {}, el("div", { class: "title" }, name), canvas));
+    return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  });
+  const waves = Object.fromEntries((run.neurons?.waves ?? []).map((x) => [x.name, x.a]));
+  const order = run.symbols.a;
+  const largest = 1.1 * largestAtEnd(stack);
+  return {
+    draw(state) {
+      const levels = frameOf(stack, state.frame);
+      names.forEach((name, k) => {
+        const context = parts[k];
+        context.clearRect(0, 0, size, size);
+        for (let i = 0; i < stack.rows; i++) {
+          const wave = waves[name];
+          const turn = wave ? Math.atan2(wave[1][i], wave[0][i]) : (2 * Math.PI * (order ? order.indexOf(i) : i)) / stack.rows;
+          const x = size / 2 + (levels[i * stack.columns + 2 * k] / largest) * (size / 2 - 8);
+          const y = size / 2 - (levels[i * stack.columns + 2 * k + 1] / largest) * (size / 2 - 8);
+          context.fillStyle = `hsl(${(turn * 180) / Math.PI} 65% 50%)`;
+          context.beginPath();
+          context.arc(x, y, i === state.a || i === state.b ? 9 : 4.5, 0, 7);
+          context.fill();
+        }
+      });
+    },
+    table(state) {
+      const levels = frameOf(stack, state.frame);
+      return [["symbol", ...names.flatMap((x) => [`${x} cos`, `${x} sin`])], ...Array.from({ length: stack.rows }, (_, i) =>
+        [i, ...Array.from(levels.subarray(i * stack.columns, (i + 1) * stack.columns), (x) => valueOf(stack, x))])];
+    },
+  };
+}

@@ -1,0 +1,111 @@
+// The logits of one pair, what each part adds to them, and what is lost without some parts.
+
+import { PARTS } from "../colours.js";
+import { el, number, percent, svg } from "../dom.js";
+
+/** @type {import("../types").Mount} */
+export function logits(place) {
+  const { run, stacks, store } = place;
+  const found = /** @type {import("../types").Answers} */ (run.answers);
+  const network = stacks.answers;
+  const added = stacks.added;
+  const [width, height] = [680, 170];
+  const [lefts, rights] = found.pairs;
+  const pair = new Map(lefts.map((a, i) => [`${a},${rights[i]}`, i]));
+  const n = Math.max(...lefts, ...rights);
+  const slider = (/** @type {"a" | "b"} */ name) => {
+    const value = el("output");
+    const input = el("input", { type: "range", min: 0, max: n, step: 1, id: `${name}-${run.id}`, "aria-label": `operand ${name}`,
+      oninput: () => store.set({ [name]: Number(input.value) }) });
+    return { input, value, node: el("label", { class: "slider" }, `${name} = `, value, input) };
+  };
+  const [a, b] = [slider("a"), slider("b")];
+  const boxes = found.parts.map((part, i) => {
+    const input = el("input", { type: "checkbox", checked: true, "data-part": part, onchange: () => draw(store.state) });
+    return { input, node: el("label", { class: "part" }, input, el("i", { style: `background:${PARTS[i % PARTS.length]}` }), part) };
+  });
+  const told = el("p", { class: "told", "aria-live": "polite", "data-accuracy": "" });
+  const sum = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": "logit of each answer" });
+  const zero = svg("line", { x1: 0, x2: width, class: "grid" });
+  sum.append(zero);
+  const wide = width / network.columns;
+  const bars = Array.from({ length: network.columns }, (_, i) => {
+    const bar = svg("rect", { x: i * wide, width: Math.max(0.5, wide * 0.85) }, svg("title", {}, `answer ${i}`));
+    sum.append(bar);
+    return bar;
+  });
+  const rows = found.parts.map((part, i) => {
+    const line = svg("path", { fill: "none", stroke: PARTS[i % PARTS.length], "stroke-width": 1.6 });
+    const mark = svg("line", { y1: 0, y2: 56, class: "cursor" });
+    const root = svg("svg", { viewBox: `0 0 ${width} 56`, class: "lines", role: "img", "aria-label": `what ${part} adds to each answer` },
+      svg("line", { x1: 0, x2: width, y1: 28, y2: 28, class: "grid" }), mark, line);
+    return { line, mark, node: el("div", {}, el("div", { class: "title" }, `what ${part} adds`), root) };
+  });
+  place.drawing.append(el("div", { class: "pair" }, a.node, b.node));
+  if (boxes.length) place.drawing.append(el("fieldset", {}, el("legend", {}, `parts of the ${found.form} circuit (it ${found.verdict === "holds" ? "holds" : found.verdict}): untick to remove`), ...boxes.map((x) => x.node)));
+  place.drawing.append(told, el("div", { class: "title" }, `logit of each answer (step ${number(found.step)}, mean over answers 0; the right answer is marked)`), sum, ...(added ? rows.map((x) => x.node) : []));
+
+  /** @param {number} at @param {number} part */
+  function partOf(at, part) {
+    const size = added.columns;
+    const row = found.product ? found.product[at] : at;
+    const start = (part * added.rows + row) * size;
+    return added.levels.subarray(start, start + size);
+  }
+  /** @param {import("../types").State} state */
+  function at(state) {
+    return pair.get(`${state.a},${state.b}`) ?? pair.get(`${state.b},${state.a}`);
+  }
+  /** @param {number} i @param {number[]} gone */
+  function values(i, gone) {
+    const levels = network.levels.subarray(i * network.columns, (i + 1) * network.columns);
+    const whole = Array.from(levels, (x) => (x / 127) * network.scale);
+    if (added) for (const part of gone) partOf(i, part).forEach((x, c) => { whole[c] -= (x / 127) * added.scale; });
+    return whole;
+  }
+  const gone = () => boxes.flatMap((box, i) => (box.input.checked ? [] : [i]));
+
+  /** @param {import("../types").State} state */
+  function draw(state) {
+    for (const [one, x] of /** @type {const} */ ([[a, state.a], [b, state.b]])) {
+      one.input.value = String(x);
+      one.value.textContent = String(x);
+    }
+    const i = at(state);
+    const removed = gone();
+    const scored = found.without?.find((x) => x.gone.join() === removed.join());
+    const accuracy = removed.length ? scored?.accuracy : found.network;
+    told.dataset.accuracy = accuracy === undefined ? "" : String(accuracy);
+    const whole = boxes.length === 0 ? "" : removed.length === 0 ? ` With all parts the network is right on ${percent(accuracy)} of all pairs.`
+      : ` Without ${removed.map((x) => found.parts[x]).join(", ")} it is right on ${accuracy === undefined ? "a share that was not computed" : percent(accuracy)} of all pairs (with all: ${percent(found.network)}).`;
+    if (i === undefined) { told.textContent = `The pair (${state.a}, ${state.b}) is not in the task.${whole}`; return; }
+    const shown = values(i, removed);
+    const best = shown.indexOf(Math.max(...shown));
+    const [low, high] = [Math.min(0, ...shown), Math.max(0, ...shown)];
+    const up = (/** @type {number} */ y) => 6 + ((high - y) / (high - low || 1)) * (height - 12);
+    zero.setAttribute("y1", String(up(0)));
+    zero.setAttribute("y2", String(up(0)));
+    shown.forEach((y, c) => {
+      bars[c].setAttribute("y", String(Math.min(up(0), up(y))));
+      bars[c].setAttribute("height", String(Math.max(0.5, Math.abs(up(y) - up(0)))));
+      bars[c].setAttribute("class", c === found.right[i] ? "bar right" : c === best ? "bar best" : "bar");
+    });
+    told.textContent = `Right answer: ${found.right[i]}. Highest: ${best}${best === found.right[i] ? ", right." : ", wrong."}${whole}`;
+    if (added) rows.forEach(({ line, mark, node }, part) => {
+      const levels = partOf(i, part);
+      line.setAttribute("d", Array.from(levels, (y, c) => `${c ? "L" : "M"}${((c + 0.5) * wide).toFixed(1)},${(28 - (y / 127) * 26).toFixed(1)}`).join(""));
+      mark.setAttribute("x1", String((found.right[i] + 0.5) * wide));
+      mark.setAttribute("x2", String((found.right[i] + 0.5) * wide));
+      node.classList.toggle("gone", removed.includes(part));
+    });
+  }
+  return {
+    draw,
+    table(state) {
+      const i = at(state);
+      if (i === undefined) return [["answer", "logit"]];
+      const shown = values(i, gone());
+      return [["answer", "logit", ...(added ? found.parts : [])], ...shown.map((y, c) => [c, y, ...(added ? found.parts.map((_, part) => (partOf(i, part)[c] / 127) * added.scale) : [])])];
+    },
+  };
+}

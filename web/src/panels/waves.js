@@ -1,0 +1,82 @@
+// The same weights as waves, a panel a frequency.
+
+import { colourOf } from "../colours.js";
+import { frameOf, largestAtEnd, valueOf } from "../decode.js";
+import { el, svg } from "../dom.js";
+import { named } from "./weights.js";
+
+const MOST_PERIODS = 9; // that are still seen apart
+
+/** Where a wave is too fast to be seen, the symbols in the order of its angle. @param {number[][]} wave @param {number[] | null} own */
+function turnedOrder([cos, sin], own) {
+  const symbols = own ?? [...cos.keys()];
+  let turns = 0;
+  for (let i = 1; i < symbols.length; i++) if (cos[symbols[i - 1]] < 0 !== cos[symbols[i]] < 0) turns++;
+  if (turns <= 2 * MOST_PERIODS) return null;
+  const angle = (/** @type {number} */ i) => (Math.atan2(sin[i], cos[i]) + 2 * Math.PI) % (2 * Math.PI);
+  return [...symbols].sort((i, j) => angle(i) - angle(j));
+}
+
+/** @type {import("../types").Mount} */
+export function waves(place) {
+  const { run, stacks, store } = place;
+  const neurons = /** @type {import("../types").Neurons} */ (run.neurons);
+  const parts = neurons.waves.map((x) => x.name);
+  const kinds = ["of_a", "out"].filter((x) => x in stacks);
+  const grid = el("div", { class: "small-multiples two" });
+  const told = el("p", { class: "small" });
+  place.drawing.append(grid, told);
+  const [width, height] = [340, 96];
+  /** @type {{path: SVGElement, row: number, kind: string, order: number[] | null}[]} */
+  const drawn = [];
+  for (const [k, part] of parts.entries()) for (const kind of kinds) {
+    if (!neurons.parts.includes(part)) continue;
+    const ownOrder = kind === "out" ? run.symbols.c : run.symbols.a;
+    const turned = turnedOrder(neurons.waves[k][kind === "out" ? "c" : "a"], ownOrder);
+    const along = kind === "out" ? "output, over the answer" : "input, over a";
+    const title = `${part}: ${along}${turned ? "'s angle" : ""}`;
+    const order = turned ?? ownOrder;
+    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": title });
+    root.append(svg("line", { x1: 0, x2: width, y1: height / 2, y2: height / 2, class: "grid" }));
+    neurons.parts.forEach((x, row) => {
+      if (x !== part) return;
+      const path = svg("path", { fill: "none", stroke: colourOf(part, parts), "stroke-width": 1.2, class: "wave" });
+      path.addEventListener("pointerenter", () => store.set({ neuron: neurons.index[row] }));
+      path.addEventListener("pointerleave", () => store.set({ neuron: null }));
+      root.append(path);
+      drawn.push({ path, row, kind, order });
+    });
+    grid.append(el("div", {}, el("div", { class: "title" }, title), root));
+  }
+  const largest = Object.fromEntries(kinds.map((kind) => [kind, largestAtEnd(stacks[kind])]));
+  return {
+    draw(state) {
+      const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
+      for (const line of drawn) {
+        const stack = stacks[line.kind];
+        const { order } = line;
+        const levels = frameOf(stack, state.frame);
+        const at = line.row * stack.columns;
+        let d = "";
+        for (let i = 0; i < stack.columns; i++) {
+          const y = height / 2 - (levels[at + (order ? order[i] : i)] / largest[line.kind]) * (height / 2 - 3);
+          d += `${i ? "L" : "M"}${((i * width) / (stack.columns - 1)).toFixed(1)},${y.toFixed(1)}`;
+        }
+        line.path.setAttribute("d", d);
+        line.path.classList.toggle("on", line.row === row);
+        line.path.classList.toggle("off", row >= 0 && line.row !== row);
+      }
+      told.textContent = row < 0 ? "Point at a wave to see the same neuron everywhere." : named(neurons, row);
+    },
+    table(state) {
+      /** @type {(string | number | null)[][]} */
+      const found = [["part", "weight", "neuron", "symbol", "value"]];
+      for (const { row, kind } of drawn) {
+        const stack = stacks[kind];
+        const levels = frameOf(stack, state.frame);
+        for (let i = 0; i < stack.columns; i++) found.push([neurons.parts[row], kind, neurons.index[row], i, valueOf(stack, levels[row * stack.columns + i])]);
+      }
+      return found;
+    },
+  };
+}

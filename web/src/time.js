@@ -1,0 +1,89 @@
+// The one control of time: a slider, keys, and play.
+
+import { el, number, percent } from "./dom.js";
+import { atOrBefore, nearest } from "./state.js";
+
+/** @typedef {import("./types").Store} Store */
+/** @typedef {import("./types").Run} Run */
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const SECONDS = 4;
+
+/** @param {Run[]} runs @param {Store} store */
+export function timeControl(runs, store) {
+  let playing = 0;
+  const frames = () => runs[store.state.run].frames;
+  const slider = el("input", { type: "range", min: 0, step: 1, id: "time", "aria-label": "step of training" });
+  const button = el("button", { type: "button", id: "play" }, "▶ play");
+  const readout = el("output", { for: "time", id: "step" });
+  const scale = el("button", { type: "button", id: "scale", "aria-pressed": "true" }, "log time");
+  slider.addEventListener("input", () => { stop(); store.set({ frame: Number(slider.value) }); });
+  button.addEventListener("click", () => (playing ? stop() : play(atEnd() ? 0 : store.state.frame, frames().length - 1)));
+  scale.addEventListener("click", () => store.set({ log: !store.state.log }));
+  const atEnd = () => store.state.frame >= frames().length - 1;
+
+  function stop() {
+    cancelAnimationFrame(playing);
+    playing = 0;
+    button.textContent = "▶ play";
+  }
+
+  /** Play from one frame to another; without motion, go there. @param {number} from @param {number} to */
+  function play(from, to) {
+    stop();
+    if (calm.matches) { store.set({ frame: to }); return; }
+    const start = performance.now();
+    const length = 1000 * Math.min(SECONDS, Math.max(1.2, (to - from) / 15));
+    button.textContent = "❚❚ pause";
+    const next = (/** @type {number} */ now) => {
+      const part = Math.min(1, (now - start) / length);
+      store.set({ frame: Math.round(from + part * (to - from)) });
+      if (part < 1) playing = requestAnimationFrame(next);
+      else stop();
+    };
+    playing = requestAnimationFrame(next);
+  }
+
+  document.addEventListener("keydown", (e) => {
+    const on = /** @type {HTMLElement} */ (e.target);
+    if (e.ctrlKey || e.metaKey || e.altKey || store.state.guessing) return;
+    if (on.closest("input, select, textarea") && on !== slider) return;
+    const by = e.shiftKey ? 10 : 1;
+    const last = frames().length - 1;
+    const { frame } = store.state;
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      ArrowLeft: () => store.set({ frame: Math.max(0, frame - by) }),
+      ArrowRight: () => store.set({ frame: Math.min(last, frame + by) }),
+      Home: () => store.set({ frame: 0 }),
+      End: () => store.set({ frame: last }),
+      " ": () => button.click(),
+      l: () => scale.click(),
+    };
+    if (!(e.key in keys) || (e.key === " " && on.closest("button, summary, a"))) return;
+    e.preventDefault();
+    if (e.key !== " " && e.key !== "l") stop();
+    keys[e.key]();
+  });
+  document.addEventListener("click", (e) => {
+    const asked = /** @type {HTMLElement} */ (e.target).closest("[data-play]");
+    if (!asked) return;
+    const [from, to] = (asked.getAttribute("data-play") ?? "").split(",").map(Number);
+    play(nearest(frames(), from), nearest(frames(), to));
+  });
+  store.subscribe((state) => {
+    const run = runs[state.run];
+    slider.max = String(run.frames.length - 1);
+    slider.disabled = state.guessing || run.frames.length < 2;
+    button.disabled = scale.disabled = run.frames.length < 2;
+    slider.value = String(state.frame);
+    const step = run.frames[state.frame];
+    const row = run.rows.step ? atOrBefore(/** @type {number[]} */ (run.rows.step), step) : -1;
+    const right = row < 0 ? "" : ` · train ${percent(run.rows.train_accuracy[row])} · test ${percent(run.rows.test_accuracy[row])} right`;
+    readout.textContent = `step ${number(step)}${right}`;
+    slider.setAttribute("aria-valuetext", readout.textContent);
+    scale.setAttribute("aria-pressed", String(state.log));
+    scale.textContent = state.log ? "log time" : "linear time";
+  });
+  return { node: el("div", { class: "time" }, button, slider, readout, scale), stop, play };
+}
