@@ -18,7 +18,7 @@ def test_each_account_is_a_column_and_the_control_has_no_cosets(found):
     (control,) = (k for k in rows["verdict"] if k.startswith("coset on "))
     assert rows["verdict"][control] == "none"
     assert "no subgroups" in found.control.not_found["coset"]
-    assert rows["agreement: the same answer"]["coset"] == pytest.approx(1, abs=0.01)
+    assert rows["the network's own answer"]["coset"] == pytest.approx(1, abs=0.01)
 
 
 def test_the_interventions_say_the_same_of_a_network_without_cosets(found):

@@ -46,7 +46,7 @@ def at_least(
 ) -> Evidence:
     """Evidence that must reach `need`, and leaves the question open from `open_from` on."""
     is_open = open_from is not None and open_from <= value < need
-    between = "" if open_from is None else f"; from {open_from:g} it is open"
+    between = "" if open_from is None else f", undecided from {open_from:g}"
     passes = None if is_open else value >= need
     named = {key.replace("_", " "): x for key, x in controls.items()}
     return Evidence(name, value, f"at least {need:g}{between}", passes, named, is_open)
@@ -57,7 +57,7 @@ def at_most(
 ) -> Evidence:
     """Evidence that must not exceed `need`, and leaves the question open up to `open_to`."""
     is_open = open_to is not None and need < value <= open_to
-    between = "" if open_to is None else f"; up to {open_to:.3g} it is open"
+    between = "" if open_to is None else f", undecided up to {open_to:.3g}"
     named = {key.replace("_", " "): x for key, x in controls.items()}
     passes = None if is_open else value <= need
     return Evidence(name, value, f"at most {need:,.6g}{between}", passes, named, is_open)

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from grokscope.explain import UNDETERMINED
 from grokscope.report.explained import HOW, simplest, write_circuit
 from grokscope.report.payload import FRAMES, payload
 from grokscope.report.reading import Reading
@@ -163,7 +164,7 @@ def _figure(name: str, caption: str) -> str:
 def _caption(name: str, r: Reading, found: dict[str, Any]) -> str:
     """What is drawn, of which pairs, in which units."""
     frames, total = len(found["frames"]), found["checkpoints"]
-    of = "every checkpoint" if frames == total else f"{frames} of {total} checkpoints"
+    of = "the step chosen above" + ("" if frames == total else f" (of {frames} checkpoints)")
     neurons = found.get("neurons", {"index": (), "total": 0})
     shown, every = len(neurons["index"]), neurons["total"]
     most = (
@@ -171,14 +172,17 @@ def _caption(name: str, r: Reading, found: dict[str, Any]) -> str:
         if shown == every
         else f"{shown} of {every} neurons, those of each part that weigh most"
     )
+    p = r.phases
+    is_told = p is not None and p.memorized <= p.formed <= p.cleaned
+    shaded = "Shaded: the phases, by our rule. " if is_told else ""
     click = " Click one to see its answer below." if "answers" in found else ""
     captions = {
         "curves": "Accuracy and loss of the pairs it was shown (train) and of the others (test), "
-        "at every evaluation; drag to move in time. Shaded: the phases, where our rule finds them. "
+        f"at every evaluation; drag to move in time. {shaded}"
         "The loss is the one that was trained, over every output class.",
         "progress": "Measured at every checkpoint, with the key parts of the last one. Gini: 0, "
         "the weights are spread evenly over all frequencies; 1, they lie in one.",
-        "rightmap": f"Each cell is a pair (a, b), at {of}.{click}",
+        "rightmap": f"Each cell is a pair (a, b), at {of}; dark is 1, light is 0.{click}",
         "weights": f"{most}, at {of}, sorted by the part each follows at the end and by its phase; "
         "blue is below 0, red above. Colours mean the same at every step, and are fullest from the "
         "largest value of the last on.",
@@ -194,7 +198,7 @@ def _caption(name: str, r: Reading, found: dict[str, Any]) -> str:
         f"at {of}, to the scale of the last. Its colour is the angle the circle would give it; "
         "large: a and b.",
         "logits": f"The network at its last checkpoint, step {r.snapshot.step or 0:,}: choose a "
-        "and b. What remains when a part is removed is the network's own logits less that part's.",
+        "and b. To untick a part is to subtract it from the network's logits.",
         "films": "The activation of a neuron for each pair (a, b): of the first key parts' purest "
         f"neurons at {of}, of a neuron of your choice at the last.",
         "forward": "Logits of the pair (a, b) at the chosen step, computed here from the rounded "
@@ -253,27 +257,33 @@ def _which(r: Reading) -> str:
         return "not looked for here"
     if e.algorithm is None:
         return "none is said to be learned: it does not generalise"
-    if e.algorithm == "undetermined":
+    if e.algorithm == UNDETERMINED:
         return "undetermined: no explanation of its form holds"
     return f"{HOW.get(e.algorithm, e.algorithm)}."
 
 
 def _how_sure(r: Reading) -> str:
     e = r.explanation
-    if e is None or e.algorithm is None:
-        return "see what was tried, and what spoke against it, below"
-    if e.algorithm == "undetermined":
-        return "not: see what was tried, and what spoke against it, below"
+    if e is None:
+        return "nothing was looked for here"
+    if e.algorithm is None or e.algorithm == UNDETERMINED:
+        tried = [c for c in e.certificates if c.verdict != "holds"]
+        told = ", ".join(f"{c.circuit.form} {c.verdict}" for c in tried) or "nothing applies"
+        return f"no explanation is claimed; tried: {told} (see the certificates below)"
     c = e.named[e.algorithm]
     judged = [x for x in c.evidence if x.passes is not None]
+    beside = sum(bool(x.controls) for x in judged)
     proved = ""
     if e.bound:
-        said = "on all inputs" if e.bound == 1 else f"on at least {percent(e.bound)} of the inputs"
-        proved = f"; that it is right {said} is proved without trusting the explanation"
-    beside = sum(bool(x.controls) for x in judged)
+        said = "all inputs" if e.bound == 1 else f"at least {percent(e.bound)} of the inputs"
+        proved = (
+            f" Apart from any explanation, its weights prove, without trying every answer, that it "
+            f"is right on {said}."
+        )
     return (
-        f"the explanation passed all {len(judged)} tests that could have refuted it, {beside} of "
-        f"them beside controls{proved}. It is one network"
+        f"This explanation ({c.circuit.form}) passed all {len(judged)} tests made to break it; "
+        f"{beside} of them were also made on controls, such as a network that has the answers by "
+        f"heart.{proved} This is one network with one seed: another may learn otherwise."
     )
 
 

@@ -230,7 +230,7 @@ def _circuit_row(c: Certificate) -> dict[str, Any]:
         "circuit": c.circuit.form,
         "verdict": c.verdict,
         "numbers": c.circuit.size,
-        "agrees": _rounded(values.get("agreement: the same answer")),
+        "agrees": _rounded(values.get("the network's own answer")),
         "explains": _rounded(values.get("explained variance of the logits")),
         "accuracy without it": _rounded(values.get("accuracy without it, all")),
         "accuracy proved with it": None if c.bound is None else c.bound.accuracy,

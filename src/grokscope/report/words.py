@@ -233,11 +233,10 @@ def _phases(r: Reading) -> str:
     assert p is not None
     if not p.memorized <= p.formed <= p.cleaned:
         return (
-            "Our rule for the three phases does not fit this run: the ends of memorisation, "
-            "circuit formation and cleanup come out of order "
-            f"({p.memorized:,}, {p.formed:,}, {p.cleaned:,})."
+            "Our rule for the three phases gives none that make sense here, so none are shown "
+            f"(their ends come out of order: {p.memorized:,}, {p.formed:,}, {p.cleaned:,})."
         )
     return (
-        f"Phases, by our rule: memorisation until step {p.memorized:,}, circuit formation until "
-        f"{p.formed:,}, cleanup until {p.cleaned:,}."
+        f"Phases of the weights, by our rule: memorisation until step {p.memorized:,}, circuit "
+        f"formation until {p.formed:,}, cleanup until {p.cleaned:,}."
     )

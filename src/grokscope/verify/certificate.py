@@ -68,7 +68,7 @@ class Certificate:
 def said(e: Evidence) -> str:
     """One piece of evidence as a sentence's part: its value, what was asked, its controls."""
     beside = ", ".join(f"{name} {number(x)}" for name, x in e.controls.items())
-    return f"{e.name} {number(e.value)} ({e.rule}{'; controls: ' + beside if beside else ''})"
+    return f"{e.name}: {number(e.value)} ({e.rule}{'; beside: ' + beside if beside else ''})"
 
 
 def number(x: float) -> str:

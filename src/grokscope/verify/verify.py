@@ -54,7 +54,7 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
 def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     network, claimed = centred(s.logits), centred(circuit.logits(s.task))
     yield at_least(
-        "agreement: the same answer",
+        "the network's own answer",
         _agreement(network, claimed),
         AGREES,
         chance=_chance(s),
