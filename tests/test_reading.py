@@ -8,8 +8,9 @@ import pytest
 
 from grokscope.report.page import page, write_page
 from grokscope.report.reading import Reading, read
-from grokscope.report.words import percent, sentences
+from grokscope.report.words import meant, percent, sentences
 from grokscope.spec import Spec
+from grokscope.tasks import make_task
 from grokscope.training.events import Events
 from grokscope.training.train import train
 
@@ -141,3 +142,11 @@ def test_a_doubtful_set_of_keys_is_said_to_be_one(readings):
 )
 def test_a_share_is_never_rounded_to_all_or_nothing(share, text):
     assert percent(share) == text
+
+
+def test_a_product_in_a_group_is_told_in_words():
+    assert meant(make_task("composition", {"group": "S4"})) == (
+        ", the product of two of the 24 elements of S4, rearrangements of 4 things"
+    )
+    assert meant(make_task("composition", {"group": "Q8"})).endswith("8 elements of Q8")
+    assert meant(make_task("a+b", {"p": 7})) == ""

@@ -15,7 +15,7 @@ from grokscope.explain import UNDETERMINED
 from grokscope.report.explained import HOW, simplest, write_circuit
 from grokscope.report.payload import FRAMES, payload
 from grokscope.report.reading import Reading
-from grokscope.report.words import percent, topics
+from grokscope.report.words import meant, percent, topics
 from grokscope.training.files import as_json, write_atomically
 from grokscope.verify.certificate import Certificate, number
 
@@ -225,7 +225,8 @@ def _in_short(r: Reading) -> str:
     """The four or five answers that a newcomer looks for first."""
     task, shown = r.run.task, int(r.run.is_train.sum())
     chance = percent(1 / task.n_answers)
-    asked = f"for {task.name}: one of {task.n_answers:,} answers (guessing: {chance} right)"
+    asked = f"for {task.name}{meant(task)}: one of {task.n_answers:,} answers"
+    asked += f" (guessing: {chance} right)"
     if r.run.knows_split:
         asked += f"; it was shown {shown:,} of {len(r.run.is_train):,} inputs with their answers"
     rows = [("It was asked", asked)]

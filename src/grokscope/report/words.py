@@ -3,6 +3,7 @@ an algorithm is named only where its circuit holds."""
 
 from grokscope.report import explained
 from grokscope.report.reading import Reading, is_small
+from grokscope.task import Task
 
 
 def sentences(reading: Reading) -> list[str]:
@@ -68,6 +69,15 @@ def _history(r: Reading) -> list[str]:
     return [_memorising(r), *([_generalising(r)] if r.events.t_grok is not None else [])]
 
 
+def meant(task: Task) -> str:
+    """What the name of a task in a group means; nothing where a formula says it."""
+    group = task.group
+    if group is None or task.modulus is not None:
+        return ""
+    moved = "" if group.points is None else f", rearrangements of {group.points.shape[1]} things"
+    return f", the product of two of the {group.order} elements of {group.name}{moved}"
+
+
 def _question(r: Reading) -> str:
     n, shown = len(r.run.is_train), int(r.run.is_train.sum())
     noise = r.run.spec.label_noise
@@ -75,7 +85,8 @@ def _question(r: Reading) -> str:
     count = r.run.task.n_read
     several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
     return (
-        f"The network ({r.run.spec.model}) was asked for {r.run.task.name}. It was shown "
+        f"The network ({r.run.spec.model}) was asked for {r.run.task.name}{meant(r.run.task)}. It "
+        f"was shown "
         f"{shown:,} of the {n:,} pairs ({percent(shown / n)}) with their answers; the other "
         f"{n - shown:,} are the test.{several}{wrong}"
     )
@@ -132,7 +143,9 @@ def _ending(r: Reading) -> str:
     }[why]
     unit = r.run.spec.loss if r.guessing is None else f"guessing: {r.guessing:.2f}"
     mirror = ""
-    if r.test_by_mirror:
+    group = r.run.task.group
+    gives_away = group is None or bool((group.table == group.table.T).all())
+    if r.test_by_mirror and gives_away:
         seen, unseen = r.test_by_mirror["mirror seen"], r.test_by_mirror["mirror not seen"]
         mirror = (
             f" Test pairs whose mirror (b, a) was shown: {percent(seen)} right; others: "
