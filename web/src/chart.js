@@ -11,6 +11,8 @@ import { atOrBefore, nearest } from "./state.js";
 const LEFT = 46;
 const RIGHT = 10;
 const TOP = 8;
+const ROW = 14; // of names of events
+const ROWS = 3;
 let clips = 0;
 
 /** @param {Place} place @param {Options} options @returns {(state: State) => void} */
@@ -28,6 +30,8 @@ export function chart(place, options) {
   const holder = el("div", { class: "chart" });
   place.drawing.append(el("div", { class: "charthead" }, el("span", { class: "title" }, options.title), legend), holder);
   const clip = `clip${clips++}`;
+  const top = TOP + (options.marks ? ROW * Math.min(ROWS, run.events.length) : 0); // events are named above
+  const height = options.height + top - TOP;
   const last = Math.max(run.frames[run.frames.length - 1], ...options.lines.map((x) => x.x[x.x.length - 1] ?? 0));
   let width = 0;
   let drawnFor = "";
@@ -40,14 +44,14 @@ export function chart(place, options) {
   function redraw(state) {
     width = holder.clientWidth || 640;
     const inner = width - LEFT - RIGHT;
-    const bottom = options.height - (options.axis === false ? 6 : 22);
+    const bottom = height - (options.axis === false ? 6 : 22);
     across = (step) => LEFT + inner * (state.log ? Math.log1p(step) / Math.log1p(Math.max(1, last)) : step / Math.max(1, last));
-    const { low, high, up } = vertical(options, bottom);
+    const { low, high, up } = vertical(options, bottom, top);
     const title = `${options.title} over training`;
-    const root = svg("svg", { width, height: options.height, role: "img", "aria-label": title, class: "lines" });
+    const root = svg("svg", { width, height: height, role: "img", "aria-label": title, class: "lines" });
     if (options.marks) for (const [i, phase] of run.phases.entries()) {
       const x = across(phase.from);
-      root.append(svg("rect", { x, y: TOP, width: Math.max(0, across(phase.to) - x), height: bottom - TOP, class: `phase p${i}` },
+      root.append(svg("rect", { x, y: top, width: Math.max(0, across(phase.to) - x), height: bottom - top, class: `phase p${i}` },
         svg("title", {}, `${phase.name}: steps ${number(phase.from)} to ${number(phase.to)}`)));
       if (across(phase.to) - x > 6.2 * phase.name.length && !state.guessing) root.append(svg("text", { x: (x + across(phase.to)) / 2, y: bottom - 6, class: "tick mid" }, phase.name));
     }
@@ -56,7 +60,7 @@ export function chart(place, options) {
       root.append(svg("text", { x: LEFT - 6, y: up(y) + 4, class: "tick end" }, (options.tick ?? tick)(y)));
     }
     if (options.axis !== false) for (const step of steps(last, state.log, inner)) {
-      root.append(svg("text", { x: across(step), y: options.height - 6, class: "tick mid" }, number(step)));
+      root.append(svg("text", { x: across(step), y: height - 6, class: "tick mid" }, number(step)));
     }
     if (options.level) {
       const y = up(options.level.y);
@@ -65,18 +69,19 @@ export function chart(place, options) {
     }
     if (options.marks && !state.guessing) for (const [i, event] of run.events.entries()) {
       const x = across(event.step);
-      root.append(svg("line", { x1: x, x2: x, y1: TOP, y2: bottom, class: "event" }));
+      const row = ROW * (i % ROWS);
+      root.append(svg("line", { x1: x, x2: x, y1: row + 2, y2: bottom, class: "event" }));
       const left = x > width - 120;
-      root.append(svg("text", { x: x + (left ? -4 : 4), y: TOP + 12 + 14 * (i % 3), class: `tick mark ${left ? "end" : ""}` }, `${event.label}, ${number(event.step)}`));
+      root.append(svg("text", { x: x + (left ? -4 : 4), y: row + 11, class: `tick mark ${left ? "end" : ""}` }, `${event.label}, ${number(event.step)}`));
     }
-    seen = svg("rect", { x: LEFT - 4, y: 0, width: inner + 14, height: options.height });
+    seen = svg("rect", { x: LEFT - 4, y: 0, width: inner + 14, height: height });
     root.append(svg("clipPath", { id: clip }, seen));
     const lines = svg("g", { "clip-path": `url(#${clip})` });
     for (const line of options.lines) {
       lines.append(svg("path", { d: path(line, across, up, low), fill: "none", stroke: line.colour, "stroke-width": 1.8, "stroke-dasharray": line.dash ?? "", "stroke-linejoin": "round" }));
     }
-    cursor = svg("line", { y1: TOP - 4, y2: bottom, class: "cursor" });
-    guessed = svg("line", { y1: TOP, y2: bottom, class: "guess" });
+    cursor = svg("line", { y1: top - 4, y2: bottom, class: "cursor" });
+    guessed = svg("line", { y1: top, y2: bottom, class: "guess" });
     root.append(lines, guessed, cursor);
     holder.replaceChildren(root);
     const move = (/** @type {PointerEvent} */ e) => {
@@ -128,15 +133,15 @@ function tick(y) {
   return y !== 0 && (Math.abs(y) < 1e-3 || Math.abs(y) >= 1e5) ? y.toExponential().replace("e+", "e") : number(y);
 }
 
-/** @param {Options} options @param {number} bottom */
-function vertical(options, bottom) {
+/** @param {Options} options @param {number} bottom @param {number} top */
+function vertical(options, bottom, top) {
   const known = options.lines.flatMap((x) => x.y.filter((y) => y !== null)).filter((y) => !options.log || y > 0);
   if (options.level) known.push(options.level.y);
   let [low, high] = options.range ?? [Math.min(...known), Math.max(...known)];
   if (!options.range && !options.log) low = Math.min(0, low);
   if (!(high > low)) [low, high] = options.log ? [low / 2, low * 2] : [low - 1, low + 1];
   const f = options.log ? Math.log : (/** @type {number} */ y) => y;
-  const up = (/** @type {number} */ y) => bottom - ((bottom - TOP - 4) * (f(y) - f(low))) / (f(high) - f(low));
+  const up = (/** @type {number} */ y) => bottom - ((bottom - top - 4) * (f(y) - f(low))) / (f(high) - f(low));
   return { low, high, up };
 }
 
