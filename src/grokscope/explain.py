@@ -27,7 +27,7 @@ from grokscope.measures.losses import BLOCK, pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
 from grokscope.verify.certificate import Certificate
-from grokscope.verify.verify import is_right, verify
+from grokscope.verify.verify import chance_of, is_right, splits, verify
 
 Generalisation = Literal["generalised", "partial", "not generalised", "accurate"]
 
@@ -105,7 +105,7 @@ class Explanation:
     def _holding(self) -> list[Certificate]:
         return [c for c in self.certificates if c.verdict == "holds" and c.circuit.form != "lookup"]
 
-    @property
+    @cached_property
     def _settling(self) -> list[Certificate]:
         """Those that no network has by heart. One of the logits alone, as a convolution, counts
         only where the hidden layer is too small for a table: random features of smooth embeddings,
@@ -261,15 +261,12 @@ def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float]]:
     right = torch.cat([
         is_right(x, y) for x, y in zip(blocks, s.task.answers.split(BLOCK), strict=True)
     ]).double()  # fmt: skip
-    counts = torch.bincount(s.task.answers, minlength=s.task.n_answers)
-    parts: dict[str, Bool[Tensor, " pair"]] = {"all": torch.ones_like(s.is_train)}
-    if s.knows_split:
-        parts |= {"train": s.is_train, "test": ~s.is_train, "unseen": _unseen(s)}
-        if not parts["unseen"].any():
-            del parts["unseen"]
+    parts = splits(s)
+    if s.knows_split and (unseen := _unseen(s)).any():
+        parts["unseen"] = unseen
     accuracy = {k: float(right[here].mean()) for k, here in parts.items()}
     loss = {k: float(losses[here].mean()) for k, here in parts.items()}
-    return accuracy | {"chance": float(counts.max() / counts.sum())}, loss
+    return accuracy | {"chance": chance_of(s.task)}, loss
 
 
 def _unseen(s: Snapshot) -> Bool[Tensor, " pair"]:

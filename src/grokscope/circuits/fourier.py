@@ -592,6 +592,7 @@ def _rebuilt(s: Snapshot, circuit: Fourier) -> Evidence:
     )
 
 
+@shared
 def _read(s: Snapshot, circuit: Fourier) -> Reading:
     """Clock or pizza.
 

@@ -9,7 +9,7 @@ Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -27,6 +27,7 @@ from grokscope.circuits.circuit import (
 from grokscope.errors import NotApplicable
 from grokscope.measures.spectra import symbol_weights
 from grokscope.snapshot import Snapshot
+from grokscope.task import Task
 from grokscope.training.loss import cross_entropy
 from grokscope.verify.bounds import bound_of
 from grokscope.verify.certificate import Certificate
@@ -53,22 +54,20 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
 
 def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     network, claimed = centred(s.logits), centred(circuit.logits(s.task))
+    agree, explain = _elsewhere(s, circuit)
     yield at_least(
         "the network's own answer",
         _agreement(network, claimed),
         AGREES,
-        chance=_chance(s),
-        **_elsewhere(s, circuit, _agreement),
+        chance=chance_of(s.task),
+        **agree,
     )
     yield at_least(
-        "explained variance of the logits",
-        explained(network, claimed),
-        EXPLAINED,
-        OPEN,
-        **_elsewhere(s, circuit, explained),
+        "explained variance of the logits", explained(network, claimed), EXPLAINED, OPEN, **explain
     )
-    yield from _kept(s, circuit, network, claimed)
-    yield from _removed(s, circuit, network, claimed)
+    others = [centred(x.logits(s.task)) for x in _others(circuit)]
+    yield from _kept(s, network, claimed, others)
+    yield from _removed(s, circuit, network, claimed, others)
     yield from _replaced(s, circuit)
 
 
@@ -84,20 +83,17 @@ def _size(s: Snapshot, circuit: Circuit) -> Evidence:
     return at_most(name, size, SHARE_OF_WEIGHTS * weights, folded_weights=float(weights))
 
 
-def _kept(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> Iterator[Evidence]:
-    others = [centred(x.logits(s.task)) for x in _others(circuit)]
-    right = is_right(claimed, s.task.answers)
-    for part, here in _splits(s).items():
-        beside = {
-            "network": float(is_right(network, s.task.answers)[here].double().mean()),
-            "chance": _chance(s),
-        }
+def _kept(
+    s: Snapshot, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
+) -> Iterator[Evidence]:
+    own, kept, *rest = (is_right(x, s.task.answers).double() for x in (network, claimed, *others))
+    for part, here in splits(s).items():
+        beside = {"network": float(own[here].mean()), "chance": chance_of(s.task)}
         if others:
-            found = [float(is_right(x, s.task.answers)[here].double().mean()) for x in others]
-            beside["other parts, as many"] = max(found)
+            beside["other parts, as many"] = max(float(x[here].mean()) for x in rest)
         yield _not_below(
             f"accuracy kept alone, {part}",
-            float(right[here].double().mean()),
+            float(kept[here].mean()),
             max(0.0, min(AGREES, beside["network"] - (1 - AGREES))),
             beside,
             is_void=beside.get("other parts, as many", 0.0) >= AGREES,
@@ -110,13 +106,16 @@ def _kept(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> It
         )
 
 
-def _removed(s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor) -> Iterator[Evidence]:
+def _removed(
+    s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
+) -> Iterator[Evidence]:
     everywhere = torch.ones_like(s.is_train)
     accuracy = _accuracy(s, network)
-    controls = {"network": accuracy, "chance": _chance(s)}
-    others = [less(network, centred(x.logits(s.task))) for x in _others(circuit)]
+    controls = {"network": accuracy, "chance": chance_of(s.task)}
     if others:
-        controls["without other parts, as many"] = min(_accuracy(s, x) for x in others)
+        controls["without other parts, as many"] = min(
+            _accuracy(s, less(network, x)) for x in others
+        )
     without = less(network, claimed)
     value = _accuracy(s, without)
     need, perhaps = _fallen(s, accuracy)
@@ -173,7 +172,7 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
 
 def _fallen(s: Snapshot, accuracy: float) -> tuple[float, float]:
     """Below what an accuracy must fall, counted from chance, and up to what it is open."""
-    chance = min(_chance(s), accuracy)
+    chance = min(chance_of(s.task), accuracy)
     way = accuracy - chance
     return chance + GONE * way, chance + PERHAPS * way
 
@@ -217,19 +216,20 @@ def _other_neurons(mine: Bool[Tensor, " neuron"], seed: int) -> Bool[Tensor, " n
     return found
 
 
-def _elsewhere(s: Snapshot, circuit: Circuit, number) -> dict[str, float]:
-    """The same number for the circuit of this form that fits a network that has learned nothing,
-    and one that has learned by heart; 0 where none is found."""
-    found = {}
+def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[str, float]]:
+    """Agreement and explained variance of the circuit of this form that fits a network that has
+    learned nothing, and one that has learned by heart; 0 where none is found."""
+    agree, explain = {}, {}
     for name, made in (("untrained", shuffled), ("by heart", memoriser)):
+        agree[name] = explain[name] = 0.0
         try:
             other = made(s)
             like = FINDERS[circuit.form](other)
         except (NotApplicable, KeyError):
-            found[name] = 0.0
-        else:
-            found[name] = number(centred(other.logits), centred(like.logits(s.task)))
-    return found
+            continue
+        network, claimed = centred(other.logits), centred(like.logits(s.task))
+        agree[name], explain[name] = _agreement(network, claimed), explained(network, claimed)
+    return agree, explain
 
 
 def _others(circuit: Circuit) -> list[Circuit]:
@@ -277,13 +277,13 @@ def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pai
     return float(cross_entropy(logits[here], s.task.answers[here]))
 
 
-def _chance(s: Snapshot) -> float:
+def chance_of(task: Task) -> float:
     """The accuracy of giving the commonest answer always."""
-    counts = torch.bincount(s.task.answers, minlength=s.task.n_answers)
+    counts = torch.bincount(task.answers, minlength=task.n_answers)
     return float(counts.max() / counts.sum())
 
 
-def _splits(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
+def splits(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
     """All pairs; and train and test apart, where the split is known."""
     found = {"all": torch.ones_like(s.is_train)}
     if s.knows_split:
