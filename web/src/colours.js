@@ -1,11 +1,12 @@
 // Colours that the colour-blind can tell apart: Okabe and Ito's for lines, blue to red for signs.
 
-export const PARTS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f6bd9", "#a0522d", "#777777"];
+export const PARTS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f6bd9", "#a0522d", "#2f7f9e", "#b8a100"];
+export const OTHER = "#8a9199";
 
-/** @param {string} name @param {string[]} names */
-export function colourOf(name, names) {
-  const i = names.indexOf(name);
-  return i < 0 ? "#999999" : PARTS[i % PARTS.length];
+/** The colour of a part, the same in every figure; of those without one of their own, grey.
+ * @param {import("./types").Run} run @param {string | null} name */
+export function colourOf(run, name) {
+  return (name === null ? undefined : PARTS[run.parts.indexOf(name)]) ?? OTHER;
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

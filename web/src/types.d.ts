@@ -37,6 +37,7 @@ export interface Run {
   stacks: Record<string, Packed>;
   symbols: { a: number[] | null; c: number[] | null };
   operators: string[];
+  parts: string[];
   neurons?: Neurons; spectra?: Spectra; circles?: string[]; answers?: Answers;
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from grokscope.explain import UNDETERMINED
 from grokscope.report.explained import HOW, simplest, write_circuit
+from grokscope.report.panels import PANELS, Panel, Topic
 from grokscope.report.payload import FRAMES, payload
 from grokscope.report.reading import Reading
 from grokscope.report.words import meant, percent, topics
@@ -21,21 +22,6 @@ from grokscope.verify.certificate import Certificate, number
 
 ASSETS = Path(__file__).parent / "assets"
 LEAST_FRAMES = 20  # that each of many runs keeps
-
-TITLES = {
-    "curves": "Memorising and generalising",
-    "progress": "Progress beneath the surface",
-    "rightmap": "Which pairs it answers",
-    "weights": "The weights of its neurons",
-    "waves": "Neurons as waves",
-    "stars": "Neurons as polygons and stars",
-    "spectrum": "The spectrum of its weights",
-    "circles": "The embedding on circles",
-    "logits": "How it comes to an answer",
-    "films": "What neurons see",
-    "forward": "The network, run in this page",
-    "digits": "Which digits it reads",
-}
 
 
 def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> Path:
@@ -108,105 +94,38 @@ def _harmless(json: str) -> str:
 
 def _article(i: int, r: Reading, found: dict[str, Any]) -> str:
     told = topics(r)
-    figures = {name: _figure(name, _caption(name, r, found)) for name in _panels(found)}
+    there = [x for x in PANELS if x.is_there(found)]
 
-    def shown(*names: str) -> str:
-        return "\n".join(figures[name] for name in names if name in figures)
+    def figures(topic: Topic) -> str:
+        return "\n".join(_figure(x, r, found) for x in there if x.topic == topic)
 
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
 <h1>{escape(r.run.task.name)}<span class="answer">: {escape(_headline(r))}</span></h1>
 <p class="small what">Run <bdi>{escape(r.run.name)}</bdi>, seed {r.run.spec.seed}</p>
 {_in_short(r)}
-{shown("curves")}
+{figures("summary")}
 <section class="story"><h2>What happened</h2>
 {_paragraphs(told["what"])}{_acts(r)}</section>
-{shown("rightmap", "digits")}
+{figures("what")}
 <section><h2>How it does it, and how sure that is</h2>
 {_paragraphs(told["how"])}
 {_circuit(r)}</section>
-{shown("logits")}
+{figures("how")}
 {_section("Where its weights live", told["weights"])}
-{shown("spectrum", "circles", "weights", "waves", "stars", "forward", "films")}
+{figures("weights")}
 {_section("How that came about", told["progress"])}
-{shown("progress")}
+{figures("progress")}
 <details><summary>What was asked (spec.json)</summary>
 <pre>{escape(r.run.spec.to_json())}</pre></details>
 </article>"""
 
 
-def _panels(found: dict[str, Any]) -> list[str]:
-    """The figures that these facts have."""
-    stacks, neurons = found["stacks"], found.get("neurons", {})
-    there = {
-        "curves": found["rows"],
-        "progress": found["trace"]["figures"],
-        "rightmap": "right" in stacks,
-        "weights": "of_a" in stacks,
-        "waves": neurons.get("waves"),
-        "stars": neurons.get("waves"),
-        "spectrum": found.get("spectra"),
-        "circles": found.get("circles"),
-        "logits": found.get("answers"),
-        "films": "activations" in stacks,
-        "forward": "same" in neurons,
-        "digits": "digits" in stacks,
-    }
-    return [name for name, is_there in there.items() if is_there]
-
-
-def _figure(name: str, caption: str) -> str:
+def _figure(panel: Panel, r: Reading, found: dict[str, Any]) -> str:
     return (
-        f'<figure data-panel="{name}"><h2>{escape(TITLES[name])}</h2>'
-        f'<figcaption>{escape(caption)}</figcaption><div class="drawing"></div></figure>'
+        f'<figure data-panel="{panel.name}"><h2>{escape(panel.title)}</h2>'
+        f'<figcaption>{escape(panel.caption(r, found))}</figcaption><div class="drawing"></div>'
+        "</figure>"
     )
-
-
-def _caption(name: str, r: Reading, found: dict[str, Any]) -> str:
-    """What is drawn, of which pairs, in which units."""
-    frames, total = len(found["frames"]), found["checkpoints"]
-    of = "the step chosen above" + ("" if frames == total else f" (of {frames} checkpoints)")
-    neurons = found.get("neurons", {"index": (), "total": 0})
-    shown, every = len(neurons["index"]), neurons["total"]
-    most = (
-        "All its neurons"
-        if shown == every
-        else f"{shown} of {every} neurons, those of each part that weigh most"
-    )
-    p = r.phases
-    is_told = p is not None and p.memorized <= p.formed <= p.cleaned
-    shaded = "Shaded: the phases, by our rule. " if is_told else ""
-    click = " Click one to see its answer below." if "answers" in found else ""
-    captions = {
-        "curves": "Accuracy and loss of the pairs it was shown (train) and of the others (test), "
-        f"at every evaluation; drag to move in time. {shaded}"
-        "The loss is the one that was trained, over every output class.",
-        "progress": "Measured at every checkpoint, with the key parts of the last one. Gini: 0, "
-        "the weights are spread evenly over all frequencies; 1, they lie in one.",
-        "rightmap": f"Each cell is a pair (a, b), at {of}; dark is 1, light is 0.{click}",
-        "weights": f"{most}, at {of}, sorted by the part each follows at the end and by its phase; "
-        "blue is below 0, red above. Colours mean the same at every step, and are fullest from the "
-        "largest value of the last on.",
-        "waves": "The same weights as lines, each neuron under the part it follows most at the "
-        f"end; one scale for all inputs and one for all outputs, at {of}. Fast waves are drawn "
-        "over the angle that their part gives each symbol, one turn from left to right.",
-        "stars": "Each dot is a neuron, placed by the cosine and the sine it has of its part, and "
-        "joined to the next by the angle of its input at the end. If the outputs turn twice as "
-        "fast as the inputs, the polygon becomes a star.",
-        "spectrum": f"The share of the power of the weights in each part of the {r.lens} lens. "
-        "Green: key parts, by the logits. Dotted: an even spread.",
-        "circles": "Each dot is a symbol, in the plane where the embedding carries one key part, "
-        f"at {of}, to the scale of the last. Its colour is the angle the circle would give it; "
-        "large: a and b.",
-        "logits": f"The network at its last checkpoint, step {r.snapshot.step or 0:,}: choose a "
-        "and b. To untick a part is to subtract it from the network's logits.",
-        "films": "The activation of a neuron for each pair (a, b): of the first key parts' purest "
-        f"neurons at {of}, of a neuron of your choice at the last.",
-        "forward": "Logits of the pair (a, b) at the chosen step, computed here from the rounded "
-        "weights: at the last checkpoint it gives the network's own answer to "
-        f"{percent(neurons.get('same', 0.0))} of the pairs. Untick a part to silence its neurons.",
-        "digits": f"Weights from the digits to the neurons, at {of}.",
-    }
-    return captions[name]
 
 
 def _title(r: Reading) -> str:

@@ -81,7 +81,21 @@ def payload(r: Reading, most_frames: int = FRAMES) -> dict[str, Any]:
     logits = answers(r)
     if logits is not None:
         found["answers"] = logits
+    found["parts"] = _coloured(r, found)
     return found
+
+
+def _coloured(r: Reading, found: dict[str, Any]) -> list[str]:
+    """The parts that have a colour, the same in every figure: key parts first, then those of the
+    circuit, then those that neurons follow."""
+    neurons = found.get("neurons", {"waves": [], "parts": []})
+    names = [
+        *(r.keys.names if r.keys else ()),
+        *found.get("answers", {}).get("parts", ()),
+        *(wave["name"] for wave in neurons["waves"]),
+        *(part for part in neurons["parts"] if part),
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _rows(r: Reading) -> dict[str, list[int | float]]:

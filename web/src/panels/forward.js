@@ -1,7 +1,7 @@
 // A small network run in the page, at any checkpoint: what the neurons of each part add to the logits
 // of a pair, and how many pairs are right without some of them.
 
-import { PARTS } from "../colours.js";
+import { colourOf } from "../colours.js";
 import { frameOf } from "../decode.js";
 import { el, number, percent, svg } from "../dom.js";
 
@@ -78,7 +78,7 @@ export function forward(place) {
   });
   /** @param {number} i */
   function colour(i) {
-    return i < named.length ? PARTS[i % PARTS.length] : "#888888";
+    return colourOf(run, names[i]);
   }
 
   /** @param {import("../types").State} state */

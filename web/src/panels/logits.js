@@ -1,6 +1,6 @@
 // The logits of one pair, what each part adds to them, and what is lost without some parts.
 
-import { PARTS } from "../colours.js";
+import { colourOf } from "../colours.js";
 import { el, number, percent, svg } from "../dom.js";
 
 /** @type {import("../types").Mount} */
@@ -20,9 +20,9 @@ export function logits(place) {
     return { input, value, node: el("label", { class: "slider" }, `${name} = `, value, input) };
   };
   const [a, b] = [slider("a"), slider("b")];
-  const boxes = found.parts.map((part, i) => {
+  const boxes = found.parts.map((part) => {
     const input = el("input", { type: "checkbox", checked: true, "data-part": part, onchange: () => draw(store.state) });
-    return { input, node: el("label", { class: "part" }, input, el("i", { style: `background:${PARTS[i % PARTS.length]}` }), part) };
+    return { input, node: el("label", { class: "part" }, input, el("i", { style: `background:${colourOf(run, part)}` }), part) };
   });
   const told = el("p", { class: "told", "aria-live": "polite", "data-accuracy": "" });
   const sum = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": "logit of each answer" });
@@ -34,8 +34,8 @@ export function logits(place) {
     sum.append(bar);
     return bar;
   });
-  const rows = found.parts.map((part, i) => {
-    const line = svg("path", { fill: "none", stroke: PARTS[i % PARTS.length], "stroke-width": 1.6 });
+  const rows = found.parts.map((part) => {
+    const line = svg("path", { fill: "none", stroke: colourOf(run, part), "stroke-width": 1.6 });
     const mark = svg("line", { y1: 0, y2: 56, class: "cursor" });
     const root = svg("svg", { viewBox: `0 0 ${width} 56`, class: "lines", role: "img", "aria-label": `what ${part} adds to each answer` },
       svg("line", { x1: 0, x2: width, y1: 28, y2: 28, class: "grid" }), mark, line);

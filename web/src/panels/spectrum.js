@@ -1,5 +1,6 @@
 // The share of each part in the weights, in the winning lens.
 
+import { colourOf } from "../colours.js";
 import { el, percent, svg } from "../dom.js";
 
 /** @type {import("../types").Mount} */
@@ -14,7 +15,7 @@ export function spectrum(place) {
     const wide = width / weight.parts.length;
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": `share of each part in the ${weight.name}` });
     const bars = weight.parts.map((part, i) => {
-      const bar = svg("rect", { x: i * wide + wide * 0.1, width: wide * 0.8, class: spectra.keys.includes(part) ? "bar key" : "bar" }, svg("title", {}, part));
+      const bar = svg("rect", { x: i * wide + wide * 0.1, width: wide * 0.8, class: "bar", ...(spectra.keys.includes(part) ? { style: `fill:${colourOf(place.run, part)}` } : {}) }, svg("title", {}, part));
       root.append(bar);
       return bar;
     });

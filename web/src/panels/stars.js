@@ -9,7 +9,6 @@ import { el, svg } from "../dom.js";
 export function stars(place) {
   const { run, stacks, store } = place;
   const neurons = /** @type {import("../types").Neurons} */ (run.neurons);
-  const names = neurons.waves.map((x) => x.name);
   const grid = el("div", { class: "small-multiples four" });
   place.drawing.append(grid);
   const size = 150;
@@ -37,7 +36,7 @@ export function stars(place) {
       const title = `${wave.name}: ${kind === "out" ? "output" : "input"}`;
       const joined = svg("path", { fill: "none", stroke: "currentColor", "stroke-width": 0.8, opacity: 0.45 });
       const dots = rows.map((row) => {
-        const dot = svg("circle", { r: 4, fill: colourOf(wave.name, names), class: "dot" });
+        const dot = svg("circle", { r: 4, fill: colourOf(run, wave.name), class: "dot" });
         dot.addEventListener("pointerenter", () => store.set({ neuron: neurons.index[row] }));
         dot.addEventListener("pointerleave", () => store.set({ neuron: null }));
         return dot;

@@ -40,7 +40,7 @@ export function waves(place) {
     root.append(svg("line", { x1: 0, x2: width, y1: height / 2, y2: height / 2, class: "grid" }));
     neurons.parts.forEach((x, row) => {
       if (x !== part) return;
-      const path = svg("path", { fill: "none", stroke: colourOf(part, parts), "stroke-width": 1.2, class: "wave" });
+      const path = svg("path", { fill: "none", stroke: colourOf(run, part), "stroke-width": 1.2, class: "wave" });
       path.addEventListener("pointerenter", () => store.set({ neuron: neurons.index[row] }));
       path.addEventListener("pointerleave", () => store.set({ neuron: null }));
       root.append(path);
