@@ -1,7 +1,9 @@
-"""What all tests share: one thread a process, since several run side by side; a small spec."""
+"""What all tests share: one thread a process, since several run side by side; a small spec; a
+browser, where there is one."""
 
 import io
 import os
+import shutil
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -15,6 +17,8 @@ from hypothesis import settings
 
 from grokscope.cli import main
 from grokscope.spec import Spec
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 torch.set_num_threads(1)
 settings.register_profile("grokscope", deadline=None, derandomize=True, max_examples=25)
@@ -70,3 +74,15 @@ def call() -> Callable[..., Said]:
         return Said(code, out.getvalue(), err.getvalue())
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    api = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[dev]"')
+    with api.sync_playwright() as playwright:
+        args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield browser
+        browser.close()

@@ -1,6 +1,7 @@
 """The constructed solution of modular addition: what it gets right, in Python and in its page."""
 
 import html
+import itertools
 import json
 import math
 import re
@@ -15,7 +16,6 @@ import pytest
 from grokscope.errors import BadInput
 from grokscope.report.construct import (
     ACTIVATIONS,
-    ASSETS,
     NEURONS,
     Activation,
     angle_error,
@@ -42,6 +42,8 @@ TRIED: list[tuple[int, int, Activation]] = [
     (2, 2, "square"),
     (2, 12, "relu"), (113, 11, "relu"), (500, 7, "relu"), (499, 9, "square"),
 ]  # fmt: skip
+
+NETWORK = Path(__file__).parents[1] / "web" / "src" / "construct" / "network.js"
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="apt install nodejs")
 needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="apt install chromium")
@@ -133,6 +135,51 @@ def test_even_moduli_lose_one_pair_in_m(modulus, neurons, activation):
     assert f"exactly 1 - 1/{modulus}:" in summary(found)
 
 
+def wrong_pairs(modulus: int, neurons: int, activation: Activation) -> set[tuple[int, int]]:
+    """By the article's formula alone, a pair at a time: those whose right logit is not the largest
+    by more than rounding."""
+    omega, theta = 2 * math.pi / modulus, 2 * math.pi / neurons
+    found = set()
+    for a, b in itertools.product(range(modulus), repeat=2):
+        z = [math.cos(a * omega - i * theta) + math.cos(b * omega - i * theta)
+             for i in range(neurons)]  # fmt: skip
+        h = [max(x, 0) if activation == "relu" else x * x for x in z]
+        said = [
+            sum(x * math.cos(c * omega - 2 * i * theta) for i, x in enumerate(h))
+            for c in range(modulus)
+        ]
+        own = said[(a + b) % modulus]
+        if sum(x > own - 1e-10 for x in said) > 1:
+            found.add((a, b))
+    return found
+
+
+@pytest.mark.parametrize("modulus", [3, 5, 7, 9, 15, 21])
+def test_three_squares_add_modulo_any_odd_number_tried_and_four_do_not(modulus):
+    assert wrong_pairs(modulus, 3, "square") == set()
+    assert wrong_pairs(modulus, 5, "square") == set()
+    for too_few in (1, 2, 4):
+        assert wrong_pairs(modulus, too_few, "square")
+
+
+@pytest.mark.parametrize("modulus", [2, 4, 6, 8, 10, 14, 20])
+@pytest.mark.parametrize(("neurons", "activation"), [(3, "square"), (5, "square"), (7, "relu")])
+def test_of_an_even_modulus_the_pairs_half_of_it_apart_are_wrong_and_no_others(
+    modulus, neurons, activation
+):
+    opposite = {(a, (a + modulus // 2) % modulus) for a in range(modulus)}
+    assert wrong_pairs(modulus, neurons, activation) == opposite
+
+
+def test_squares_are_a_gain_times_the_wave_of_the_answer():
+    modulus, neurons = 13, 3
+    n = np.arange(modulus)
+    a, b, c = np.meshgrid(n, n, n, indexing="ij")
+    omega = 2 * np.pi / modulus
+    said = neurons * np.cos((a - b) * omega / 2) ** 2 * np.cos((a + b - c) * omega)
+    assert logits(modulus, neurons, "square") == pytest.approx(said, abs=1e-12)
+
+
 def test_the_margins_at_67_are_tiny():
     assert constructed(67, 5, "relu").margin == pytest.approx(4.7e-5, abs=5e-7)
     square = constructed(67, 5, "square").margin
@@ -159,8 +206,12 @@ def test_what_the_page_does_not_have_is_refused():
 
 
 def in_the_page(expression: str) -> Any:
-    """What the page's own script makes of a JavaScript expression."""
-    program = (ASSETS / "construct.js").read_text() + f"\nconsole.log(JSON.stringify({expression}))"
+    """What the source of the page's script makes of a JavaScript expression."""
+    names = "constructed, forward, fromHash, number, summary, toHash"
+    program = (
+        f"import {{ {names} }} from {json.dumps(NETWORK.as_uri())};\n"
+        f"console.log(JSON.stringify({expression}))"
+    )
     done = subprocess.run(
         ["node", "--input-type=module"], input=program, capture_output=True, text=True, timeout=60
     )
@@ -231,7 +282,9 @@ def test_the_page_is_one_file_that_says_its_numbers_without_a_script(tmp_path):
     file = write_construction(tmp_path / "deep" / "page.html", 119, 5, "relu")
     page = file.read_text()
     assert len(page) < 100_000
-    assert not re.search(r"https?:|//[a-z]+\.|src=|@import|url\(", page)
+    fetching = r"https?:|//[a-z]+\.|<[^>]* src=|@import|url\("
+    assert not re.search(fetching, page.replace("http://www.w3.org/2000/svg", ""))
+    assert page.count("</script") == 2
     assert "default-src 'none'" in page
     assert not re.search(r"\$[a-z]{3,}", page)
     assert summary(constructed(119, 5, "relu")) in html.unescape(page)
@@ -255,6 +308,37 @@ def test_the_page_opens_on_the_state_of_its_address(tmp_path):
     assert re.search(r'<td[^>]* data-here="square 3"[^>]*>1 − 1/60</td>', done.stdout)
     for drawing in ("input", "neurons", "outputs", "logits", "error"):
         assert re.search(rf'<svg id="{drawing}"[^>]* aria-label="[^"]+"[^>]*><', done.stdout)
+
+
+def test_every_drawing_can_be_saved(browser, tmp_path):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    complaints = []
+    page.on("console", lambda m: complaints.append(m.text))
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.goto(write_construction(tmp_path / "page.html", 13, 3, "square").as_uri() + "#a=4&b=6")
+    assert page.locator(".tools").count() == 6
+    for i, (name, first) in enumerate([("input", "residue,x,y,is"), ("logits", "answer c,logit")]):
+        tools = page.locator(".tools").nth(3 * i)
+        with page.expect_download() as told:
+            tools.get_by_text("CSV").click()
+        text = Path(told.value.path()).read_text().splitlines()
+        assert told.value.suggested_filename == f"construct-{name}.csv"
+        assert text[:3] == ["# a + b mod 13, 3 square neurons", "# a = 4", "# b = 6"]
+        assert text[5] == first
+        if name == "logits":
+            shown = [float(x.split(",")[1]) for x in text[6:]]
+            assert shown == pytest.approx(logits(13, 3, "square")[4, 6], abs=1e-9)
+        with page.expect_download() as told:
+            tools.get_by_text("SVG").click()
+        picture = Path(told.value.path()).read_text()
+        assert picture.startswith("<svg ")
+        assert "a + b mod 13, 3 square neurons" in picture
+        with page.expect_download() as told:
+            tools.get_by_text("PNG").click()
+        assert Path(told.value.path()).read_bytes().startswith(b"\x89PNG")
+    assert complaints == []
+    context.close()
 
 
 def test_the_verb_writes_the_page(call, tmp_path):

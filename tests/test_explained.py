@@ -20,9 +20,16 @@ def words(planted) -> str:
 
 def test_a_clock_is_told_with_its_parts_its_certificate_and_what_is_proved():
     said = words(waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32))
-    for part in ("It generalised", "a clock", "frequency", "holds", "by heart", "convolution of 8"):
+    for part in (
+        "It generalised",
+        "a clock",
+        "frequency",
+        "holds",
+        "by heart",
+        "(convolution), in 8 numbers",
+    ):
         assert part in said
-    assert "Proved, without trusting the explanation: right on all pairs" in said
+    assert "Proved from its weights, without trusting any explanation: right on all pairs" in said
 
 
 @pytest.mark.parametrize("kind", ["lookup_table", "random_features", "wrong_group_mended"])

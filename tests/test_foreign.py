@@ -523,7 +523,7 @@ def test_a_full_run_has_all_checkpoints_its_losses_and_its_split(grokking, tmp_p
     assert np.isnan(rows[50]["test_accuracy"])
     told = " ".join(sentences(read(run)))
     assert "of the others, the test" in told
-    assert "Memorising and generalising" in page(read(run))
+    assert 'data-panel="curves"' in page(read(run))
     assert rows[60]["test_accuracy"] == pytest.approx(grokking.rows[60]["test_accuracy"])
 
 

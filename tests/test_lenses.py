@@ -248,6 +248,14 @@ def test_power_is_divided_among_the_parts_and_none_is_lost():
             assert float(power.sum()) == pytest.approx(whole, rel=1e-6), (found.name, role)
 
 
+def test_the_power_of_many_is_that_of_each():
+    many = torch.randn(2, 3, 13, 5, generator=torch.Generator().manual_seed(0))
+    for formula in ("a+b", "a**2+b**2", "(a*b)**2"):
+        for view in (view for found in task(formula, 13).lenses for view in found.views.values()):
+            each = torch.stack([view.power(W) for W in many.flatten(0, 1)])
+            assert torch.allclose(view.power(many).flatten(0, 1), each, rtol=1e-12, atol=1e-12)
+
+
 def test_the_even_spectrum_is_that_of_white_noise():
     generator = torch.Generator().manual_seed(0)
     for found in every_lens():

@@ -84,7 +84,8 @@ def test_every_account_that_holds_is_told(clock):
     several = replace(clock)
     several.__dict__["named"] = {"clock": first, "coset": replace(first), "convolution": second}
     size = f"{first.circuit.size:,}"
-    assert f"Other accounts hold too: a fourier circuit of {size} numbers." in told(several)
+    said = f"Other explanations hold too: waves in its neurons (fourier), in {size} numbers."
+    assert said in told(several)
 
 
 def test_forms_may_stand_between_commas_and_algorithms_are_told_from_them(call, tmp_path):

@@ -14,7 +14,7 @@ from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import applicable, evaluate
 from grokscope.measures.neurons import neuron_parts
 from grokscope.measures.phases import find_phases
-from grokscope.measures.restricted import excluded_losses, other_parts
+from grokscope.measures.restricted import component, excluded_losses, other_parts
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import gini_coefficient
 from grokscope.models import make_model
@@ -25,6 +25,7 @@ from grokscope.tap import silent
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events
+from grokscope.training.loss import cross_entropy
 from grokscope.training.train import train
 
 
@@ -314,21 +315,22 @@ def test_the_control_removes_as_many_dimensions_as_the_key_parts_have():
     task = make_task("composition", {"group": "S4"})
     table = Planted(torch.eye(24, dtype=torch.float64)[task.answers])
     s = Snapshot(task, task.is_train(0.4, 0), table, keys=("sign", "(2,2)"))
-    removed = []
-
-    def watch(logits, answers, products, functions):
-        removed.extend(functions)
-        return [0.0] * len(functions)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grokscope.measures.restricted.excluded_losses", watch)
-        evaluate(s, ["excluded_loss_sum_train", "excluded_loss_sum_train_control"])
-    keys, *controls = removed  # of the identity: the projections themselves
+    keys = component(s, ("sign", "(2,2)"))  # of the identity: the projection itself
+    controls = [component(s, parts) for parts in other_parts(s)]
     assert torch.linalg.matrix_rank(keys) == 5
     assert len(controls) == 8
     for control in controls:  # the others have 9 dimensions each
         assert torch.linalg.matrix_rank(control) == 9
         assert (keys @ control).abs().max() < 1e-10  # and none of it is in the key parts
+
+    def plain(T):
+        removed = T[s.task.answers[s.is_train]]  # a product is an answer
+        return float(cross_entropy(s.train_logits - removed, s.train_answers))
+
+    found = evaluate(s, ["excluded_loss_sum_train", "excluded_loss_sum_train_control"])
+    assert found["excluded_loss_sum_train"] == pytest.approx(plain(keys), abs=1e-12)
+    controlled = max(map(plain, controls))
+    assert found["excluded_loss_sum_train_control"] == pytest.approx(controlled, abs=1e-12)
 
 
 def test_the_control_of_frequencies_removes_equally_many():

@@ -211,4 +211,4 @@ def test_several_runs_share_a_page(readings):
     html = page(readings["a transformer"], readings["not learned"])
     assert html.count("<article") == 2
     assert "2 runs compared" in html
-    assert 'id="compare"' in html
+    assert 'class="compare"' in html

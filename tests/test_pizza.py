@@ -304,6 +304,18 @@ def test_gradient_symmetricity_equals_differences_of_the_plain_model(args):
     assert found == pytest.approx(np.mean(cosines), abs=1e-6)
 
 
+def test_any_hundred_triples_give_the_same_gradient_symmetricity_within_their_spread():
+    clock = planted("clock", 3, 5, 8, p=67)  # above 300,000 triples, where others are drawn
+    waves = [2 * math.pi * k / 67 * torch.arange(67, dtype=torch.float64) for k in (3, 5, 8)]
+    by_distance = torch.stack([x.cos() for x in waves]).mean(dim=0)  # every a-b alike
+    within = 4 * float(by_distance.std()) / 100**0.5
+    assert measures.gradient_symmetricity(clock) == pytest.approx(0, abs=within)
+    triples = measures._triples(67, 67)
+    assert len({tuple(x) for x in triples.tolist()}) == 100
+    assert int(triples.min()) >= 0
+    assert int(triples.max()) < 67
+
+
 def test_gradient_symmetricity_is_one_where_embeddings_are_only_added():
     for kind in "ABC":
         s = Snapshot(TASK, TASK.is_train(0.5, 0), small("linear", {"kind": kind, "d_model": 12}))

@@ -24,6 +24,7 @@ def test_the_public_names():
         "Task",
         "UnknownName",
         "edit",
+        "explore",
         "lenses",
         "make_task",
         "read",

@@ -15,8 +15,15 @@ from grokscope.measures.furuta import (
     fourier_frequency_density,
 )
 from grokscope.measures.measure import evaluate
-from grokscope.measures.spectra import compare, even_spectrum, lens_of, score, spectrum
-from grokscope.measures.weights import gini_coefficient
+from grokscope.measures.spectra import (
+    compare,
+    components,
+    even_spectrum,
+    lens_of,
+    score,
+    spectrum,
+)
+from grokscope.measures.weights import gini_coefficient, lookalikes
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
@@ -408,6 +415,35 @@ def test_in_an_untrained_network_no_lens_wins(formula, model):
         found = compare(Snapshot(t, t.is_train(0.4, 0), net))
         assert found.winner is None
         assert max(abs(x.value) for x in found.scores.values()) < 0.05
+
+
+def test_a_score_is_that_of_a_plain_loop_over_random_matrices():
+    def divergence(view, W):
+        parts = zip(view.names, view.power(W).tolist(), view.even.tolist(), strict=True)
+        kept = [(x, even) for name, x, even in parts if name != "constant"]
+        whole, chance = (sum(column) for column in zip(*kept, strict=True))
+        shares = [(x / whole, even / chance) for x, even in kept if even > 1e-12]
+        return sum(x * math.log(x / even) for x, even in shares if x > 0)
+
+    W = addition(KEYS, p=13, sd=0.5)
+    for t in (task("a+b", 13), task("a**2+b**2", 13)):
+        for lens in t.lenses:
+            found, view = score(lens, "a", W), lens.views["a"]
+            draws = [divergence(view, random) for random in lookalikes(W)]
+            mean = sum(draws) / len(draws)
+            spread = sum((x - mean) ** 2 for x in draws) / (len(draws) - 1)
+            assert found.noise == pytest.approx(spread**0.5, rel=1e-9)
+            plain = divergence(view, W - W.mean(dim=0)) - mean
+            assert found.value == pytest.approx(plain, rel=1e-9)
+
+
+def test_components_are_the_norms_along_each_wave():
+    s = reading(task("a+b", 11), ab=noise(11))
+    found = components(s, "ab")
+    assert list(found) == ["constant", *(f"frequency {k}" for k in range(1, 6))]
+    for k in range(1, 6):
+        along = [noise(11).T @ (x / x.norm()) for x in waves(torch.arange(11), 11, k).T]
+        assert found[f"frequency {k}"].tolist() == pytest.approx([float(x.norm()) for x in along])
 
 
 def test_a_weight_that_is_half_of_each_lens_is_won_by_neither():

@@ -1,16 +1,27 @@
 // Bundles the page into the Python package: `npm run build`, or with a folder to write into.
+import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const folder = process.argv[2] ?? new URL("../src/grokscope/report/assets", import.meta.url).pathname;
-for (const [from, to] of [["src/main.js", "explorable.js"], ["src/page.css", "explorable.css"]]) {
-  await build({
-    entryPoints: [new URL(from, import.meta.url).pathname],
-    outfile: `${folder}/${to}`,
-    bundle: true,
-    minify: true,
-    format: to.endsWith(".js") ? "iife" : undefined,
-    target: ["chrome100", "firefox113", "safari16.4"],
-    charset: "utf8",
-    legalComments: "none",
-  });
-}
+const source = new URL("src/", import.meta.url).pathname;
+const shared = {
+  bundle: true,
+  minify: true,
+  target: ["chrome100", "firefox113", "safari16.4"],
+  charset: "utf8",
+  legalComments: "none",
+};
+
+await build({ ...shared, entryPoints: [`${source}main.js`], outfile: `${folder}/explorable.js`, format: "iife" });
+await build({ ...shared, entryPoints: [`${source}construct/main.js`], outfile: `${folder}/construct.js`, format: "iife" });
+
+// A page can stand in a document of others' making, whose look is its own.
+const style = await readFile(`${source}page.css`, "utf8");
+await build({ ...shared, stdin: { contents: `.grokscope {\n${style}\n}`, loader: "css" }, outfile: `${folder}/explorable.css` });
+await build({
+  ...shared,
+  entryPoints: [`${source}widget.js`],
+  outfile: `${folder}/widget.js`,
+  format: "esm",
+  define: { WIDGET_STYLE: JSON.stringify(await readFile(`${folder}/explorable.css`, "utf8")) },
+});

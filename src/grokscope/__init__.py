@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from grokscope.explain import Explanation
     from grokscope.measures import trace
     from grokscope.models.model import Fold, Model
+    from grokscope.report.notebook import explore
     from grokscope.report.page import write_page
     from grokscope.report.reading import Reading, read
     from grokscope.snapshot import Snapshot
@@ -53,6 +54,7 @@ _HOMES = {
     "explain": ["Explanation"],
     "measures": ["trace"],
     "models.model": ["Fold", "Model"],
+    "report.notebook": ["explore"],
     "report.page": ["write_page"],
     "report.reading": ["Reading", "read"],
     "snapshot": ["Snapshot"],
@@ -72,6 +74,7 @@ __all__ = [  # noqa: RUF022  (in the order of the data's way)
     "Task", "make_task", "lenses", "Model", "Fold", "record", "edit",
     "Spec", "Run", "train", "Snapshot", "trace",
     "Circuit", "Evidence", "Certificate", "Explanation", "Reading", "read", "write_page",
+    "explore",
 ]  # fmt: skip
 
 

@@ -37,7 +37,8 @@ class Task:
     `group` is its structure where `answers` is a group's product. Symbols and answers are numbered
     from 0; `group` implies that symbol i and answer i are element i. `modulus` is there where the
     symbols are residues; `digits` where the answer depends on so many leading operands alone;
-    `operators` names, in their order, what the last operand of a mixture chooses from.
+    `operators` names, in their order, what the last operand of a mixture chooses from. `labels` are
+    what a reader calls the symbols and answers, where these are not their numbers.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Task:
     modulus: int | None = None
     digits: int | None = None
     operators: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.answers.ndim > 2 or 1 in self.answers.shape[1:]:

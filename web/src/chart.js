@@ -5,7 +5,7 @@ import { atOrBefore, nearest } from "./state.js";
 
 /** @typedef {import("./types").Place} Place */
 /** @typedef {import("./types").State} State */
-/** @typedef {{label: string, x: number[], y: (number | null)[], colour: string, dash?: string, shown?: (x: number | null) => string}} Drawn */
+/** @typedef {{label: string, x: number[], y: (number | null)[], colour: string, dash?: string, plain?: boolean, shown?: (x: number | null) => string}} Drawn */
 /** @typedef {{title: string, height: number, log: boolean, range?: [number, number], lines: Drawn[], level?: {y: number, label: string} | null, marks?: boolean, tick?: (y: number) => string, axis?: boolean}} Options */
 
 const LEFT = 46;
@@ -14,6 +14,7 @@ const TOP = 8;
 const ROW = 14; // of names of events
 const ROWS = 3;
 let clips = 0;
+const APART = 7; // pixels between measurements that are drawn as dots
 
 /** @param {Place} place @param {Options} options @returns {(state: State) => void} */
 export function chart(place, options) {
@@ -53,19 +54,19 @@ export function chart(place, options) {
       const x = across(phase.from);
       root.append(svg("rect", { x, y: top, width: Math.max(0, across(phase.to) - x), height: bottom - top, class: `phase p${i}` },
         svg("title", {}, `${phase.name}: steps ${number(phase.from)} to ${number(phase.to)}`)));
-      if (across(phase.to) - x > 6.2 * phase.name.length && !state.guessing) root.append(svg("text", { x: (x + across(phase.to)) / 2, y: bottom - 6, class: "tick mid" }, phase.name));
+      if (across(phase.to) - x > 6.2 * phase.name.length && !state.guessing) root.append(svg("text", { x: (x + across(phase.to)) / 2, y: (top + bottom) / 2, class: "tick mark mid" }, phase.name));
     }
     for (const y of ticks(low, high, options.log)) {
       root.append(svg("line", { x1: LEFT, x2: width - RIGHT, y1: up(y), y2: up(y), class: "grid" }));
       root.append(svg("text", { x: LEFT - 6, y: up(y) + 4, class: "tick end" }, (options.tick ?? tick)(y)));
     }
-    if (options.axis !== false) for (const step of steps(last, state.log, inner)) {
-      root.append(svg("text", { x: across(step), y: height - 6, class: "tick mid" }, number(step)));
+    if (options.axis !== false) {
+      root.append(svg("text", { x: LEFT - 10, y: height - 6, class: "tick end" }, "step"));
+      for (const step of steps(last, state.log, inner)) root.append(svg("text", { x: across(step), y: height - 6, class: "tick mid" }, number(step)));
     }
     if (options.level) {
       const y = up(options.level.y);
       root.append(svg("line", { x1: LEFT, x2: width - RIGHT, y1: y, y2: y, class: "level" }));
-      root.append(svg("text", { x: LEFT + 4, y: y - 3, class: "tick" }, options.level.label));
     }
     if (options.marks && !state.guessing) for (const [i, event] of run.events.entries()) {
       const x = across(event.step);
@@ -79,10 +80,12 @@ export function chart(place, options) {
     const lines = svg("g", { "clip-path": `url(#${clip})` });
     for (const line of options.lines) {
       lines.append(svg("path", { d: path(line, across, up, low), fill: "none", stroke: line.colour, "stroke-width": 1.8, "stroke-dasharray": line.dash ?? "", "stroke-linejoin": "round" }));
+      for (const [x, y] of line.plain ? [] : apart(line, across, up, low)) lines.append(svg("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 2.4, fill: line.colour }));
     }
     cursor = svg("line", { y1: top - 4, y2: bottom, class: "cursor" });
     guessed = svg("line", { y1: top, y2: bottom, class: "guess" });
     root.append(lines, guessed, cursor);
+    if (options.level) root.append(svg("text", { x: LEFT + 4, y: up(options.level.y) - 3, class: "tick halo" }, options.level.label));
     holder.replaceChildren(root);
     const move = (/** @type {PointerEvent} */ e) => {
       const x = (e.clientX - root.getBoundingClientRect().left - LEFT) / inner;
@@ -101,9 +104,11 @@ export function chart(place, options) {
     });
   }
 
-  new ResizeObserver(() => {
+  const observer = new ResizeObserver(() => {
     if (holder.clientWidth && Math.abs(holder.clientWidth - width) > 1) { drawnFor = ""; draw(store.state); }
-  }).observe(holder);
+  });
+  observer.observe(holder);
+  store.signal.addEventListener("abort", () => observer.disconnect());
 
   /** @param {State} state */
   function draw(state) {
@@ -158,14 +163,26 @@ function path(line, across, up, low) {
   return d;
 }
 
-/** @param {number} low @param {number} high @param {boolean} log */
+/** Where a number was measured, as far as that can be seen: no other within some pixels.
+ * @param {Drawn} line @param {(step: number) => number} across @param {(y: number) => number} up @param {number} low */
+function apart(line, across, up, low) {
+  /** @type {[number, number][]} */
+  const found = [];
+  line.x.forEach((step, i) => {
+    const y = line.y[i];
+    if (y !== null && y !== undefined) found.push([across(step), up(Math.max(y, low))]);
+  });
+  return found.filter(([x], i) => (i === 0 || x - found[i - 1][0] > APART) && (i === found.length - 1 || found[i + 1][0] - x > APART));
+}
+
+/** @param {number} low @param {number} high @param {boolean} log @returns {number[]} */
 function ticks(low, high, log) {
   if (log) {
     const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
     const every = Math.max(1, Math.ceil((to - from) / 4));
     const found = [];
     for (let i = from; i <= to; i += every) found.push(10 ** i);
-    return found.length ? found : [low, high];
+    return found.length > 1 ? found : ticks(low, high, false).filter((y) => y >= low);
   }
   const span = high - low;
   const unit = 10 ** Math.floor(Math.log10(span));

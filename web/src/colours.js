@@ -10,13 +10,20 @@ export function colourOf(run, name) {
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
+/** @type {boolean | null} */ let ground = null;
+const isDark = () => ground ?? dark.matches;
+
+/** Be light or dark as what the page stands on, whatever the system is. @param {boolean | null} isDark */
+export function standOn(isDark) {
+  ground = isDark;
+}
 
 const SIGNED = { light: ["#0a4a8f", "#6aaed6", "#f7f7f7", "#f0926a", "#9e1022"], dark: ["#8ecbff", "#2f6ea8", "#15181c", "#b0543a", "#ffb199"] };
 const SHARE = { light: ["#f7f7f7", "#b5d3b9", "#5aa88f", "#1f6f78", "#0b2d4e"], dark: ["#15181c", "#1d4a52", "#2c8577", "#83c987", "#f1f7b5"] };
 
 /** 256 colours for levels -128 to 127, as ImageData has them; fullest from a level on. @param {boolean} isSigned @param {number} full */
 export function table(isSigned, full) {
-  const anchors = (isSigned ? SIGNED : SHARE)[dark.matches ? "dark" : "light"].map(rgb);
+  const anchors = (isSigned ? SIGNED : SHARE)[isDark() ? "dark" : "light"].map(rgb);
   const found = new Uint32Array(256);
   for (let level = -127; level < 128; level++) {
     const part = Math.max(-1, Math.min(1, level / full));
@@ -29,12 +36,22 @@ export function table(isSigned, full) {
   return found; // of -128, no value, nothing is seen
 }
 
+/** The same colours from the least to the most, for CSS. @param {boolean} isSigned */
+export function gradient(isSigned) {
+  return `linear-gradient(90deg, ${(isSigned ? SIGNED : SHARE)[isDark() ? "dark" : "light"].join(", ")})`;
+}
+
 /** @param {string} hex */
 function rgb(hex) {
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 }
 
-/** @param {() => void} f */
-export function onScheme(f) {
-  dark.addEventListener("change", f);
+/** What pictures are told when light turns to dark or dark to light. */
+export const SCHEME = "scheme";
+
+/** Tell the pictures within an element. @param {HTMLElement} root @param {AbortSignal} signal */
+export function onScheme(root, signal) {
+  dark.addEventListener("change", () => {
+    for (const canvas of root.querySelectorAll("canvas")) canvas.dispatchEvent(new Event(SCHEME));
+  }, { signal });
 }

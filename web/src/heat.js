@@ -1,21 +1,26 @@
 // A picture of numbers, through a table of colours into a canvas.
 
-import { onScheme, table } from "./colours.js";
-import { el } from "./dom.js";
+import { SCHEME, gradient, table } from "./colours.js";
+import { el, number } from "./dom.js";
 
 /** @typedef {import("./types").Stack} Stack */
 
 /**
  * @param {{rows: number, columns: number, label: string, isSigned: boolean, full?: number,
- *   aspect?: number, rowsAre?: string, columnsAre?: string}} options
+ *   aspect?: number, rowsAre?: string, columnsAre?: string, most?: number}} options
+ * `most`: the value whose colour is fullest, for the scale beneath.
  */
 export function heat(options) {
   const canvas = el("canvas", { width: options.columns, height: options.rows, role: "img", "aria-label": options.label });
   if (options.aspect) canvas.style.aspectRatio = String(options.aspect);
   const bar = el("div", { class: "band", hidden: true });
   const holder = el("div", { class: "map" }, canvas, bar);
+  const scale = el("i", {});
+  const { most } = options;
+  const legend = most === undefined ? "" : el("div", { class: "scale" }, options.isSigned ? number(-most) : "0", scale, number(most));
   const node = el("div", { class: "heat" }, el("div", { class: "title" }, options.label), holder,
-    el("div", { class: "axes" }, el("span", {}, options.rowsAre ? `↓ ${options.rowsAre}` : ""), el("span", {}, options.columnsAre ? `${options.columnsAre} →` : "")));
+    el("div", { class: "axes" }, el("span", {}, options.rowsAre ? `↓ ${options.rowsAre}` : ""), el("span", {}, options.columnsAre ? `${options.columnsAre} →` : "")), legend);
+  scale.style.background = gradient(options.isSigned);
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(options.columns, options.rows);
   const pixels = new Uint32Array(image.data.buffer);
@@ -28,8 +33,9 @@ export function heat(options) {
     for (let i = 0; i < pixels.length; i++) pixels[i] = colours[levels[i] & 255];
     context.putImageData(image, 0, 0);
   }
-  onScheme(() => {
+  canvas.addEventListener(SCHEME, () => {
     colours = table(options.isSigned, options.full ?? 127);
+    scale.style.background = gradient(options.isSigned);
     if (drawn) draw(drawn);
   });
   /** Mark a row. @param {number | null} row */

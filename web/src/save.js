@@ -5,19 +5,28 @@ import { el } from "./dom.js";
 /** @typedef {import("./types").Place} Place */
 /** @typedef {import("./types").Panel} Panel */
 
-/** @param {Place} place @param {Panel} panel */
+/** @typedef {{figure: HTMLElement, drawing: HTMLElement}} Figure */
+/** @typedef {(string | number | null)[][]} Rows */
+
+/** The buttons under a figure of a run. @param {Place} place @param {Panel} panel */
 export function tools(place, panel) {
   const { figure, run, store } = place;
-  const name = `${run.id}-${figure.dataset.panel}`.replace(/[^\w.+-]+/g, "_").slice(0, 100);
-  const say = () => [`run ${run.id}`, `task ${run.task}`, `seed ${run.seed}`, `step ${run.frames[store.state.frame]}`,
-    figure.querySelector("figcaption")?.textContent ?? ""].map((x) => x.replace(/\s+/g, " "));
-  return el("div", { class: "tools" },
-    el("button", { type: "button", onclick: () => save(`${name}.svg`, drawn(place, say()), "image/svg+xml") }, "SVG"),
-    el("button", { type: "button", onclick: () => png(`${name}.png`, drawn(place, say())) }, "PNG"),
-    el("button", { type: "button", onclick: () => save(`${name}.csv`, csv(say(), panel.table(store.state)), "text/csv") }, "CSV"));
+  return savers(place, `${run.id}-${figure.dataset.panel}`, () => [`run ${run.id}`, `task ${run.task}`, `seed ${run.seed}`,
+    `step ${run.frames[store.state.frame]}`, figure.querySelector("figcaption")?.textContent ?? ""], () => panel.table(store.state));
 }
 
-/** @param {string[]} notes @param {(string | number | null)[][]} rows */
+/** The buttons under any figure: what it is saved as, what is noted in it, its numbers.
+ * @param {Figure} shown @param {string} called @param {() => string[]} notes @param {() => Rows} rows */
+export function savers(shown, called, notes, rows) {
+  const name = called.replace(/[^\w.+-]+/g, "_").slice(0, 100);
+  const say = () => notes().map((x) => x.replace(/\s+/g, " "));
+  return el("div", { class: "tools" },
+    el("button", { type: "button", onclick: () => save(`${name}.svg`, drawn(shown, say()), "image/svg+xml") }, "SVG"),
+    el("button", { type: "button", onclick: () => png(`${name}.png`, drawn(shown, say())) }, "PNG"),
+    el("button", { type: "button", onclick: () => save(`${name}.csv`, csv(say(), rows()), "text/csv") }, "CSV"));
+}
+
+/** @param {string[]} notes @param {Rows} rows */
 function csv(notes, rows) {
   const cell = (/** @type {string | number | null} */ x) => {
     let text = x === null || x === undefined ? "" : String(x);
@@ -27,13 +36,12 @@ function csv(notes, rows) {
   return [...notes.map((x) => `# ${x}`), ...rows.map((row) => row.map(cell).join(","))].join("\n") + "\n";
 }
 
-const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "text-anchor", "opacity", "font-weight"];
+const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "text-anchor", "opacity", "font-weight", "paint-order", "stroke-linecap", "stroke-linejoin"];
 
-/** The pieces of a figure below one another, as one SVG. @param {Place} place @param {string[]} notes */
+/** The pieces of a figure below one another, as one SVG. @param {Figure} place @param {string[]} notes */
 function drawn(place, notes) {
   const box = place.drawing.getBoundingClientRect();
-  const paper = getComputedStyle(document.body).backgroundColor;
-  const ink = getComputedStyle(document.body).color;
+  const { backgroundColor: paper, color: ink } = getComputedStyle(/** @type {Element} */ (place.figure.closest(".grokscope")));
   let inside = "";
   for (const piece of place.drawing.querySelectorAll("svg.lines, canvas, .title")) {
     const at = piece.getBoundingClientRect();

@@ -1,20 +1,16 @@
-// One store drives every figure. What it holds stands in the address, so that a link restores it.
+// One store drives every figure. What it holds can stand in the address, so that a link restores it.
 
 /** @typedef {import("./types").State} State */
 /** @typedef {import("./types").Run} Run */
+/** @typedef {import("./types").Store} Store */
 
-/**
- * @param {State} state
- * @param {(state: State) => string} address
- * @returns {import("./types").Store}
- */
-export function createStore(state, address) {
+/** @param {State} state @param {AbortSignal} signal that what it drives is closed @returns {Store} */
+export function createStore(state, signal) {
   /** @type {((state: State) => void)[]} */
   const listeners = [];
   let waits = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let later;
   return {
+    signal,
     get state() {
       return state;
     },
@@ -25,15 +21,24 @@ export function createStore(state, address) {
       requestAnimationFrame(() => {
         waits = false;
         for (const listener of listeners) listener(state);
-        clearTimeout(later);
-        if (location.protocol !== "about:") // a page in a notebook's frame has no address
-          later = setTimeout(() => history.replaceState(null, "", address(state)), 150);
       });
     },
     subscribe(listener) {
       listeners.push(listener);
     },
   };
+}
+
+/** Write the address of what is shown, and show what an address says. @param {Store} store @param {Run[]} runs */
+export function keepAddress(store, runs) {
+  if (location.protocol === "about:") return; // a page in a notebook's frame has no address
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let later;
+  store.subscribe((state) => {
+    clearTimeout(later);
+    later = setTimeout(() => history.replaceState(null, "", toHash(state, runs)), 150);
+  });
+  addEventListener("hashchange", () => store.set(fromHash(location.hash, runs)), { signal: store.signal });
 }
 
 /** @param {State} state @param {Run[]} runs */

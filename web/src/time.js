@@ -9,8 +9,8 @@ import { atOrBefore, nearest } from "./state.js";
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const SECONDS = 4;
 
-/** @param {Run[]} runs @param {Store} store */
-export function timeControl(runs, store) {
+/** @param {HTMLElement} root where keys are heard @param {Run[]} runs @param {Store} store */
+export function timeControl(root, runs, store) {
   let playing = 0;
   const frames = () => runs[store.state.run].frames;
   const slider = el("input", { type: "range", min: 0, step: 1, id: "time", "aria-label": "step of training" });
@@ -44,7 +44,9 @@ export function timeControl(runs, store) {
     playing = requestAnimationFrame(next);
   }
 
-  document.addEventListener("keydown", (e) => {
+  const { signal } = store;
+  signal.addEventListener("abort", stop);
+  root.addEventListener("keydown", (e) => {
     const on = /** @type {HTMLElement} */ (e.target);
     if (e.ctrlKey || e.metaKey || e.altKey || store.state.guessing) return;
     if (on.closest("input, select, textarea") && on !== slider) return;
@@ -62,15 +64,16 @@ export function timeControl(runs, store) {
     };
     if (!(e.key in keys) || (e.key === " " && on.closest("button, summary, a"))) return;
     e.preventDefault();
+    e.stopPropagation(); // a notebook has keys of its own
     if (e.key !== " " && e.key !== "l") stop();
     keys[e.key]();
-  });
-  document.addEventListener("click", (e) => {
+  }, { signal });
+  root.addEventListener("click", (e) => {
     const asked = /** @type {HTMLElement} */ (e.target).closest("[data-play]");
     if (!asked) return;
     const [from, to] = (asked.getAttribute("data-play") ?? "").split(",").map(Number);
     play(nearest(frames(), from), nearest(frames(), to));
-  });
+  }, { signal });
   store.subscribe((state) => {
     const run = runs[state.run];
     slider.max = String(run.frames.length - 1);

@@ -1,5 +1,8 @@
 // What report/payload.py writes.
 
+/** The page's style as text, in the widget: build.js puts it there. */
+declare global { const WIDGET_STYLE: string }
+
 export interface Packed { shape: [number, number, number]; scale: number; content: string }
 
 /** frames of rows of columns; -128 is no value. */
@@ -9,9 +12,12 @@ export interface Line { name: string; label: string; values: (number | null)[] }
 export interface Progress { title: string; log: boolean; lines: Line[] }
 export interface Wave { name: string; a: number[][]; c: number[][] }
 
+/** Symbols on a cycle of m places: a part is cos and sin of 2πk place / m. */
+export interface Cycle { places: number[]; m: number; parts: [string, number][] }
+
 export interface Neurons {
   index: number[]; parts: (string | null)[]; shares: (number | null)[]; total: number;
-  films: number[]; waves: Wave[];
+  films: number[]; waves: Wave[]; cycles: Record<string, Cycle | null>;
   same?: number; pairs?: [number[], number[]]; right?: number[];
 }
 
@@ -27,6 +33,37 @@ export interface Answers {
   without?: { gone: number[]; accuracy: number }[]; network?: number;
 }
 
+/** Of "symbols", the stack has a row for each head and role; of "pairs" rows a of each head, one
+ * map below the other; of "sequences" a row for each position that is read. */
+export interface Attention {
+  kind: "symbols" | "pairs" | "sequences";
+  heads: string[]; positions: (string | number)[]; sums: boolean; frames: number[];
+  means?: (number | null)[][][]; levels?: (number | null)[][][];
+  parts?: ([string, number] | null)[][]; chance?: number;
+  reads?: number[]; input?: number[]; sampled?: number; total?: number;
+}
+
+export interface Irreps { parts: string[]; chance: number[]; logits: number[] | null }
+
+/** A subgroup of a group: the coset Hx and xH that each element lies in, and what these are called. */
+export interface Subgroup {
+  name: string; order: number; conjugates: number; point: number | null;
+  right: number[]; left: number[]; rightNames: string[]; leftNames: string[];
+}
+
+/** A neuron's subgroups H, of a, and K, of b; `match` has for each Hx the yK that make the shared coset. */
+export interface CosetNeuron {
+  h: number; k: number; follows: boolean; isSign: boolean; isNormal: boolean;
+  spread: number; wrong: number; controls: Record<string, number>;
+  out: number | null; outShuffled: number | null;
+  double: number[]; doubleNames: string[]; shared: number; match: number[];
+}
+
+export interface Cosets {
+  subgroups: Subgroup[]; neurons: (CosetNeuron | null)[];
+  table: { columns: string[]; rows: { name: string; order?: number; cosets?: number; conjugates?: number; counts: number[] }[] };
+}
+
 export interface Run {
   id: string; task: string; seed: number; frames: number[]; checkpoints: number;
   rows: Record<string, (number | null)[]>; unit: string;
@@ -36,9 +73,10 @@ export interface Run {
   trace: { step: number[]; figures: Progress[] };
   stacks: Record<string, Packed>;
   symbols: { a: number[] | null; c: number[] | null };
-  operators: string[];
+  operators: string[]; names: string[] | null; irreps?: Irreps; cosets?: Cosets;
   parts: string[];
-  neurons?: Neurons; spectra?: Spectra; circles?: string[]; answers?: Answers;
+  neurons?: Neurons; spectra?: Spectra; circles?: string[]; answers?: Answers; attention?: Attention;
+  digits?: number | null;
 }
 
 export interface State {
@@ -48,6 +86,7 @@ export interface State {
 
 export interface Store {
   readonly state: State;
+  readonly signal: AbortSignal;
   set(change: Partial<State>): void;
   subscribe(listener: (state: State) => void): void;
 }

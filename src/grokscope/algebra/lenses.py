@@ -6,7 +6,7 @@ units, with 0 apart; ab+a+b too, once every symbol is moved by one; a²+b² is a
 several symbols share; a product of permutations stands in irreps.
 
 Axes: point = where the lens's functions live; symbol = an operand's value, or an answer; pair = one
-input; part = a part of the split; d = any width.
+input; part = a part of the split; d = any width; many = any others.
 """
 
 from collections.abc import Iterable
@@ -42,17 +42,17 @@ class View:
     def names(self) -> list[str]:
         return self.split.names + (["rest"] if self._loses else [])
 
-    def power(self, W: Float[Tensor, "symbol d"]) -> Float[Tensor, " part"]:
-        """The squared norm of `W` in each part, in the order of `names`; they sum to |W|²."""
+    def power(self, W: Float[Tensor, "*many symbol d"]) -> Float[Tensor, "*many part"]:
+        """The squared norm of each `W` in each part, in the order of `names`; they sum to |W|²."""
         W = W.double()
         if self.matrix is None:
             return self.split.power(W)
         there = self.matrix @ W
-        power, kept = self.split.power(there), (self._image.T @ W).square().sum()
-        power = power * (kept / power.sum().clamp(min=1e-300))
+        power, kept = self.split.power(there), _squared_norm(self._image.T @ W)
+        power = power * (kept / power.sum(dim=-1, keepdim=True).clamp(min=1e-300))
         if not self._loses:
             return power
-        return torch.cat([power, (W.square().sum() - kept).clamp(min=0)[None]])
+        return torch.cat([power, (_squared_norm(W) - kept).clamp(min=0)], dim=-1)
 
     @cached_property
     def parts(self) -> Split | None:
@@ -82,6 +82,10 @@ class View:
     @cached_property
     def _loses(self) -> bool:
         return self.matrix is not None and self._image.shape[1] < self.matrix.shape[1]
+
+
+def _squared_norm(W: Float[Tensor, "*many symbol d"]) -> Float[Tensor, "*many 1"]:
+    return W.square().sum(dim=(-2, -1))[..., None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,13 @@
-"""Human names: of the parts of R^G, and of groups by their isomorphism type.
+"""Human names: of elements, of the parts of R^G, and of groups by their isomorphism type.
 
 Axes: g = an element of the group.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import torch
 from jaxtyping import Float
@@ -16,6 +18,43 @@ from grokscope.algebra.characters import Character
 from grokscope.algebra.groups import Group
 
 Known = Mapping[str, Float[Tensor, " g"]]
+TURN = re.compile(r"([ar])(\d+)([sx]?)")  # how `families.py` labels D_n and Dic_n
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def element_names(group: Group) -> tuple[str, ...]:
+    """What a reader calls the elements: permutations by their cycles, of the points 1 to n, as in
+    "(1 2 3)(4 5)"; products of turns and a flip as in "r²s"; "e" for the identity of both; in a
+    direct product a tuple of such; else the group's own labels."""
+    if group.points is not None:
+        return tuple(_cycles(x) for x in group.points.tolist())
+    if group.factors:
+        tuples = product(*(element_names(factor) for factor in group.factors))
+        return tuple(f"({', '.join(x)})" for x in tuples)
+    turns = [TURN.fullmatch(label) for label in group.labels]
+    return tuple(
+        label if turn is None else _turned(*turn.groups())
+        for label, turn in zip(group.labels, turns, strict=True)
+    )
+
+
+def _cycles(images: Sequence[int]) -> str:
+    """A permutation of 0..n-1 by its cycles, with 1 added to each point."""
+    found, seen = [], set[int]()
+    for start in range(len(images)):
+        cycle, at = [], start
+        while at not in seen:
+            seen.add(at)
+            cycle.append(str(at + 1))
+            at = images[at]
+        if len(cycle) > 1:
+            found.append(f"({' '.join(cycle)})")
+    return "".join(found) or "e"
+
+
+def _turned(turn: str, times: str, flip: str) -> str:
+    power = "" if times == "0" else turn if times == "1" else turn + times.translate(SUPERSCRIPTS)
+    return power + flip or "e"
 
 
 def part_names(

@@ -4,7 +4,8 @@ The Fourier basis of modular addition and the irreducible representations of a p
 are two answers to one question: which subspace of R^G does this weight live in? Each answer is a
 `Split`.
 
-Axes: g = an element of the group; coefficient = a basis vector, as many as elements.
+Axes: g = an element of the group; coefficient = a basis vector, as many as elements; many = any
+others.
 """
 
 import math
@@ -59,10 +60,11 @@ class Split:
         Q = self.part(names).to(x)
         return Q @ (Q.T @ x)
 
-    def power(self, x: Float[Tensor, "g _"]) -> Float[Tensor, " part"]:
-        """The squared norm of `x` in each part, in the order of `names`; they sum to |x|²."""
-        squares = (self.basis.T @ x.double()).square().sum(dim=1)
-        return torch.zeros(len(self.parts), dtype=torch.float64).index_add_(0, self.owner, squares)
+    def power(self, x: Float[Tensor, "*many g _"]) -> Float[Tensor, "*many part"]:
+        """The squared norm of each `x` in each part, in the order of `names`; they sum to |x|²."""
+        squares = (self.basis.T @ x.double()).square().sum(dim=-1)
+        found = squares.new_zeros(*squares.shape[:-1], len(self.parts))
+        return found.index_add_(-1, self.owner, squares)
 
 
 @lru_cache(maxsize=16)

@@ -194,14 +194,16 @@ def find(snapshot: Snapshot) -> Cosets:
         known = proper_subgroups(whole.group)
     except BadInput as reason:  # too many of them
         raise NotApplicable(str(reason)) from None
-    chosen = _largest(_joint(right_sides(snapshot), known), known)
+    chosen = largest_class(joint_spreads(right_sides(snapshot), known), known)
     keep = chosen >= 0
     if not keep.any():
         raise NotApplicable(
             f"no neuron is constant on the cosets of a subgroup of {whole.group.name}, to 1 % of "
             "its variance and on both sides."
         )
-    left, right = (_member(x[:, keep], known, chosen[keep]) for x in right_sides(snapshot).values())
+    left, right = (
+        member_of(x[:, keep], known, chosen[keep]) for x in right_sides(snapshot).values()
+    )
     names = tuple(name for i, name in enumerate(known.names) if (chosen == i).any())
     means, z = _means_on_cosets(whole.pick(keep), left, right)
     plain = Cosets(
@@ -210,7 +212,7 @@ def find(snapshot: Snapshot) -> Cosets:
     return replace(plain, lone=_lone(plain, whole.pick(keep)))
 
 
-def _joint(spreads: Spreads, known: Proper) -> Float[Tensor, "class neuron"]:
+def joint_spreads(spreads: Spreads, known: Proper) -> Float[Tensor, "class neuron"]:
     """The smallest spread of each neuron in a class of subgroups, on its worse side."""
     found = []
     for x in spreads.values():
@@ -220,21 +222,21 @@ def _joint(spreads: Spreads, known: Proper) -> Float[Tensor, "class neuron"]:
     return torch.maximum(*found)
 
 
-def _class_orders(known: Proper) -> Float[Tensor, " class"]:
+def class_orders(known: Proper) -> Float[Tensor, " class"]:
     orders = known.order.new_zeros(len(known.names))
     orders[known.of_class] = known.order
     return orders
 
 
-def _largest(joint: Float[Tensor, "class neuron"], known: Proper) -> Int[Tensor, " neuron"]:
+def largest_class(joint: Float[Tensor, "class neuron"], known: Proper) -> Int[Tensor, " neuron"]:
     """The class of the largest subgroups on whose cosets each neuron is constant, of equally large
     ones that of the smallest spread; -1 where there is none."""
-    rank = torch.where(joint < CONSTANT, _class_orders(known)[:, None] - joint, 0.0)
+    rank = torch.where(joint < CONSTANT, class_orders(known)[:, None] - joint, 0.0)
     best, where = rank.max(dim=0)
     return torch.where(best > 0, where, -1)
 
 
-def _member(
+def member_of(
     spreads: Float[Tensor, "subgroup neuron"], known: Proper, chosen: Int[Tensor, " neuron"]
 ) -> Int[Tensor, " neuron"]:
     """The subgroup of a class with the smallest spread."""
@@ -284,7 +286,7 @@ class Following:
 
     @cached_property
     def chosen(self) -> Int[Tensor, " neuron"]:
-        return _largest(self.joint, self.known)
+        return largest_class(self.joint, self.known)
 
     @property
     def follows(self) -> Bool[Tensor, " neuron"]:
@@ -300,7 +302,7 @@ class Following:
     def matched(self, spreads: Spreads) -> Bool[Tensor, " neuron"]:
         """In place of which neurons these functions are constant on the cosets of subgroups at
         least as large, to a spread no larger; never in place of a neuron that follows none."""
-        rivals, orders = _joint(spreads, self.known), _class_orders(self.known)
+        rivals, orders = joint_spreads(spreads, self.known), class_orders(self.known)
         at = self.chosen.clamp(min=0)
         own = self.joint.gather(0, at[None])[0].clamp(min=EXACT)
         best = torch.where(orders[:, None] >= orders[at], rivals, torch.inf).amin(dim=0)
@@ -313,7 +315,7 @@ def _checks(circuit: Cosets, s: Snapshot) -> tuple[Evidence, ...]:
         rule = "void: all neurons lie in irreps ±1, which are constant on cosets by definition"
         return (Evidence(CONSTANT_ON_COSETS, 1.0, rule),)
     known, whole, given = circuit.subgroups, summed(s), sides(s).pick(x)
-    found = Following(known, _joint(right_sides(s), known)[:, x], whole.energy[x])
+    found = Following(known, joint_spreads(right_sides(s), known)[:, x], whole.energy[x])
     to = torch.randperm(whole.group.order, generator=torch.Generator().manual_seed(0))
     in_one = _in_one_irrep(given.left, given.right, whole.group)
     relabelled = _in_one_irrep(given.left[to], given.right[to], whole.group)

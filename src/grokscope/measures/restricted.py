@@ -17,6 +17,8 @@ This is exact. Kept logits get back their mean for each class (the published "bi
 Axes: pair = a training pair; s = a product; c = an answer; variant = one of several removals.
 """
 
+from contextlib import suppress
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -133,7 +135,19 @@ def blocks(s: Snapshot, keys: tuple[str, ...], with_single: bool) -> Float[Tenso
 def excluded_loss_sum_train(s: Snapshot) -> float:
     """Train loss when the sum directions of all key parts are removed from the logits (Nanda et al.
     2023, Fig. 7). Chance level: that of the control below."""
-    return _excluded(s, component(s, keys_of(s))[None])[0]
+    return _without_sum(s)[keys_of(s)]
+
+
+@shared
+def _without_sum(s: Snapshot) -> dict[tuple[str, ...], float]:
+    """The train loss without the sum directions of all key parts, of each one, and of the random
+    choices beside them: together, since most of the work is the same."""
+    keys = keys_of(s)
+    choices = dict.fromkeys([keys, *((key,) for key in keys)])
+    with suppress(NotApplicable):
+        choices |= dict.fromkeys(other_parts(s))
+    removed = torch.stack([component(s, parts) for parts in choices])
+    return dict(zip(choices, _excluded(s, removed), strict=True))
 
 
 @measure
@@ -147,8 +161,8 @@ def excluded_accuracy_sum_train(s: Snapshot) -> float:
 def excluded_loss_sum_train_by_key(s: Snapshot) -> dict[str, float]:
     """Train loss when the sum directions of one key part are removed from the logits, for each key
     (Nanda et al. 2023, Fig. 15). Chance: the same of parts that are no key, below."""
-    every = excluded_loss_sum_train_by_part(s)
-    return {key: every[key] for key in keys_of(s)}
+    every = _without_sum(s)
+    return {key: every[key,] for key in keys_of(s)}
 
 
 @measure
@@ -172,13 +186,14 @@ def excluded_loss_sum_train_control(s: Snapshot) -> float:
     """The largest train loss when other parts are removed, as many dimensions as the key parts have
     or more: what removing so much alone does, the chance level of the others here. Of eight random
     choices, the same at every checkpoint."""
-    choices = other_parts(s)
-    return max(_excluded(s, torch.stack([component(s, parts) for parts in choices])))
+    choices, every = other_parts(s), _without_sum(s)
+    return max(every[parts] for parts in choices)
 
 
 CONTROLS = 8
 
 
+@shared
 def other_parts(s: Snapshot) -> list[tuple[str, ...]]:
     """Random choices of parts that are no keys, each of at least the key parts' dimension.
 

@@ -1,6 +1,7 @@
 """How the folded weights spread over the parts of a lens, and which lens they are sparsest in.
 
-Axes: symbol = an operand's value, or an answer; part = a part of the lens; d = any width.
+Axes: symbol = an operand's value, or an answer; part = a part of the lens; d = any width;
+draw = one of several random matrices.
 """
 
 from collections.abc import Callable, Iterable
@@ -84,10 +85,9 @@ def components(s: Snapshot, weight: str) -> dict[str, Float[Tensor, " coefficien
         raise NotApplicable("within an irrep no basis is singled out, so components mean nothing.")
     views = [lens.views[role] for role in lens.roles(weight)]
     on_points = [W if view.matrix is None else view.matrix @ W for view in views]
-    return {
-        name: torch.stack([(Q.T @ x).norm(dim=1) for x in on_points]).mean(dim=0)
-        for name, Q in lens.split.parts.items()
-    }
+    norms = torch.stack([(lens.split.basis.T @ x).norm(dim=1) for x in on_points]).mean(dim=0)
+    sizes = lens.split.owner.bincount().tolist()
+    return dict(zip(lens.split.names, norms.split(sizes), strict=True))
 
 
 @measure
@@ -195,8 +195,9 @@ def compare(s: Snapshot) -> Comparison:
     weights = symbol_weights(s)
     if not s.task.lenses:
         lens_of(s)
+    chance = {weight: lookalikes(W) for weight, W in weights.items()}
     by_weight = {
-        lens.name: {weight: score(lens, weight, W) for weight, W in weights.items()}
+        lens.name: {weight: score(lens, weight, W, chance[weight]) for weight, W in weights.items()}
         for lens in s.task.lenses
     }
     scores = {
@@ -210,29 +211,29 @@ def compare(s: Snapshot) -> Comparison:
     return Comparison(scores, by_weight, max(MARGIN, SIGMAS * noise))
 
 
-def score(lens: Lens, weight: str, W: Float[Tensor, "symbol d"]) -> Score:
-    """The score of one folded weight in a lens; see `compare`. Of a shared embedding, the mean over
-    its roles."""
+def score(
+    lens: Lens,
+    weight: str,
+    W: Float[Tensor, "symbol d"],
+    chance: Float[Tensor, "draw symbol rank"] | None = None,
+) -> Score:
+    """The score of one folded weight in a lens, beside its `lookalikes`; see `compare`. Of a shared
+    embedding, the mean over its roles."""
     centred = W.double() - W.double().mean(dim=0)
-    found, chance = [], []
-    for role in lens.roles(weight):
-        view = lens.views[role]
-        found.append(_divergence(view, centred))
-        chance += [_divergence(view, random) for random in lookalikes(W)]
-    null = torch.tensor(chance, dtype=torch.float64)
-    return Score(_mean(found) - float(null.mean()), float(null.std()))
+    views = [lens.views[role] for role in lens.roles(weight)]
+    random = lookalikes(W) if chance is None else chance
+    found = torch.stack([_divergence(view, centred) for view in views])
+    null = torch.cat([_divergence(view, random) for view in views])
+    return Score(float(found.mean() - null.mean()), float(null.std()))
 
 
-def _divergence(view: View, W: Float[Tensor, "symbol d"]) -> float:
+def _divergence(view: View, W: Float[Tensor, "*draw symbol d"]) -> Float[Tensor, "*draw"]:
     """Σ share · log(share / even share), in nats, over all parts but the constants."""
     keep = torch.tensor([name != "constant" for name in view.names])
-    share, even = view.power(W)[keep], view.even[keep]
-    total = float(share.sum())
-    if total <= 0:
-        return 0.0
-    share, even = share / total, even / even.sum()
+    share, even = view.power(W)[..., keep], view.even[keep]
+    share, even = share / share.sum(dim=-1, keepdim=True).clamp(min=1e-300), even / even.sum()
     some = even > 1e-12  # what white noise cannot reach holds nothing else
-    return float(torch.special.xlogy(share[some], share[some] / even[some]).sum())
+    return torch.special.xlogy(share[..., some], share[..., some] / even[some]).sum(dim=-1)
 
 
 @measure

@@ -15,8 +15,8 @@ from grokscope.training.machine import keep_memory
 from grokscope.training.run import Run
 
 MAIN = (
+    "test_loss",  # first: the logits of all pairs hold those of the training pairs
     "train_loss",
-    "test_loss",
     "restricted_loss_sum",
     "excluded_loss_sum_train",
     "excluded_loss_sum_train_by_key",

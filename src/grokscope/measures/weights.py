@@ -3,7 +3,8 @@
 A weight here is a network's map from or to symbols with everything linear folded in: the model's
 `symbol_weights`, by role ("ab" a shared embedding, "a" and "b" the operands', "c" the output's).
 
-Axes: symbol = an operand's value, or an answer; d = any width; n = how many numbers.
+Axes: symbol = an operand's value, or an answer; d = any width; n = how many numbers; draw = one of
+several random matrices.
 """
 
 from functools import lru_cache
@@ -74,23 +75,23 @@ def _singular_values(s: Snapshot) -> dict[str, Float[Tensor, " n"]]:
 DRAWS = 12  # random matrices that a number is compared with
 
 
-def lookalikes(W: Float[Tensor, "symbol d"]) -> list[Float[Tensor, "symbol rank"]]:
+def lookalikes(W: Float[Tensor, "symbol d"]) -> Float[Tensor, "draw symbol rank"]:
     """Random matrices with the singular values of W, centred over symbols, and other directions:
     what a number would be if the symbols meant nothing. The same directions every time."""
     scale = torch.linalg.svdvals(W.double() - W.double().mean(dim=0))
     scale = scale[scale > 1e-6 * scale.max().clamp(min=1e-300)]
-    return [directions * scale for directions in _directions(len(W), len(scale))]
+    return _directions(len(W), len(scale)) * scale
 
 
 @lru_cache(maxsize=4)
-def _directions(n: int, rank: int) -> list[Float[Tensor, "symbol rank"]]:
+def _directions(n: int, rank: int) -> Float[Tensor, "draw symbol rank"]:
     """Orthonormal centred columns, drawn uniformly."""
     generator = torch.Generator().manual_seed(0)
     drawn = []
     for _ in range(DRAWS):
         random = torch.randn(n, rank, generator=generator, dtype=torch.float64)
         drawn.append(torch.linalg.qr(random - random.mean(dim=0))[0])
-    return drawn
+    return torch.stack(drawn)
 
 
 def gini_coefficient(x: Float[Tensor, " n"]) -> float:

@@ -10,7 +10,7 @@ With ω = 2π/M and θ = 2π/N, neuron i of N and the logit of the answer c of M
 depends only on the half angle s = (a+b)ω/2, or s + π where the first cosine is negative. It should
 be 2s. All pairs are counted exactly by the 2M half angles s = πu/M.
 
-`assets/construct.js` computes the same in the page.
+`web/src/construct/` computes the same in the page.
 
 Axes: a, b = the operands; s = half angles.
 """

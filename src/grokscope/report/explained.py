@@ -10,11 +10,12 @@ from grokscope.circuits.fourier import Fourier
 from grokscope.explain import Explanation
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
-from grokscope.verify.certificate import Certificate, said
+from grokscope.verify.bounds import Bound
+from grokscope.verify.certificate import Certificate
 
 HOW = {
-    "convolution": "It gives each answer a score by how far the answer is from the right one, and "
-    "this score is made of a few waves, highest at the right answer",
+    "convolution": "It gives each answer a score by how far the answer is from the right one, a "
+    "sum of a few waves that is highest at the right answer; how its neurons do so is left open",
     "clock": "It turns a and b into angles on a few circles, multiplies their cosines and sines so "
     "that the angles add, and reads off the answer whose angle is the sum (a clock)",
     "pizza": "It turns a and b into points on a few circles and takes the middle of the two, whose "
@@ -24,6 +25,14 @@ HOW = {
     "rho-set": "Its neurons project a and b onto a few vectors that the group permutes, and "
     "compare them; the answer is where all of them agree",
     "parity": "It looks at a few digits only, and gives the parity of their sum",
+}
+FORMS = {
+    "fourier": "waves in its neurons",
+    "convolution": "a formula for its logits",
+    "coset": "cosets",
+    "rho-set": "vectors that the group permutes",
+    "parity": "parity of a few digits",
+    "lookup": "a table of all answers",
 }
 VERDICTS = {
     "generalised": "It generalised",
@@ -41,7 +50,18 @@ def told(e: Explanation) -> list[str]:
     if e.algorithm == "undetermined":
         return [*found, _undetermined(e)]
     best = e.named[e.algorithm]
-    return [*found, _how(e, best), _certified(best), *_also(e), *_proved(e)]
+    how = f"{HOW.get(e.algorithm, best.circuit.form)}. {_parts_of(best)}{_clock_or_pizza(e)}"
+    return [*found, how, _certified(best), *_also(e), *_proved(e)]
+
+
+def beyond(e: Explanation) -> list[str]:
+    """The same, less what the page of a run says in its first lines and in its certificates."""
+    if e.algorithm is None:
+        return [_no_algorithm(e)]
+    if e.algorithm == "undetermined":
+        return [_undetermined(e)]
+    best = e.named[e.algorithm]
+    return [f"{_parts_of(best)}{_clock_or_pizza(e)}", *_also(e), *_proved(e)]
 
 
 def simplest(e: Explanation) -> Certificate | None:
@@ -61,15 +81,21 @@ def write_circuit(run: Run, e: Explanation) -> Path | None:
     return path
 
 
+def called(c: Certificate) -> str:
+    """What kind of explanation a circuit is, in words, with its name."""
+    words = FORMS.get(c.circuit.form)
+    return c.circuit.form if words is None else f"{words} ({c.circuit.form})"
+
+
 def _no_algorithm(e: Explanation) -> str:
     holding = [c.circuit.form for c in e.certificates if c.verdict == "holds"]
     if not holding:
         tried = [c.circuit.form for c in e.certificates]
         if not tried:
-            return "No form of explanation applies to it."
+            return f"No form of explanation applies to it. {_why_none(e)}"
         return f"None of the explanations that were found holds ({', '.join(tried)})."
     return (
-        f"A circuit describes what it computes ({', '.join(holding)}), but since it does not "
+        f"An explanation describes what it computes ({', '.join(holding)}), but since it does not "
         "generalise, no algorithm is said to be learned."
     )
 
@@ -77,8 +103,7 @@ def _no_algorithm(e: Explanation) -> str:
 def _undetermined(e: Explanation) -> str:
     tried = [c for c in e.certificates if c.circuit.form != "lookup"]
     if not tried:
-        reasons = "; ".join(f"{form}: {why}" for form, why in e.not_found.items())
-        return f"How, is undetermined: no form of explanation applies. {reasons}"
+        return f"How, is undetermined: no form of explanation applies. {_why_none(e)}"
     for c in tried:
         if isinstance(c.circuit, Fourier) and c.verdict == "holds":
             reason = c.circuit.reading(e.snapshot).reason
@@ -90,19 +115,58 @@ def _undetermined(e: Explanation) -> str:
     return f"How, is undetermined: no explanation holds. {told}."
 
 
-def _how(e: Explanation, best: Certificate) -> str:
+def _why_none(e: Explanation) -> str:
+    """Why forms do not apply, each reason once."""
+    return " ".join(f"{', '.join(forms)}: {why}" for why, forms in not_found(e).items())
+
+
+def not_found(e: Explanation) -> dict[str, list[str]]:
+    """The forms that were not found, by the reason."""
+    found: dict[str, list[str]] = {}
+    for form, why in e.not_found.items():
+        found.setdefault(why, []).append(form)
+    return found
+
+
+def _parts_of(best: Certificate) -> str:
     parts = best.circuit.parts
     named = ", ".join(parts[:8]) + (f" and {len(parts) - 8} more" if len(parts) > 8 else "")
-    return f"{HOW.get(e.algorithm or '', best.circuit.form)}. In it: {named}."
+    return f"Its parts: {named}."
+
+
+def _clock_or_pizza(e: Explanation) -> str:
+    """The numbers that tell the two apart."""
+    if e.algorithm not in ("clock", "pizza"):
+        return ""
+    evidence = e.named[e.algorithm].evidence
+    found = [f"{x.name} {x.value:.2f} ({x.rule})" for x in evidence if "a pizza" in x.rule]
+    other = "pizza" if e.algorithm == "clock" else "clock"
+    return f" A {e.algorithm} and no {other}: {', '.join(found)}."
 
 
 def _certified(best: Certificate) -> str:
-    """The certificate's main numbers with their controls."""
-    main = [e for e in best.evidence if e.passes and e.controls][1:4]
+    """What the certificate's main tests found, beside their controls."""
+    same = next(e for e in best.evidence if e.name == SAME)
+    beside = [f"{k} {percent(same.controls[k])}" for k in CONTROLS if k in same.controls]
+    gone = percent(best.value("accuracy without it, all"))
     return (
-        f"Certificate ({best.circuit.form}, {best.circuit.size:,} numbers): {best.verdict}. "
-        f"{'; '.join(map(said, main))}."
+        f"Certificate: {best.verdict}. With {best.circuit.size:,} numbers it gives the network's "
+        f"own answer on {percent(same.value)} ({', '.join(beside)}) and explains "
+        f"{percent(best.value(EXPLAINED))} of the variation of its logits; without what it "
+        f"explains, {gone} are right."
     )
+
+
+SAME, EXPLAINED = "the network's own answer", "explained variance of the logits"
+CONTROLS = ("chance", "untrained", "by heart")
+
+
+def percent(share: float) -> str:
+    """A share in percent, never rounded up to 100 or down to 0."""
+    if 0 < share < 0.0001:
+        return "less than 0.01 %"
+    rounded = round(share * 100, 2)
+    return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
 def _also(e: Explanation) -> list[str]:
@@ -110,26 +174,34 @@ def _also(e: Explanation) -> list[str]:
     if best is None or len(e.named) < 2:
         return []
     told = [c for c in list(e.named.values())[1:] if c is not best]
-    more = [f"a {c.circuit.form} circuit of {c.circuit.size:,} numbers" for c in told]
+    more = [f"{called(c)}, in {c.circuit.size:,} numbers" for c in told]
+    speaks = "" if best.circuit.output() is not None else f", {best.circuit.equation}"
     return [
-        *([f"Other accounts hold too: {', '.join(more)}."] if more else []),
-        f"The simplest account that holds is a {best.circuit.form} of {best.circuit.size:,} "
-        f"numbers, the logits alone: {best.circuit.equation}."
-        if best.circuit.output() is None
-        else f"The simplest account that holds is a {best.circuit.form} circuit of "
-        f"{best.circuit.size:,} numbers.",
+        *([f"Other explanations hold too: {'; '.join(more)}."] if more else []),
+        f"The shortest that holds is {called(best)}, in {best.circuit.size:,} numbers{speaks}.",
     ]
 
 
-def _proved(e: Explanation) -> list[str]:
-    bounds = [c.bound for c in e.certificates if c.bound and c.bound.accuracy > 0]
-    if not bounds:
-        return []
-    best = max(bounds, key=lambda b: b.accuracy)
+def proved(e: Explanation) -> str | None:
+    """On which share of the inputs the weights prove the network right; None where nothing is
+    proved."""
+    best = _best_bound(e)
+    if best is None:
+        return None
     share = f"at least {floor(1e4 * best.accuracy) / 100:.2f} % of all"  # never more than proved
-    share = "all" if best.accuracy == 1 else share
+    return "all" if best.accuracy == 1 else share
+
+
+def _best_bound(e: Explanation) -> Bound | None:
+    bounds = [c.bound for c in e.certificates if c.bound and c.bound.accuracy > 0]
+    return max(bounds, key=lambda b: b.accuracy, default=None)
+
+
+def _proved(e: Explanation) -> list[str]:
+    best = _best_bound(e)
+    if best is None:
+        return []
     return [
-        f"Proved, without trusting the explanation: right on {share} pairs ({best.name}, "
-        f"{100 * best.of_brute_force:.3g} % of the work of checking "
-        "every answer)."
+        f"Proved from its weights, without trusting any explanation: right on {proved(e)} pairs "
+        f"({best.name}, {100 * best.of_brute_force:.3g} % of the work of checking every answer)."
     ]

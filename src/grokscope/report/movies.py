@@ -6,6 +6,7 @@ Axes: pair = one input; symbol = an operand's value, or an answer; neuron; digit
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from grokscope.measures.cosets import elements
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import symbol_weights
 from grokscope.models.parity import ParityMLP
+from grokscope.report.groups import has_irreps, irrep_pictures
 from grokscope.report.reading import Reading
 from grokscope.report.stacks import Stack, stack
 from grokscope.snapshot import Snapshot
@@ -67,8 +69,8 @@ def of_operands(
         n = s.task.n_symbols
         if not s.task.is_of_pairs or s.task.operators or len(pre) != n * n:
             raise NotApplicable("its neurons are no functions of a and b over every pair.")
-        cube = pre[:, neurons].view(n, n, -1)
-        of_a, of_b = (cube.mean(dim=axis, dtype=torch.float64) for axis in (1, 0))
+        maps = pre.T[neurons].reshape(-1, n, n)
+        of_a, of_b = (maps.mean(dim=axis, dtype=torch.float64).T for axis in (2, 1))
     return of_a - of_a.mean(dim=0), of_b - of_b.mean(dim=0)
 
 
@@ -220,6 +222,30 @@ def waves(r: Reading, shown: Neurons) -> list[dict[str, object]]:
     ]
 
 
+def cycle(s: Snapshot, role: str) -> dict[str, Any] | None:
+    """Where each symbol stands on a cycle of m places, -1 for none, so that the parts named are
+    cos and sin of 2πk times the place over m, each normalised; None where parts are other waves."""
+    parts = _parts(s, role) or {}
+    waves = {name: Q for name, Q in parts.items() if name.split()[-1].isdecimal()}
+    first = next((Q for name, Q in waves.items() if name.split()[-1] == "1"), None)
+    if first is None or first.shape[1] != 2:
+        return None
+    is_there = first.norm(dim=1) > 1e-6
+    m = int(is_there.sum())
+    place = (torch.atan2(first[:, 1], first[:, 0]) * m / (2 * torch.pi)).round().long() % m
+    named = [(name, int(name.split()[-1])) for name in waves]
+    angle = 2 * torch.pi * place.double() / m
+    for name, k in named:
+        wave = torch.stack([(k * angle).cos(), (k * angle).sin()], dim=1) * is_there[:, None]
+        own = wave[:, : 1 if 2 * k == m else 2]
+        own = own / own.norm(dim=0)
+        if own.shape != parts[name].shape or (own - parts[name]).abs().max() > 1e-5:
+            return None
+    if any(Q.shape[1] == 2 for name, Q in parts.items() if name not in waves):
+        return None
+    return {"places": torch.where(is_there, place, -1).tolist(), "m": m, "parts": named}
+
+
 def symbol_order(s: Snapshot, role: str) -> list[int] | None:
     """The symbols in the order of the elements they stand for, such as their discrete logarithms;
     None where that is their own, or there is none."""
@@ -260,7 +286,7 @@ def film(r: Reading, steps: list[int], shown: Neurons | None) -> dict[str, Stack
     for x in _snapshots(r, steps):
         for name, picture in _frame(x, where, shown, films, circles(r)).items():
             pictures.setdefault(name, []).append(picture.astype(np.float32))
-    scales = {"right": 1.0}
+    scales: dict[str, float] = {"right": 1.0, "irreps_in": 1.0, "irreps_out": 1.0}
     return {name: stack(np.stack(found), scales.get(name)) for name, found in pictures.items()}
 
 
@@ -314,6 +340,10 @@ def _frame(
         out = output_map(s)
         if out is not None:
             found["out"] = out[:, shown.index].T.numpy()
+        if has_irreps(s.task):
+            assert s.task.group is not None
+            output = None if out is None else out[:, shown.index]
+            found |= irrep_pictures(s.task.group, of_a, of_b, output)
         for i in films:
             assert where is not None
             found[f"film {i}"] = on_grid(s, where, s.mlp_post[:, shown.index[i]].float())

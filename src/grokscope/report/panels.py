@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from grokscope.report.reading import Reading
-from grokscope.report.words import percent
+from grokscope.report.words import inputs, percent
 
 Facts = dict[str, Any]  # what payload.py finds
+GINI = "Gini of the spectrum"
 Topic = Literal["summary", "what", "how", "weights", "progress"]
 
 
@@ -28,42 +29,44 @@ class Panel:
 
 def _when(found: Facts) -> str:
     """The time that a figure shows."""
-    frames, total = len(found["frames"]), found["checkpoints"]
-    return "the step chosen above" + ("" if frames == total else f" (of {frames} checkpoints)")
+    return "the step chosen above"
 
 
 def _curves(r: Reading, found: Facts) -> str:
-    shaded = "Shaded: the phases, by our rule. " if found["phases"] else ""
+    shaded = " Shaded: phases, read from the losses as told below." if found["phases"] else ""
+    them, frames, total = inputs(r.run.task), len(found["frames"]), found["checkpoints"]
+    few = f" The figures below have {frames} of {total} checkpoints." if frames < total else ""
     return (
-        "Accuracy and loss of the pairs it was shown (train) and of the others (test), at every "
-        f"evaluation; drag to move in time. {shaded}The loss is the one that was trained, over "
-        "every output class."
+        f"Of the {them} it was shown (train) and of the others (test), at every evaluation (dots "
+        f"where they are far apart). Drag to move in time.{shaded}{few}"
     )
 
 
 def _progress(r: Reading, found: Facts) -> str:
-    return (
-        "Measured at every checkpoint, with the key parts of the last one. Gini: 0, the weights "
-        "are spread evenly over all frequencies; 1, they lie in one."
-    )
+    titles = [x["title"] for x in found["trace"]["figures"]]
+    keys = ", with the key parts of the last one" if "loss (nats)" in titles else ""
+    gini = " Gini: 0, spread evenly over all parts; 1, all in one." if GINI in titles else ""
+    return f"Measured at every checkpoint{keys}.{gini}"
 
 
 def _rightmap(r: Reading, found: Facts) -> str:
     click = " Click one to see its answer below." if "answers" in found else ""
-    return f"Each cell is a pair (a, b), at {_when(found)}; dark is 1, light is 0.{click}"
+    return f"Each cell is a pair (a, b), at {_when(found)}.{click}"
 
 
 def _logits(r: Reading, found: Facts) -> str:
+    has_cycles = "(1 2 3)" in (found["names"] or ())
+    cycles = " (1 2 3) sends 1 to 2, 2 to 3 and 3 to 1; in ab, a moves first." if has_cycles else ""
     return (
         f"The network at its last checkpoint, step {r.snapshot.step or 0:,}: choose a and b. To "
-        "untick a part is to subtract it from the network's logits."
+        f"untick a part is to subtract it from the network's logits.{cycles}"
     )
 
 
 def _spectrum(r: Reading, found: Facts) -> str:
     return (
-        f"The share of the power of the weights in each part of the {r.lens} lens. Coloured: key "
-        "parts, by the logits. Dotted: an even spread."
+        f"The share of the weights that each part of the {r.lens} lens holds, at {_when(found)}. "
+        "Coloured: the key parts, which carry the logits. Dotted: an even spread."
     )
 
 
@@ -75,6 +78,33 @@ def _circles(r: Reading, found: Facts) -> str:
     )
 
 
+def _attention(r: Reading, found: Facts) -> str:
+    seen = found["attention"]
+    if seen["kind"] == "sequences":
+        some, total = seen["sampled"], seen["total"]
+        of = "all" if some == total else f"{some:,} of {total:,}"
+        return (
+            f"The attention of each head at {_when(found)}, from the positions whose answers are "
+            f"read: the mean over {of} inputs, or that of one input."
+        )
+    count = len(seen["frames"])
+    when = _when(found) if count == len(found["frames"]) else f"the nearest of {count} checkpoints"
+    read = '"="' if "=" in seen["positions"] else "b"
+    parts = (
+        ""
+        if "parts" not in seen
+        else " Coloured: the part that explains most of how strongly a head is drawn to a as a "
+        "changes (in logarithms), and its share; the best part of a random function has "
+        f"{percent(seen['chance'])}."
+    )
+    sums = "" if seen["sums"] else " In this model they need not add up to 1."
+    return (
+        f"How much each head attends to a from {read}, where the answer is read, for each pair "
+        f"(a, b) at {when}. Beneath: its means, and those of attention to "
+        f"each position.{sums}{parts}"
+    )
+
+
 def _weights(r: Reading, found: Facts) -> str:
     shown, every = len(found["neurons"]["index"]), found["neurons"]["total"]
     which = (
@@ -83,9 +113,8 @@ def _weights(r: Reading, found: Facts) -> str:
         else f"{shown} of {every} neurons, those of each part that weigh most"
     )
     return (
-        f"{which}, at {_when(found)}, sorted by the part each follows at the end and by its phase; "
-        "blue is below 0, red above. Colours mean the same at every step, and are fullest from the "
-        "largest value of the last on."
+        f"{which}, at {_when(found)}, sorted by the part each follows at the end and by its phase. "
+        "Colours mean the same at every step."
     )
 
 
@@ -120,8 +149,28 @@ def _films(r: Reading, found: Facts) -> str:
     )
 
 
+def _irreps(r: Reading, found: Facts) -> str:
+    return (
+        f"Each bar is a neuron, at {_when(found)}: how much of its squared weights, without their "
+        "mean, lies in each irrep of the group. By chance: what a random function has there. What "
+        "the logits lack to 100 % is no function of ab alone."
+    )
+
+
+def _cosets(r: Reading, found: Facts) -> str:
+    return (
+        "The largest subgroup H on whose cosets a neuron is constant: its function of a on the "
+        "cosets Hx, that of b on the cosets yK of a conjugate K, so that together they tell the "
+        "coset Hz = zK in which ab may lie. Small subgroups and normal ones are followed by "
+        "chance, so each number stands beside controls; whether the network computes by cosets is "
+        f"for its certificate to say. Dots are elements, at {_when(found)}; red: their means on "
+        "each coset."
+    )
+
+
 def _digits(r: Reading, found: Facts) -> str:
-    return f"Weights from the digits to the neurons, at {_when(found)}."
+    grey = "" if found["digits"] is None else " Grey: digits that the answer does not depend on."
+    return f"Weights from the digits to the neurons, at {_when(found)}.{grey}"
 
 
 def _has_waves(found: Facts) -> Any:
@@ -129,7 +178,7 @@ def _has_waves(found: Facts) -> Any:
 
 
 PANELS = (
-    Panel("summary", "curves", "Memorising and generalising", lambda x: x["rows"], _curves),
+    Panel("summary", "curves", "Accuracy and loss", lambda x: x["rows"], _curves),
     Panel(
         "what", "rightmap", "Which pairs it answers", lambda x: "right" in x["stacks"], _rightmap
     ),
@@ -141,6 +190,13 @@ PANELS = (
     Panel("weights", "circles", "The embedding on circles", lambda x: "circles" in x, _circles),
     Panel(
         "weights",
+        "attention",
+        "What its heads attend to",
+        lambda x: "attention" in x,
+        _attention,
+    ),
+    Panel(
+        "weights",
         "weights",
         "The weights of its neurons",
         lambda x: "of_a" in x["stacks"],
@@ -148,6 +204,8 @@ PANELS = (
     ),
     Panel("weights", "waves", "Neurons as waves", _has_waves, _waves),
     Panel("weights", "stars", "Neurons as polygons and stars", _has_waves, _stars),
+    Panel("weights", "irreps", "The irreps its neurons lie in", lambda x: "irreps" in x, _irreps),
+    Panel("weights", "cosets", "The cosets its neurons follow", lambda x: "cosets" in x, _cosets),
     Panel(
         "weights",
         "forward",

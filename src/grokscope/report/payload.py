@@ -12,16 +12,20 @@ import polars as pl
 
 from grokscope.measures.spectra import even_spectrum
 from grokscope.report.answers import answers, same_answers
+from grokscope.report.attention import attention
 from grokscope.report.figures import WEIGHTS
+from grokscope.report.groups import cosets, irreps, names_of, untrained
 from grokscope.report.movies import (
     Neurons,
     chosen_neurons,
     circles,
+    cycle,
     film,
     films_of,
     frames,
     grid,
     on_grid,
+    output_map,
     spectra_of,
     symbol_order,
     trained_on,
@@ -29,10 +33,11 @@ from grokscope.report.movies import (
 )
 from grokscope.report.reading import Reading
 from grokscope.report.stacks import stack
+from grokscope.report.words import percent
 
 FRAMES = 120
 MOST_LINES = 4  # of one measure: those that end highest
-EVENTS = {"t_memorize": "memorised", "t_grok": "generalised", "t_clean": "weights settled"}
+EVENTS = {"t_memorize": "train at", "t_grok": "test at", "t_clean": "weights settled"}
 LOSSES = (
     ("excluded_loss_sum_train", "excluded: without the key parts"),
     ("excluded_loss_sum_train_control", "control: without as much of the rest, at random"),
@@ -52,13 +57,14 @@ def payload(r: Reading, most_frames: int = FRAMES) -> dict[str, Any]:
         "frames": steps,
         "checkpoints": len(r.run.steps),
         "rows": _rows(r),
-        "unit": "nats" if r.guessing is not None else r.run.spec.loss.replace("_", " "),
+        "unit": r.unit if r.in_nats(1.0) is None else f"{r.unit}; 1 is {r.in_nats(1.0):g} nats",
         "chance": {"accuracy": 1 / r.run.task.n_answers, "loss": r.guessing},
         "events": _events(r),
         "phases": _phases(r),
         "trace": {"step": r.table["step"].to_list(), "figures": _progress(r)},
         "stacks": {name: x.packed() for name, x in pictures.items()},
         "symbols": {"a": symbol_order(r.snapshot, "a"), "c": symbol_order(r.snapshot, "c")},
+        "names": names_of(r.run.task),
         "operators": list(r.run.task.operators),
     }
     where = grid(r.snapshot)
@@ -70,14 +76,25 @@ def payload(r: Reading, most_frames: int = FRAMES) -> dict[str, Any]:
             found["neurons"]["same"] = same_answers(r, pictures)
             found["neurons"]["pairs"] = r.run.task.inputs.T.tolist()
             found["neurons"]["right"] = r.run.task.answers.tolist()
+        if (lie_in := irreps(r.run.task, r.keys)) is not None:
+            found["irreps"] = lie_in
+        follow = cosets(r.snapshot, untrained(r), shown.index, output_map(r.snapshot))
+        if follow is not None:
+            found["cosets"] = follow
         if where is not None:
             post = r.snapshot.mlp_post[:, shown.index].float()
             maps = [on_grid(r.snapshot, where, column) for column in post.T]
             found["stacks"]["activations"] = stack(np.stack(maps)).packed()
     if r.spectra:
         found["spectra"] = _spectra(r, steps)
+    if "digits" in pictures:
+        found["digits"] = r.run.task.digits  # that the answer depends on; None where not the first
     if circles(r):
         found["circles"] = circles(r)
+    seen = attention(r, steps)
+    if seen is not None:
+        found["attention"] = seen[0]
+        found["stacks"] |= {name: x.packed() for name, x in seen[1].items()}
     logits = answers(r)
     if logits is not None:
         found["answers"] = logits
@@ -94,6 +111,7 @@ def _coloured(r: Reading, found: dict[str, Any]) -> list[str]:
         *found.get("answers", {}).get("parts", ()),
         *(wave["name"] for wave in neurons["waves"]),
         *(part for part in neurons["parts"] if part),
+        *found.get("irreps", {}).get("parts", ()),
     ]
     return list(dict.fromkeys(names))
 
@@ -109,17 +127,22 @@ def _rows(r: Reading) -> dict[str, list[int | float]]:
 
 def _events(r: Reading) -> list[dict[str, Any]]:
     steps = {"t_memorize": r.events.t_memorize, "t_grok": r.events.t_grok, "t_clean": r.t_clean}
+    at = {"t_memorize": r.run.spec.memorize_at, "t_grok": r.run.spec.grok_at}
     return [
-        {"name": name, "label": EVENTS[name], "step": step}
+        {
+            "name": name,
+            "label": f"{EVENTS[name]} {percent(at[name])}" if name in at else EVENTS[name],
+            "step": step,
+        }
         for name, step in steps.items()
         if step is not None
     ]
 
 
 def _phases(r: Reading) -> list[dict[str, Any]]:
-    """Where our rule fits, the three phases."""
-    p = r.phases
-    if p is None or not p.memorized <= p.formed <= p.cleaned:
+    """The three phases, where they come in order with the events."""
+    p = r.shown_phases
+    if p is None:
         return []
     names = ("memorisation", "circuit formation", "cleanup")
     ends = pairwise((0, p.memorized, p.formed, p.cleaned))
@@ -163,6 +186,7 @@ def _neurons(r: Reading, shown: Neurons) -> dict[str, Any]:
         "total": shown.total,
         "films": films_of(r, shown),
         "waves": waves(r, shown),
+        "cycles": {role: cycle(r.snapshot, role) for role in "abc"},
     }
 
 

@@ -23,11 +23,19 @@ from grokscope.measures.neurons import LOCALISED, neuron_parts
 from grokscope.measures.phases import Phases, find_clean, find_phases
 from grokscope.measures.spectra import Comparison, compare, spectrum
 from grokscope.measures.weights import symbol_weights
+from grokscope.report.trend import Trend, trend
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Events
 from grokscope.training.run import Run
 
 EXPLAINED_UP_TO = 20_000_000  # logits: p = 271
+PER_CLASS = "cross_entropy_per_class"
+UNITS = {
+    "cross_entropy": "nats",
+    PER_CLASS: "nats per class",
+    "clipped_bce": "nats, clipped",
+    "stablemax": "nats, of stablemax",
+}  # of the losses whose guess is known
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,52 @@ class Reading:
         return self.lenses.winner or self.snapshot.task.lenses[0].name
 
     @property
+    def unit(self) -> str:
+        """What the trained loss is counted in."""
+        return UNITS.get(self.run.spec.loss, self.run.spec.loss.replace("_", " "))
+
+    @property
     def guessing(self) -> float | None:
-        """The loss of one who guesses, where the trained loss is a cross-entropy in nats."""
-        spec = self.run.spec
-        return math.log(self.run.task.n_answers) if spec.loss == "cross_entropy" else None
+        """The loss of one who guesses, in that unit; None where it is no matter of chance alone."""
+        spec, n = self.run.spec, self.run.task.n_answers
+        if spec.loss not in UNITS:
+            return None
+        return math.log(n) / (n if spec.loss == PER_CLASS else 1)
+
+    def in_nats(self, loss: float) -> float | None:
+        """A trained loss that is counted for each class, in nats; None of any other."""
+        return loss * self.run.task.n_answers if self.run.spec.loss == PER_CLASS else None
+
+    @property
+    def shown_phases(self) -> Phases | None:
+        """The phases, where they and the events come in one order: memorised, memorisation ends,
+        circuit formation ends, generalised, cleanup ends."""
+        p, e = self.phases, self.events
+        if p is None or e.t_memorize is None or e.t_grok is None:
+            return None
+        order = [e.t_memorize, p.memorized, p.formed, e.t_grok, p.cleaned]
+        return p if order == sorted(order) else None
+
+    @property
+    def memorised_first(self) -> bool:
+        """Whether it had the answers by heart: right on all it was shown, and on the test less than
+        half of the way from guessing."""
+        step = self.events.t_memorize
+        if step is None:
+            return False
+        chance = 1 / self.run.task.n_answers
+        return self.at(step)["test_accuracy"] < (1 + chance) / 2
+
+    def at(self, step: int) -> dict[str, int | float]:
+        """The evaluation at a step."""
+        return next(row for row in self.rows if row["step"] == step)
+
+    @property
+    def trend(self) -> Trend | None:
+        """How test accuracy moved at the end, of a network that did not generalise."""
+        if self.events.t_grok is not None or not self.rows or not self.run.knows_split:
+            return None
+        return trend(self.rows, "test_accuracy")
 
     @property
     def generalises(self) -> bool:

@@ -2,6 +2,7 @@
 an algorithm is named only where its circuit holds."""
 
 from grokscope.report import explained
+from grokscope.report.explained import percent
 from grokscope.report.reading import Reading, is_small
 from grokscope.task import Task
 
@@ -12,36 +13,33 @@ def sentences(reading: Reading) -> list[str]:
 
 
 def topics(reading: Reading) -> dict[str, list[str]]:
-    """The same by what it is about: what happened, where the weights live, how that came about,
-    and how the network does it."""
-    if reading.run.is_imported:
-        what = [_imported(reading), *_history(reading)]
+    """The same by what it is about: what was asked, when it was learned, what else happened, where
+    the weights live, how that came about, and how the network does it."""
+    r = reading
+    if r.run.is_imported:
+        asked, when, what = [_imported(r)], _history(r), []
     else:
-        what = [_question(reading), _memorising(reading), _generalising(reading), _ending(reading)]
-    weights = [] if reading.lenses is None else [_lens(reading)]
-    weights.append(_no_keys(reading) if reading.keys is None else _keys(reading))
-    progress = [] if reading.keys is None else _losses(reading)
-    if reading.phases is not None:
-        progress.append(_phases(reading))
-    how = []
-    if reading.explanation is not None:
-        how += explained.told(reading.explanation)
-    elif not is_small(reading.snapshot):
-        how.append(f"How it does this: `grokscope explain {reading.run.folder}` (a large table).")
-    if reading.keys is not None and reading.keys.names:
-        how.append(CAVEAT)
-    return {"what": what, "weights": weights, "progress": progress, "how": how}
+        asked, when, what = [_question(r)], [_memorising(r), _generalising(r)], _ending(r)
+    weights = [] if r.lenses is None else [_lens(r)]
+    weights.append(_no_keys(r) if r.keys is None else _keys(r))
+    if r.keys is not None and r.keys.names:
+        weights += [*_sets(r), CAVEAT]
+    progress = [] if r.keys is None else _losses(r)
+    progress += _phases(r)
+    how = [] if r.explanation is None else explained.told(r.explanation)
+    if not how and not is_small(r.snapshot):
+        how = [f"How it does this: `grokscope explain {r.run.folder}` (a large table)."]
+    return {
+        "asked": asked,
+        "when": when,
+        "what": what,
+        "weights": weights,
+        "progress": progress,
+        "how": how,
+    }
 
 
 CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."
-
-
-def percent(share: float) -> str:
-    """A share in percent, never rounded up to 100 or down to 0."""
-    if 0 < share < 0.0001:
-        return "less than 0.01 %"
-    rounded = round(share * 100, 2)
-    return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
 def _imported(r: Reading) -> str:
@@ -62,9 +60,14 @@ def _imported(r: Reading) -> str:
     )
 
 
+def knows_when(r: Reading) -> bool:
+    """Whether the evaluations say when it learned what it was shown."""
+    return r.events.t_memorize is not None and len(r.rows) >= r.run.spec.grok_patience
+
+
 def _history(r: Reading) -> list[str]:
     """What its checkpoints say of when it memorised and generalised, where there are some."""
-    if r.events.t_memorize is None or len(r.rows) < r.run.spec.grok_patience:
+    if not knows_when(r):
         return []
     return [_memorising(r), *([_generalising(r)] if r.events.t_grok is not None else [])]
 
@@ -78,23 +81,42 @@ def meant(task: Task) -> str:
     return f", the product of two of the {group.order} elements of {group.name}{moved}"
 
 
+def inputs(task: Task) -> str:
+    """What an input is called."""
+    return "pairs" if task.is_of_pairs else "inputs"
+
+
 def _question(r: Reading) -> str:
-    n, shown = len(r.run.is_train), int(r.run.is_train.sum())
-    noise = r.run.spec.label_noise
-    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
-    count = r.run.task.n_read
-    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
+    n, shown, them = len(r.run.is_train), int(r.run.is_train.sum()), inputs(r.run.task)
     return (
         f"The network ({r.run.spec.model}) was asked for {r.run.task.name}{meant(r.run.task)}. It "
         f"was shown "
-        f"{shown:,} of the {n:,} pairs ({percent(shown / n)}) with their answers; the other "
-        f"{n - shown:,} are the test.{several}{wrong}"
+        f"{shown:,} of the {n:,} {them} ({percent(shown / n)}) with their answers; the other "
+        f"{n - shown:,} are the test.{oddities(r)}"
     )
+
+
+def oddities(r: Reading) -> str:
+    """What is unlike other runs in what it was asked."""
+    noise, count = r.run.spec.label_noise, r.run.task.n_read
+    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
+    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
+    return f"{several}{wrong}"
 
 
 def _asked(r: Reading) -> str:
     """What an accuracy counts: pairs, or their answers where each has several."""
-    return "answers" if r.run.task.n_read > 1 else "pairs"
+    return "answers" if r.run.task.n_read > 1 else inputs(r.run.task)
+
+
+def seen_at(r: Reading, step: int) -> str:
+    """A step, and how far before it the last evaluation was, where that is far."""
+    before = max((int(row["step"]) for row in r.rows if row["step"] < step), default=step)
+    rough = f" (at {before:,}, the evaluation before, not yet)"
+    return f"step {step:,}{rough if step - before >= COARSE * step else ''}"
+
+
+COARSE = 0.25  # of a step: from there on the evaluation before it is told
 
 
 def _memorising(r: Reading) -> str:
@@ -104,10 +126,15 @@ def _memorising(r: Reading) -> str:
             f"It never memorised the {_asked(r)} it was shown: their accuracy stayed below "
             f"{percent(r.run.spec.memorize_at)}."
         )
-    row = next(x for x in r.rows if x["step"] == step)
+    train, test = (percent(r.at(step)[f"{part}_accuracy"]) for part in ("train", "test"))
+    if not r.memorised_first:
+        return (
+            f"It did not memorise first: by {seen_at(r, step)} it was right on {train} of the "
+            f"{_asked(r)} it was shown, and on {test} of the others too."
+        )
     return (
-        f"It memorised them by step {step:,}: {percent(row['train_accuracy'])} of the {_asked(r)} "
-        f"it was shown right, {percent(row['test_accuracy'])} of the others."
+        f"It memorised them by {seen_at(r, step)}: {train} of the {_asked(r)} it was shown right, "
+        f"{test} of the others."
     )
 
 
@@ -117,22 +144,55 @@ def _generalising(r: Reading) -> str:
         return (
             f"It did not generalise within {r.rows[-1]['step']:,} steps: "
             f"{percent(r.rows[-1]['test_accuracy'])} of the test {_asked(r)} right at the end "
-            f"(guessing: {percent(1 / r.run.task.n_answers)})."
+            f"(guessing: {percent(1 / r.run.task.n_answers)}).{at_the_end(r)}"
         )
-    late = f", {e.delay:,} steps later" if e.delay else ""
-    falls = ""
-    if e.falls:
-        times = "once" if len(e.falls) == 1 else f"{len(e.falls)} times"
-        falls = (
-            f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again, {times}, first "
-            f"at step {e.falls[0]:,}."
-        )
+    late = f", {e.delay:,} steps later" if e.delay and r.memorised_first else ""
     rule = f"the first of {r.run.spec.grok_patience} evaluations in a row above"
     rule = f"{rule} {percent(r.run.spec.grok_at)}"
-    return f"It generalised at step {e.t_grok:,}{late} ({rule}).{falls}"
+    return f"It generalised at step {e.t_grok:,}{late} ({rule}).{falls(r)}"
 
 
-def _ending(r: Reading) -> str:
+def falls(r: Reading) -> str:
+    """How often what it had learned was lost again; nothing if never."""
+    at = r.events.falls
+    if not at:
+        return ""
+    times = "once" if len(at) == 1 else f"{len(at)} times"
+    return (
+        f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again, {times}, first at "
+        f"step {at[0]:,}."
+    )
+
+
+def at_the_end(r: Reading) -> str:
+    """Whether the test accuracy of a network that did not generalise still moved; nothing where
+    that is not known."""
+    found = r.trend
+    if found is None:
+        return ""
+    since, scatter = f"from step {found.since:,} on", _points(found.scatter)
+    if found.moves and found.rise > 0:
+        return (
+            f" It was still rising, by {_points(found.rise)} {since} (scatter {scatter}): longer "
+            "training might have changed this."
+        )
+    lost = found.best - r.rows[-1]["test_accuracy"]
+    best = f"; its best was {percent(found.best)}, at step {found.best_at:,}"
+    best = best if lost > WORTH_TELLING else ""
+    if found.moves:
+        return f" It was falling, by {_points(-found.rise)} {since} (scatter {scatter}){best}."
+    return f" It was no longer rising ({since}, scatter {scatter}{best})."
+
+
+WORTH_TELLING = 0.02  # of accuracy
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * share:.2g} points" if share >= 1e-6 else "0 points"
+
+
+def _ending(r: Reading) -> list[str]:
     last, why = r.rows[-1], r.events.stop
     reason = {
         "steps": "as asked",
@@ -141,21 +201,35 @@ def _ending(r: Reading) -> str:
         "diverged": "the loss was no longer a number",
         None: "training is not finished",
     }[why]
-    unit = r.run.spec.loss if r.guessing is None else f"guessing: {r.guessing:.2f}"
-    mirror = ""
-    group = r.run.task.group
-    gives_away = group is None or bool((group.table == group.table.T).all())
-    if r.test_by_mirror and gives_away:
-        seen, unseen = r.test_by_mirror["mirror seen"], r.test_by_mirror["mirror not seen"]
-        mirror = (
-            f" Test pairs whose mirror (b, a) was shown: {percent(seen)} right; others: "
-            f"{percent(unseen)}."
-        )
-    return (
+    guess = "" if r.guessing is None else f"; guessing: {_loss(r, r.guessing)}"
+    return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
-        f"{percent(last['test_accuracy'])}, test loss {last['test_loss']:.2g}, train loss "
-        f"{last['train_loss']:.2g} ({unit}).{mirror}"
-    )
+        f"{percent(last['test_accuracy'])}, test loss {_loss(r, last['test_loss'])}, train loss "
+        f"{_loss(r, last['train_loss'])} ({r.unit}{guess}).{_mirrored(r)}"
+    ]
+
+
+def mirrors(r: Reading) -> tuple[float, float] | None:
+    """The accuracy on test pairs whose mirror was shown, and on the others, where the one gives the
+    other away."""
+    group, found = r.run.task.group, r.test_by_mirror
+    if not found or not (group is None or bool((group.table == group.table.T).all())):
+        return None
+    return found["mirror seen"], found["mirror not seen"]
+
+
+def _mirrored(r: Reading) -> str:
+    found = mirrors(r)
+    if found is None:
+        return ""
+    seen, unseen = map(percent, found)
+    return f" Test pairs whose mirror (b, a) was shown: {seen} right; others: {unseen}."
+
+
+def _loss(r: Reading, x: float) -> str:
+    """A trained loss, and in nats if it is counted otherwise and can be."""
+    nats = r.in_nats(x)
+    return f"{x:.3g}" + ("" if nats is None else f" = {nats:.3g} nats")
 
 
 LENSES = {
@@ -175,10 +249,10 @@ def _lens(r: Reading) -> str:
     rivals = f"; {', '.join(rest)}" if rest else ""
     if found.winner is None:
         return f"Which lens are its weights sparsest in? {found.verdict}"
-    clean = "" if r.t_clean is None else f" That sparsity had settled by step {r.t_clean:,}."
+    clean = "" if r.t_clean is None else f" That had settled by step {r.t_clean:,}."
     return (
-        f"Its weights are sparsest in the {where} lens, {named}: {score:.2f} nats beyond random "
-        f"matrices of the same singular values{rivals} (0 is chance).{clean}"
+        f"Its weights are sparsest in the {where} lens, {named}: by {score:.2f} nats more than "
+        f"random weights (0 is chance{rivals}).{clean}"
     )
 
 
@@ -198,29 +272,61 @@ def _keys(r: Reading) -> str:
     if not keys.names:
         return "No part of the group's functions holds 1 % of its logits: it has no key parts."
     held = ", ".join(f"{n} ({percent(keys.shares[n])})" for n in keys.names)
-    count = len(keys.names)
-    doubt = "There are no other parts."
-    if keys.gap is not None:
-        times = f"{keys.gap:,.1f}" if keys.gap < 1e4 else "over 10,000"
-        doubt = f"The smallest holds {times} times what the largest other part holds" + (
-            "." if keys.gap >= 2 else ": too little to be sure of the set."
+    count, every = len(keys.names), sum(keys.shares.values())
+    rest = (
+        f" The other parts hold {percent(max(0.0, every - keys.explained))}; "
+        f"{percent(max(0.0, 1 - every))} differs between {inputs(r.run.task)} of the same answer: "
+        "no part counts that, the certificate does."
+    )
+    doubt = ""
+    if keys.gap is not None and keys.gap < 2:
+        doubt = (
+            f" The smallest holds {keys.gap:,.1f} times what the largest other part holds: too "
+            "little to be sure of the set."
         )
     gate = (
         ""
         if r.generalises or not r.run.knows_split
         else " At its last checkpoint it does not generalise, so they show no algorithm."
     )
-    neurons = ""
-    if r.neurons is not None:
-        localised = sum(r.neurons_of().values())
-        neurons = (
-            f" {localised} of its {r.neurons[1].shape[1]} neurons follow one part alone (85 % or "
-            "more of their variation)."
-        )
     return (
-        f"Of its logits, {count} part{'s' if count > 1 else ''} of {len(keys.shares)} hold"
-        f"{'' if count > 1 else 's'} {percent(keys.explained)}: {held}. {doubt}{gate}{neurons}"
+        f"Key parts: {count} of {len(keys.shares)} hold{'' if count > 1 else 's'} "
+        f"{percent(keys.explained)} of the variation of its logits: {held}.{rest}{doubt}{gate}"
     )
+
+
+def _sets(r: Reading) -> list[str]:
+    """Which parts neurons follow, and where these, the circuit's and the key parts differ."""
+    assert r.keys is not None
+    e = r.explanation
+    best = None if e is None or e.algorithm is None else e.named.get(e.algorithm)
+    told: list[str] = []
+    others: dict[str, set[str]] = {}
+    if r.neurons is not None:
+        count, followed = r.neurons[1].shape[1], r.neurons_of()
+        told.append(
+            f"{sum(followed.values())} of its {count} neurons follow one part alone (85 % or more "
+            "of their variation)."
+        )
+        others |= {"neurons follow": set(followed)} if followed else {}
+    known = set(r.keys.shares)
+    if best is not None and set(best.circuit.parts) <= known:
+        others["the explanation uses"] = set(best.circuit.parts)
+    for who, theirs in others.items():
+        missing, more = sorted(set(r.keys.names) - theirs), sorted(theirs - set(r.keys.names))
+        if missing:
+            told.append(f"Of the key parts {who} all but {_named(missing)}.")
+        if more:
+            told.append(f"Besides them {who} {_named(more)}.")
+    return [" ".join(told)] if told else []
+
+
+MOST_NAMED = 6
+
+
+def _named(parts: list[str]) -> str:
+    more = len(parts) - MOST_NAMED
+    return ", ".join(parts[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _losses(r: Reading) -> list[str]:
@@ -235,21 +341,20 @@ def _losses(r: Reading) -> list[str]:
     )
     shown = "train loss" if r.run.knows_split else "whole loss"
     return [
-        f"With these parts alone its loss over all pairs is {last['restricted_loss_sum[all]']:.2g} "
-        f"(restricted loss). Its {shown} is {last['train_loss']:.2g}; without them it is "
+        f"With its key parts alone its loss over all {inputs(r.run.task)} is "
+        f"{last['restricted_loss_sum[all]']:.2g} nats (restricted loss). Its {shown} is "
+        f"{last['train_loss']:.2g}; without them it is "
         f"{last['excluded_loss_sum_train']:.2g} (excluded loss){beside}."
     ]
 
 
-def _phases(r: Reading) -> str:
-    p = r.phases
-    assert p is not None
-    if not p.memorized <= p.formed <= p.cleaned:
-        return (
-            "Our rule for the three phases gives none that make sense here, so none are shown "
-            f"(their ends come out of order: {p.memorized:,}, {p.formed:,}, {p.cleaned:,})."
-        )
-    return (
-        f"Phases of the weights, by our rule: memorisation until step {p.memorized:,}, circuit "
-        f"formation until {p.formed:,}, cleanup until {p.cleaned:,}."
-    )
+def _phases(r: Reading) -> list[str]:
+    p = r.shown_phases
+    if p is None:
+        return []
+    return [
+        "Phases, read from losses and not from accuracies (our rule): memorisation until step "
+        f"{p.memorized:,}, where the excluded loss is lowest; circuit formation until "
+        f"{p.formed:,}, where test loss starts to fall for good; cleanup until {p.cleaned:,}, "
+        "where 95 % of that fall is done."
+    ]

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from grokscope.algebra.names import element_names
 from grokscope.errors import BadInput
 from grokscope.task import Task, binary, task
 from grokscope.tasks.composition import named
@@ -38,7 +39,7 @@ def word(text: str = "a*b*a^-1", group: str = "S5", elements: str = "lexicograph
 
     whole = binary(f"{text} in {g.name}", g.order, f)
     is_product = torch.equal(whole.answers, g.table.flatten())
-    return replace(whole, group=g) if is_product else whole
+    return replace(whole, group=g if is_product else None, labels=element_names(g))
 
 
 def _parse(text: str) -> list[tuple[str, bool]]:

@@ -91,7 +91,10 @@ class Run:
             )
         facts = {"run": self.name, "folder": self.folder, **(self.rows or [{}])[-1]}
         rows = (f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in facts.items())
-        hint = "<p><code>write_page(read(run))</code> writes its report, to be shown here.</p>"
+        hint = (
+            "<p><code>write_page(read(run))</code> writes its report, to be shown here; "
+            "<code>explore(run)</code> shows it as a widget.</p>"
+        )
         return f"<table>{''.join(rows)}</table>{hint}"
 
     @property

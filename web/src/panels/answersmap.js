@@ -3,6 +3,7 @@
 import { frameOf, valueOf } from "../decode.js";
 import { percent, el } from "../dom.js";
 import { heat } from "../heat.js";
+import { cellOf, nameOf } from "../names.js";
 
 /** @type {import("../types").Mount} */
 export function rightmap(place) {
@@ -11,7 +12,7 @@ export function rightmap(place) {
   const size = right.columns;
   const maps = el("div", { class: "maps two" });
   const options = { rows: right.rows, columns: size, isSigned: false, rowsAre: run.operators.length ? `a, under ${run.operators.join(", then ")}` : "a", columnsAre: "b" };
-  const picture = heat({ ...options, label: "probability given to the right answer" });
+  const picture = heat({ ...options, label: "probability given to the right answer", most: 1 });
   maps.append(picture.node);
   if (shown) {
     const split = heat({ ...options, label: "the pairs it was shown (filled)" });
@@ -20,6 +21,11 @@ export function rightmap(place) {
   }
   const told = el("p", { class: "small", "aria-live": "off" });
   place.drawing.append(maps, told);
+  picture.canvas.addEventListener("pointermove", (e) => {
+    const [row, column] = picture.cell(e);
+    const x = valueOf(right, frameOf(right, store.state.frame)[row * size + column]);
+    picture.canvas.title = `a = ${nameOf(run, row % size)}, b = ${nameOf(run, column)}: ${percent(x)}`;
+  });
   picture.canvas.addEventListener("click", (e) => {
     const [row, column] = picture.cell(e);
     store.set({ a: row % size, b: column });
@@ -42,7 +48,7 @@ export function rightmap(place) {
     table(state) {
       const levels = frameOf(right, state.frame);
       const rows = [...Array(right.rows).keys()];
-      return [["row a, columns b", ...rows.slice(0, size)], ...rows.map((i) => [i, ...Array.from(levels.subarray(i * size, (i + 1) * size), (x) => valueOf(right, x))])];
+      return [["row a, columns b", ...rows.slice(0, size).map((i) => cellOf(run, i))], ...rows.map((i) => [run.names ? cellOf(run, i % size) : i, ...Array.from(levels.subarray(i * size, (i + 1) * size), (x) => valueOf(right, x))])];
     },
   };
 }

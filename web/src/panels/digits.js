@@ -1,22 +1,71 @@
-// The weights of each digit, for tasks of digits.
+// The weights of each digit, for tasks of digits: as a picture, their size, and each over time.
 
+import { chart } from "../chart.js";
+import { PARTS } from "../colours.js";
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
 import { el, svg } from "../dom.js";
 import { heat } from "../heat.js";
 
+/** @typedef {import("../types").Stack} Stack */
+
+const MOST_POINTS = 30_000; // of all lines over time together, so that they are drawn at once
+const MOST_STEPS = 60; // of a line
+const BIAS = "var(--ink)";
+const DISTRACTS = "var(--line)";
+
 /** @type {import("../types").Mount} */
 export function digits(place) {
-  const stack = place.stacks.digits;
+  const { run, stacks: { digits: stack } } = place;
   const [width, height] = [680, 110];
-  const map = heat({ rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), label: "input weights", aspect: 2.6, rowsAre: "neuron", columnsAre: "digit, the last a bias" });
+  const map = heat({ rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: "input weights", aspect: 2.6, rowsAre: "neuron", columnsAre: "digit, the last a bias" });
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": "size of the weights of each digit" });
   const wide = width / stack.columns;
   const bars = Array.from({ length: stack.columns }, (_, i) => {
-    const bar = svg("rect", { x: i * wide + 2, width: wide - 4, class: "bar key" });
+    const colour = colourOfDigit(i);
+    const bar = svg("rect", { x: i * wide + 2, width: wide - 4, class: "bar", ...(colour === DISTRACTS ? {} : { style: `fill:${colour}` }) });
     root.append(bar, svg("text", { x: (i + 0.5) * wide, y: height - 2, class: "tick mid" }, i < stack.columns - 1 ? String(i) : "b"));
     return bar;
   });
   place.drawing.append(map.node, el("div", { class: "title" }, "size of each digit's weights (norm over neurons)"), root);
+  const overTime = stack.frames > 1 ? chart(place, trajectories()) : () => {};
+
+  /** Of a digit that the answer depends on its own colour. @param {number} digit */
+  function colourOfDigit(digit) {
+    if (digit === stack.columns - 1) return BIAS;
+    if (run.digits === null || run.digits === undefined) return "var(--key)";
+    return digit < run.digits ? PARTS[digit % PARTS.length] : DISTRACTS;
+  }
+
+  /** Each weight as a line; of many neurons, those of the largest weights at the end. */
+  function trajectories() {
+    const every = Math.ceil(stack.frames / MOST_STEPS);
+    const frames = Array.from({ length: stack.frames }, (_, i) => i).filter((i) => (stack.frames - 1 - i) % every === 0);
+    const many = Math.max(1, Math.floor(MOST_POINTS / (stack.columns * frames.length)));
+    const neurons = largest(stack, many);
+    const steps = frames.map((i) => run.frames[i]);
+    /** Lines of one colour are one line with gaps. @param {string} label @param {number[]} columns @param {string} colour */
+    const joined = (label, columns, colour) => {
+      /** @type {number[]} */ const x = [];
+      /** @type {(number | null)[]} */ const y = [];
+      for (const column of columns) for (const neuron of neurons) {
+        x.push(...steps, steps[steps.length - 1]);
+        y.push(...frames.map((i) => valueOf(stack, frameOf(stack, i)[neuron * stack.columns + column])), null);
+      }
+      return { label, x, y, colour, plain: true, shown: () => "" };
+    };
+    const all = [...bars.keys()];
+    const named = all.filter((i) => colourOfDigit(i) === DISTRACTS);
+    const others = all.filter((i) => colourOfDigit(i) !== DISTRACTS && i < stack.columns - 1);
+    const isKnown = run.digits !== null && run.digits !== undefined;
+    return {
+      title: `each weight over training${neurons.length < stack.rows ? `, of the ${neurons.length} neurons (of ${stack.rows}) whose weights are largest at the end` : ""}`,
+      height: 190, log: false, lines: [
+        ...(named.length ? [joined(`${named.length} digits that distract`, named, DISTRACTS)] : []),
+        joined("bias", [stack.columns - 1], BIAS),
+        ...(isKnown ? others.map((i) => joined(`digit ${i}`, [i], colourOfDigit(i))) : [joined("digits", others, "var(--key)")]),
+      ],
+    };
+  }
   /** @param {number} frame */
   const norms = (frame) => {
     const levels = frameOf(stack, frame);
@@ -36,6 +85,7 @@ export function digits(place) {
         bars[i].setAttribute("y", String(height - 14 - tall));
         bars[i].setAttribute("height", String(tall));
       });
+      overTime(state);
     },
     table(state) {
       const levels = frameOf(stack, state.frame);
@@ -43,4 +93,11 @@ export function digits(place) {
         [i, ...Array.from(levels.subarray(i * stack.columns, (i + 1) * stack.columns), (x) => valueOf(stack, x))])];
     },
   };
+}
+
+/** The rows with the largest norm in the last frame, at most so many. @param {Stack} stack @param {number} most */
+function largest(stack, most) {
+  const levels = frameOf(stack, stack.frames - 1);
+  const size = (/** @type {number} */ row) => levels.subarray(row * stack.columns, (row + 1) * stack.columns).reduce((sum, x) => sum + x * x, 0);
+  return Array.from({ length: stack.rows }, (_, row) => row).sort((i, j) => size(j) - size(i)).slice(0, most);
 }

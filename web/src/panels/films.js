@@ -3,6 +3,7 @@
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
 import { el } from "../dom.js";
 import { heat } from "../heat.js";
+import { cellOf } from "../names.js";
 
 /** @type {import("../types").Mount} */
 export function films(place) {
@@ -12,12 +13,12 @@ export function films(place) {
   const axes = { rowsAre: "a", columnsAre: "b" };
   const moving = neurons.films.filter((i) => `film ${i}` in stacks).map((i) => {
     const stack = stacks[`film ${i}`];
-    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
+    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
     return { i, stack, map };
   });
   const chooser = el("select", { "aria-label": "neuron", onchange: () => store.set({ neuron: Number(chooser.value) }) },
     ...neurons.index.map((x, i) => el("option", { value: x }, `${x}${neurons.parts[i] ? `, ${neurons.parts[i]}` : ""}`)));
-  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned: true, label: "the chosen neuron, last checkpoint" });
+  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned: true, most: still.scale, label: "the chosen neuron, last checkpoint" });
   const label = el("label", { class: "choose" }, "neuron ", chooser);
   place.drawing.append(el("div", { class: "maps" }, ...moving.map((x) => x.map.node), el("div", {}, chosen.node, label)));
   let at = 0;
@@ -34,7 +35,7 @@ export function films(place) {
       const found = [["neuron", "a", "b", "activation"]];
       for (const { i, stack } of moving) {
         const levels = frameOf(stack, state.frame);
-        for (let j = 0; j < levels.length; j++) if (levels[j] !== -128) found.push([neurons.index[i], Math.floor(j / stack.columns), j % stack.columns, valueOf(stack, levels[j])]);
+        for (let j = 0; j < levels.length; j++) if (levels[j] !== -128) found.push([neurons.index[i], cellOf(run, Math.floor(j / stack.columns)), cellOf(run, j % stack.columns), valueOf(stack, levels[j])]);
       }
       return found;
     },

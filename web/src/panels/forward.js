@@ -4,6 +4,7 @@
 import { colourOf } from "../colours.js";
 import { frameOf } from "../decode.js";
 import { el, number, percent, svg } from "../dom.js";
+import { cellOf, nameOf } from "../names.js";
 
 const [WIDTH, HEIGHT] = [340, 90];
 const REST = "the other neurons";
@@ -107,14 +108,14 @@ export function forward(place) {
     const sum = rows[rows.length - 1];
     const share = accuracy(w, kept);
     told.dataset.accuracy = String(share);
-    told.textContent = at === undefined ? `The pair (${state.a}, ${state.b}) is not in the task.`
-      : `(${a}, ${b}) at step ${number(run.frames[state.frame])}: the right answer is ${right[at]}, the highest ${sum.indexOf(Math.max(...sum))}. ${kept.every(Boolean) ? "With all neurons" : "With the neurons that are kept"} ${percent(share)} of all ${number(right.length)} pairs are right.`;
+    told.textContent = at === undefined ? `The pair a = ${nameOf(run, state.a)}, b = ${nameOf(run, state.b)} is not in the task.`
+      : `a = ${nameOf(run, a)}, b = ${nameOf(run, b)} at step ${number(run.frames[state.frame])}: the right answer is ${nameOf(run, right[at])}, the highest ${nameOf(run, sum.indexOf(Math.max(...sum)))}. ${kept.every(Boolean) ? "With all neurons" : "With the neurons that are kept"} ${percent(share)} of all ${number(right.length)} pairs are right.`;
   }
   return {
     draw,
     table(state) {
       const { rows } = found(state);
-      return [["answer", ...names, "together"], ...Array.from({ length: columns }, (_, c) => [c, ...rows.map((row) => row[c])])];
+      return [["answer", ...names, "together"], ...Array.from({ length: columns }, (_, c) => [cellOf(run, c), ...rows.map((row) => row[c])])];
     },
   };
 }

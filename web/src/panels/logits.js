@@ -2,6 +2,7 @@
 
 import { colourOf } from "../colours.js";
 import { el, number, percent, svg } from "../dom.js";
+import { cellOf, nameOf, operand } from "../names.js";
 
 /** @type {import("../types").Mount} */
 export function logits(place) {
@@ -13,13 +14,7 @@ export function logits(place) {
   const [lefts, rights] = found.pairs;
   const pair = new Map(lefts.map((a, i) => [`${a},${rights[i]}`, i]));
   const n = Math.max(...lefts, ...rights);
-  const slider = (/** @type {"a" | "b"} */ name) => {
-    const value = el("output");
-    const input = el("input", { type: "range", min: 0, max: n, step: 1, id: `${name}-${run.id}`, "aria-label": `operand ${name}`,
-      oninput: () => store.set({ [name]: Number(input.value) }) });
-    return { input, value, node: el("label", { class: "slider" }, `${name} = `, value, input) };
-  };
-  const [a, b] = [slider("a"), slider("b")];
+  const [a, b] = [operand(place, "a", n), operand(place, "b", n)];
   const boxes = found.parts.map((part) => {
     const input = el("input", { type: "checkbox", checked: true, "data-part": part, onchange: () => draw(store.state) });
     return { input, node: el("label", { class: "part" }, input, el("i", { style: `background:${colourOf(run, part)}` }), part) };
@@ -30,7 +25,7 @@ export function logits(place) {
   sum.append(zero);
   const wide = width / network.columns;
   const bars = Array.from({ length: network.columns }, (_, i) => {
-    const bar = svg("rect", { x: i * wide, width: Math.max(0.5, wide * 0.85) }, svg("title", {}, `answer ${i}`));
+    const bar = svg("rect", { x: i * wide, width: Math.max(0.5, wide * 0.85) }, svg("title", {}, `answer ${nameOf(run, i)}`));
     sum.append(bar);
     return bar;
   });
@@ -67,10 +62,8 @@ export function logits(place) {
 
   /** @param {import("../types").State} state */
   function draw(state) {
-    for (const [one, x] of /** @type {const} */ ([[a, state.a], [b, state.b]])) {
-      one.input.value = String(x);
-      one.value.textContent = String(x);
-    }
+    a.show(state.a);
+    b.show(state.b);
     const i = at(state);
     const removed = gone();
     const scored = found.without?.find((x) => x.gone.join() === removed.join());
@@ -78,7 +71,7 @@ export function logits(place) {
     told.dataset.accuracy = accuracy === undefined ? "" : String(accuracy);
     const whole = boxes.length === 0 ? "" : removed.length === 0 ? ` With all parts the network is right on ${percent(accuracy)} of all pairs.`
       : ` Without ${removed.map((x) => found.parts[x]).join(", ")} it is right on ${accuracy === undefined ? "a share that was not computed" : percent(accuracy)} of all pairs (with all: ${percent(found.network)}).`;
-    if (i === undefined) { told.textContent = `The pair (${state.a}, ${state.b}) is not in the task.${whole}`; return; }
+    if (i === undefined) { told.textContent = `The pair a = ${nameOf(run, state.a)}, b = ${nameOf(run, state.b)} is not in the task.${whole}`; return; }
     const shown = values(i, removed);
     const best = shown.indexOf(Math.max(...shown));
     const [low, high] = [Math.min(0, ...shown), Math.max(0, ...shown)];
@@ -90,7 +83,7 @@ export function logits(place) {
       bars[c].setAttribute("height", String(Math.max(0.5, Math.abs(up(y) - up(0)))));
       bars[c].setAttribute("class", c === found.right[i] ? "bar right" : c === best ? "bar best" : "bar");
     });
-    told.textContent = `Right answer: ${found.right[i]}. Highest: ${best}${best === found.right[i] ? ", right." : ", wrong."}${whole}`;
+    told.textContent = `Right answer: ${nameOf(run, found.right[i])}. Highest: ${nameOf(run, best)}${best === found.right[i] ? ", right." : ", wrong."}${whole}`;
     if (added) rows.forEach(({ line, mark, node }, part) => {
       const levels = partOf(i, part);
       line.setAttribute("d", Array.from(levels, (y, c) => `${c ? "L" : "M"}${((c + 0.5) * wide).toFixed(1)},${(28 - (y / 127) * 26).toFixed(1)}`).join(""));
@@ -105,7 +98,7 @@ export function logits(place) {
       const i = at(state);
       if (i === undefined) return [["answer", "logit"]];
       const shown = values(i, gone());
-      return [["answer", "logit", ...(added ? found.parts : [])], ...shown.map((y, c) => [c, y, ...(added ? found.parts.map((_, part) => (partOf(i, part)[c] / 127) * added.scale) : [])])];
+      return [["answer", "logit", ...(added ? found.parts : [])], ...shown.map((y, c) => [cellOf(run, c), y, ...(added ? found.parts.map((_, part) => (partOf(i, part)[c] / 127) * added.scale) : [])])];
     },
   };
 }

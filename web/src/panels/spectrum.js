@@ -3,23 +3,38 @@
 import { colourOf } from "../colours.js";
 import { el, percent, svg } from "../dom.js";
 
+const [HEIGHT, BOTTOM, LEFT] = [132, 114, 46];
+
+/** Which parts are named under their bars, and how: waves by their number, as many as there is room for.
+ * @param {string[]} parts @param {number} wide @returns {[number, string][]} */
+function named(parts, wide) {
+  const short = parts.map((x) => x.replace(/^(frequency|character) /, ""));
+  const longest = Math.max(...short.map((x) => x.length));
+  const every = Math.ceil((6.5 * longest + 6) / wide);
+  return short.flatMap((x, i) => (i % every === 0 ? [/** @type {[number, string]} */ ([i, x])] : []));
+}
+
 /** @type {import("../types").Mount} */
 export function spectrum(place) {
   const spectra = /** @type {import("../types").Spectra} */ (place.run.spectra);
-  const [width, height] = [680, 120];
+  const width = Math.max(280, place.drawing.clientWidth || 680);
   const scores = Object.entries(spectra.scores).slice(0, 4).map(([name, x]) => `${name} ${x.toFixed(2)}`);
-  place.drawing.append(el("p", { class: "small" }, `Lenses by how much sparser the weights are in them than random ones, in nats: ${scores.join(", ")}.`));
+  place.drawing.append(el("p", { class: "small" }, `How much sparser the weights are than random ones, by lens, in nats (0: no more): ${scores.join(", ")}.`));
   const shown = spectra.weights.map((weight) => {
     const top = Math.max(...weight.shares.flat(), 1e-9);
-    const up = (/** @type {number} */ x) => height - 4 - (x / top) * (height - 20);
-    const wide = width / weight.parts.length;
-    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": `share of each part in the ${weight.name}` });
+    const up = (/** @type {number} */ x) => BOTTOM - (x / top) * (BOTTOM - 14);
+    const wide = (width - LEFT) / weight.parts.length;
+    const root = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "lines", role: "img", "aria-label": `share of each part in the ${weight.name}` });
+    root.append(svg("line", { x1: LEFT, x2: width, y1: BOTTOM, y2: BOTTOM, class: "grid" }),
+      svg("text", { x: LEFT - 5, y: up(top) + 6, class: "tick end" }, percent(Number(top.toPrecision(2)))),
+      svg("text", { x: LEFT - 5, y: BOTTOM, class: "tick end" }, "0"));
     const bars = weight.parts.map((part, i) => {
-      const bar = svg("rect", { x: i * wide + wide * 0.1, width: wide * 0.8, class: "bar", ...(spectra.keys.includes(part) ? { style: `fill:${colourOf(place.run, part)}` } : {}) }, svg("title", {}, part));
+      const bar = svg("rect", { x: LEFT + i * wide + wide * 0.1, width: wide * 0.8, class: "bar", ...(spectra.keys.includes(part) ? { style: `fill:${colourOf(place.run, part)}` } : {}) }, svg("title", {}, part));
       root.append(bar);
       return bar;
     });
-    const line = weight.chance.map((x, i) => `${i ? "L" : "M"}${i * wide},${up(x)}H${(i + 1) * wide}`).join("");
+    for (const [i, name] of named(weight.parts, wide)) root.append(svg("text", { x: LEFT + (i + 0.5) * wide, y: HEIGHT - 3, class: "tick mid" }, name));
+    const line = weight.chance.map((x, i) => `${i ? "L" : "M"}${LEFT + i * wide},${up(x)}H${LEFT + (i + 1) * wide}`).join("");
     root.append(svg("path", { d: line, class: "level", fill: "none" }));
     const value = el("span");
     place.drawing.append(el("div", { class: "charthead" }, el("span", { class: "title" }, weight.name), value), root);
@@ -31,7 +46,7 @@ export function spectrum(place) {
         const shares = weight.shares[state.frame];
         bars.forEach((bar, i) => {
           bar.setAttribute("y", String(up(shares[i])));
-          bar.setAttribute("height", String(Math.max(0, height - 4 - up(shares[i]))));
+          bar.setAttribute("height", String(Math.max(0, BOTTOM - up(shares[i]))));
         });
         const order = shares.map((_, i) => i).sort((i, j) => shares[j] - shares[i]).slice(0, 5);
         value.textContent = order.map((i) => `${weight.parts[i]} ${percent(shares[i])}`).join(", ");

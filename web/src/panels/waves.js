@@ -3,6 +3,7 @@
 import { colourOf } from "../colours.js";
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
 import { el, svg } from "../dom.js";
+import { cellOf } from "../names.js";
 import { named } from "./weights.js";
 
 const MOST_PERIODS = 9; // that are still seen apart
@@ -74,7 +75,7 @@ export function waves(place) {
       for (const { row, kind } of drawn) {
         const stack = stacks[kind];
         const levels = frameOf(stack, state.frame);
-        for (let i = 0; i < stack.columns; i++) found.push([neurons.parts[row], kind, neurons.index[row], i, valueOf(stack, levels[row * stack.columns + i])]);
+        for (let i = 0; i < stack.columns; i++) found.push([neurons.parts[row], kind, neurons.index[row], cellOf(run, i), valueOf(stack, levels[row * stack.columns + i])]);
       }
       return found;
     },

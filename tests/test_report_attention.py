@@ -1,0 +1,382 @@
+"""What the heads attend to, as the page shows it: that of the network at every checkpoint, uniform
+attention as uniform; and the figures beside it that are computed in the page."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from grokscope.models.transformer import Transformer
+from grokscope.report import attention as module
+from grokscope.report.attention import Found, attention, chance
+from grokscope.report.movies import cycle
+from grokscope.report.page import write_page
+from grokscope.report.panels import PANELS
+from grokscope.report.payload import payload
+from grokscope.report.reading import Reading, read
+from grokscope.report.stacks import LEVELS, Stack
+from grokscope.snapshot import Snapshot
+from grokscope.spec import Spec
+from grokscope.tasks import make_task
+from grokscope.training.train import train
+
+P = 11
+SMALL = Spec(
+    task_args={"p": P}, model_args={"d_model": 16, "n_heads": 2, "d_mlp": 32}, train_fraction=0.5,
+    lr=1e-2, steps=20, eval_every=10, checkpoint_every=10,
+)  # fmt: skip
+FURUTA = replace(SMALL, model="furuta")
+SPECS = {
+    "transformer": SMALL,
+    "transformer without attention": replace(
+        SMALL, model_args={**SMALL.model_args, "attention_rate": 0}
+    ),
+    "transformer half uniform": replace(
+        SMALL, model_args={**SMALL.model_args, "attention_rate": 0.5}
+    ),
+    "two layers": replace(SMALL, model_args={**SMALL.model_args, "n_layers": 2}),
+    "pizza": replace(SMALL, model="pizza", model_args={"d_model": 16, "n_heads": 2}),
+    "pizza without attention": replace(
+        SMALL, model="pizza", model_args={"d_model": 16, "n_heads": 2, "attention_rate": 0}
+    ),
+    "power": replace(SMALL, model="power", model_args={"d_model": 16, "n_heads": 2}),
+    "mixture": replace(FURUTA, task="mixture", task_args={"formulas": "a+b,a*b", "p": 5}),
+    "division": replace(SMALL, task="a/b"),
+    "sequence": replace(
+        SMALL,
+        task="skip_trigram",
+        task_args={"keys": 3, "fillers": 3, "length": 6, "samples": 300},
+        model="sequence",
+    ),
+    "sums": replace(
+        SMALL,
+        task="digit_addition",
+        task_args={"digits": 1},
+        model="sequence",
+        model_args={**SMALL.model_args, "n_layers": 2},
+    ),
+    "mlp": replace(SMALL, model="mlp", model_args={"d_embed": 8, "d_mlp": 16}),
+}
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory) -> Callable[[str], Reading]:
+    """A run that is read once; `attention` needs no more of the others than their checkpoints."""
+    out = tmp_path_factory.mktemp("runs")
+
+    @cache
+    def whole(kind: str) -> Reading:
+        return read(train(SPECS[kind], out))
+
+    @cache
+    def of(kind: str, is_whole: bool = False) -> Reading:
+        if is_whole:
+            return whole(kind)
+        run = train(SPECS[kind], out)
+        return replace(whole("mlp"), run=run, snapshot=Snapshot.of(run))
+
+    return of
+
+
+def seen(r: Reading, steps: list[int]) -> Found:
+    found = attention(r, steps)
+    assert found is not None
+    return found
+
+
+def values(x: Stack) -> np.ndarray:
+    levels = x.levels.astype(float)
+    return np.where(levels == -128, np.nan, levels / LEVELS * x.scale)
+
+
+def true_pattern(r: Reading, step: int) -> np.ndarray:
+    """To each position from the last layer's only query, head by head."""
+    return Snapshot.of(r.run, step).activation("pattern")[:, :, -1].transpose(0, 1).numpy()
+
+
+@pytest.mark.parametrize("kind", ["transformer", "transformer without attention"])
+def test_two_scores_make_a_heads_attention_at_every_checkpoint(kind, reading):
+    r = reading(kind)
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["kind"] == "symbols"
+    assert facts["frames"] == r.run.steps
+    n = len(facts["heads"])
+    scores = (values(pictures["attention"]) + values(pictures["attention rest"])).reshape(
+        -1, n, 2, P
+    )
+    scores = scores + np.array(facts["levels"])[..., None]
+    a, b = np.exp(scores[:, :, 0, :, None]), np.exp(scores[:, :, 1, None])
+    for i, step in enumerate(r.run.steps):
+        true = true_pattern(r, step)
+        assert np.allclose((a / (a + b + 1))[i].reshape(n, -1), true[..., 0], atol=1e-4)
+        assert np.allclose(facts["means"][i], true.mean(axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "kind", ["pizza", "transformer half uniform", "two layers", "division", "power", "mixture"]
+)
+def test_elsewhere_maps_hold_the_attention_to_a(kind, reading):
+    r = reading(kind)
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["kind"] == "pairs"
+    maps = values(pictures["attention"])
+    s = r.snapshot
+    n, heads = s.task.n_symbols, len(facts["heads"])
+    maps = maps.reshape(len(facts["frames"]), heads, s.task.n_operators, n, n)
+    a, b = s.task.inputs[:, 0].numpy(), s.task.inputs[:, 1].numpy()
+    operator = s.task.inputs[:, 2].numpy() if s.task.operators else 0 * a
+    true = true_pattern(r, r.run.steps[-1])
+    assert len(facts["positions"]) == true.shape[2]
+    for i, step in enumerate(facts["frames"]):
+        true = true_pattern(r, step)
+        last = maps[i][-len(true) :]
+        assert np.allclose(last[:, operator, a, b], true[..., 0], atol=0.6 / LEVELS)
+        assert np.allclose(facts["means"][i][-len(true) :], true.mean(axis=1), atol=1e-4)
+    assert np.isnan(maps).sum() == maps.size - len(facts["frames"]) * heads * len(a)
+
+
+@pytest.mark.parametrize("kind", ["two layers", "power"])
+def test_earlier_layers_are_read_at_the_same_position(kind, reading):
+    r = reading(kind)
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["heads"][0] == "layer 0, head 0"
+    assert len(facts["heads"]) == 4
+    true = r.snapshot.activation("layer0.pattern")[:, :, 2].transpose(0, 1).numpy()  # of "="
+    maps = values(pictures["attention"])[-1].reshape(4, P, P)[:2]
+    assert np.allclose(maps.reshape(2, -1), true[..., 0], atol=0.6 / LEVELS)
+
+
+def test_no_more_maps_are_kept_than_there_is_room_for(reading, monkeypatch):
+    r = reading("pizza")
+    monkeypatch.setattr(module, "MOST_CELLS", 2 * 2 * P * P)
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["frames"] == [r.run.steps[0], r.run.steps[-1]]
+    assert len(pictures["attention"].levels) == 2
+    (panel,) = [x for x in PANELS if x.name == "attention"]
+    told = panel.caption(r, {"attention": facts, "frames": r.run.steps})
+    assert "nearest of 2 checkpoints" in told
+
+
+def test_uniform_attention_is_shown_as_uniform(reading):
+    r = reading("transformer without attention")
+    facts, pictures = seen(r, r.run.steps)
+    assert np.allclose(facts["means"], 1 / 3, atol=1e-5)
+    assert not values(pictures["attention"]).any()
+    assert "chance" not in facts
+    r = reading("pizza without attention")
+    facts, pictures = seen(r, r.run.steps)
+    assert not facts["sums"]
+    assert (values(pictures["attention"]) == 1).all()
+
+
+def planted(r: Reading, frequency: int, monkeypatch) -> Reading:
+    """Head 0 is drawn to a symbol by one wave of it, head 1 to all alike."""
+    model = Transformer(P, P, d_model=16, n_heads=2, d_mlp=32).requires_grad_(False)
+    for weight in (model.W_E, model.W_pos, model.W_Q, model.W_K):
+        weight.zero_()
+    model.W_E[:P, 0] = (2 * torch.pi * frequency * torch.arange(P) / P).cos()
+    model.W_E[:P, 2] = model.W_E[P, 1] = 1
+    model.W_Q[0, 1, 0], model.W_K[0, 0, 0], model.W_K[0, 2, 0] = 4, 1, 2  # and to any a or b
+    monkeypatch.setattr(type(r.run), "models", lambda self, steps=None: iter([(0, model)]))
+    return replace(r, snapshot=Snapshot(r.run.task, r.run.is_train, model, 0))
+
+
+@pytest.mark.parametrize("frequency", [1, 4])
+def test_a_planted_wave_explains_a_heads_attention_and_a_random_function_has_none(
+    frequency, reading, monkeypatch
+):
+    r = planted(reading("transformer"), frequency, monkeypatch)
+    facts, _ = seen(r, [0])
+    (name, share), even = facts["parts"][0]
+    assert (name, even) == (f"frequency {frequency}", None)
+    assert share > 0.9999
+    assert 1 / 5 < facts["chance"] < 0.6
+    assert facts["means"][0][1] == pytest.approx([1 / 3] * 3, abs=1e-5)
+
+
+def test_chance_is_the_best_of_many_random_parts():
+    view = Snapshot(
+        make_task("a+b", {"p": 113}), torch.ones(113 * 113, dtype=torch.bool), Transformer(113, 113)
+    ).lens.views["a"]
+    assert 1 / 56 < chance(view, 113) == pytest.approx(np.log(56) / 56, rel=0.3)
+
+
+def test_of_sequences_it_is_the_mean_by_position(reading, monkeypatch):
+    r = reading("sequence")
+    monkeypatch.setattr(module, "MOST_SEQUENCES", len(r.run.task.inputs))
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["kind"] == "sequences"
+    assert (facts["reads"], facts["sampled"], facts["total"]) == ([5], 300, 300)
+    shown = values(pictures["attention"])
+    for i, step in enumerate(r.run.steps):
+        true = true_pattern(r, step)
+        assert np.allclose(shown[i], true.mean(axis=1), atol=0.6 / LEVELS)
+        one = values(pictures["attention of one"])[i]
+        assert np.allclose(one, true[:, 0], atol=0.6 / LEVELS)
+    assert facts["input"] == r.run.task.inputs[0].tolist()
+
+
+def test_earlier_layers_of_a_sequence_are_shown_from_the_positions_that_are_read(reading):
+    r = reading("sums")
+    facts, pictures = seen(r, r.run.steps)
+    assert facts["reads"] == [3, 4]
+    assert len(facts["heads"]) == 4
+    shown = values(pictures["attention"])[-1].reshape(4, 2, 5)
+    for layer, name in enumerate(("layer0.pattern", "pattern")):
+        true = r.snapshot.activation(name)[:, :, -2:].mean(dim=0).numpy()
+        assert np.allclose(shown[2 * layer : 2 * layer + 2], true, atol=0.6 / LEVELS)
+
+
+def test_of_many_sequences_some_are_taken_and_that_is_said(reading):
+    r = reading("sequence")
+    (panel,) = [x for x in PANELS if x.name == "attention"]
+    facts, _ = seen(r, r.run.steps)
+    found = {"attention": facts, "frames": r.run.steps, "checkpoints": len(r.run.steps)}
+    assert "200 of 300 inputs" in panel.caption(r, found)
+
+
+def test_without_attention_there_is_no_figure(reading):
+    r = reading("mlp", True)
+    assert attention(r, r.run.steps) is None
+    assert "attention" not in payload(r)
+
+
+# ---- on a cycle: the weights as waves' coefficients ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "role"),
+    [("a+b", "a"), ("a-b", "b"), ("2*a+b", "a"), ("a*b", "a"), ("a*b", "c"), ("a*b+a+b", "b")],
+)
+def test_a_part_is_the_wave_of_its_place_on_the_cycle(task, role):
+    t = make_task(task, {"p": P})
+    s = Snapshot(t, torch.ones(len(t.inputs), dtype=torch.bool), Transformer(P, P))
+    found = cycle(s, role)
+    assert found is not None
+    places, m = np.array(found["places"]), found["m"]
+    assert sorted(places[places >= 0]) == list(range(m))
+    split = s.lens.views[role].parts
+    assert split is not None
+    true = split.parts
+    for name, k in found["parts"]:
+        angle = 2 * np.pi * k * places / m
+        waves = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (places >= 0)[:, None]
+        waves = waves[:, :1] if 2 * k == m else waves
+        assert np.allclose(waves / np.linalg.norm(waves, axis=0), true[name].numpy(), atol=1e-6)
+
+
+def test_parts_that_are_no_waves_of_one_cycle_have_none():
+    for task, args in [
+        ("composition", {"group": "S3"}),
+        ("composition", {"group": "C2xC3"}),
+        ("a*b", {"p": 15}),
+        ("a**2+b**2", {"p": P}),
+    ]:
+        t = make_task(task, args)
+        s = Snapshot(t, torch.ones(len(t.inputs), dtype=torch.bool), Transformer(P, P))
+        assert cycle(s, "a") is None
+
+
+# ---- in a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    contexts, complaints = [], []
+
+    def show(r: Reading, panel: str):
+        context = browser.new_context(offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text))
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.goto(write_page(r, tmp_path / f"{panel}.html").as_uri())
+        page.wait_for_selector("body[data-ready]", timeout=20_000)
+        figure = page.locator(f"figure[data-panel={panel}]")
+        figure.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        return page, figure
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def table(page, figure) -> list[dict[str, str]]:
+    with page.expect_download() as told:
+        figure.get_by_text("CSV").click()
+    text = Path(told.value.path()).read_text().splitlines()
+    return list(csv.DictReader(x for x in text if not x.startswith("#")))
+
+
+def test_the_page_makes_the_networks_attention_of_the_scores(shown, reading):
+    r = reading("transformer", True)
+    page, figure = shown(r, "attention")
+    assert figure.locator("canvas").count() == 2
+    true = true_pattern(r, r.run.steps[-1])[..., 0].reshape(2, P, P)
+    rows = table(page, figure)
+    assert len(rows) == 2 * P * P
+    for x in rows:
+        ours = true[int(x["head"].split()[1]), int(x["a"]), int(x["b"])]
+        assert float(x["attention to a"]) == pytest.approx(ours, abs=1e-4)
+
+
+def test_the_page_says_that_attention_is_uniform(shown, reading):
+    _, figure = shown(reading("transformer without attention", True), "attention")
+    assert figure.get_by_text("the same for every pair").count() == 2
+    assert figure.get_by_text("a 33.3 %, b 33.3 %, = 33.3 %").count() == 2
+
+
+def test_one_sequence_can_be_looked_at(shown, reading):
+    r = reading("sequence", True)
+    page, figure = shown(r, "attention")
+    figure.get_by_role("button", name="of one input").click()
+    symbols = " ".join(map(str, r.run.task.inputs[0].tolist()))
+    assert figure.get_by_text(f"The symbols of this input, by position: {symbols}.").count() == 1
+    rows = table(page, figure)
+    true = true_pattern(r, r.run.steps[-1])[:, 0]
+    assert len(rows) == true.size
+    for x in rows:
+        ours = true[int(x["head"].split()[1]), int(x["to position"])]
+        assert float(x["attention, of one input"]) == pytest.approx(ours, abs=0.6 / LEVELS)
+
+
+def test_the_page_takes_weights_apart_into_waves(shown, reading):
+    r = reading("mlp", True)
+    page, figure = shown(r, "weights")
+    figure.get_by_text("as waves' coefficients").click()
+    page.wait_for_timeout(100)
+    assert figure.get_by_text("as waves' coefficients").get_attribute("aria-pressed") == "true"
+    found = payload(r)
+    index = found["neurons"]["index"]
+    parts = r.snapshot.lens.views["c"].parts.parts
+    out = r.snapshot.model.symbol_weights()["c"].detach().double()
+    out = (out - out.mean(dim=0)).T
+    rows = [x for x in table(page, figure) if x["picture"] == "out"]
+    assert len(rows) == len(index) * (P - 1)
+    largest = max(abs(float(x["coefficient"])) for x in rows)
+    for x in rows:
+        wave = parts[x["part"]][:, ["cos", "sin"].index(x["wave"])]
+        true = float(out[int(x["neuron"])] @ wave)
+        assert float(x["coefficient"]) == pytest.approx(true, abs=0.02 * largest)
+
+
+def test_each_weight_of_a_digit_is_a_line_over_time(shown, tmp_path):
+    spec = Spec(
+        task="sparse_parity", task_args={"n": 5, "k": 2}, model="paritymlp",
+        model_args={"d_mlp": 4}, train_fraction=0.5, steps=40, eval_every=10, checkpoint_every=10,
+    )  # fmt: skip
+    r = read(train(spec, tmp_path / "runs"))
+    assert payload(r)["digits"] == 2
+    page, figure = shown(r, "digits")
+    for told in ("3 digits that distract", "digit 0", "digit 1", "bias"):
+        assert figure.get_by_text(told, exact=False).count() >= 1
+    path = "figure[data-panel=digits] .chart path"
+    lines = page.eval_on_selector_all(path, "x => x.map((y) => y.getAttribute('d'))")
+    assert sorted(x.count("M") for x in lines) == [4, 4, 4, 12]
