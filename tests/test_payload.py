@@ -15,7 +15,8 @@ import torch
 from grokscope.foreign import bring_all, export
 from grokscope.report.answers import ALL_SUBSETS
 from grokscope.report.movies import frames
-from grokscope.report.page import page
+from grokscope.report.page import page, write_page
+from grokscope.report.panels import PANELS
 from grokscope.report.payload import FRAMES, payload
 from grokscope.report.reading import Reading, read
 from grokscope.report.stacks import LEVELS, NOTHING, stack
@@ -25,6 +26,7 @@ from grokscope.training.files import as_json
 from grokscope.training.run import Run
 from grokscope.training.train import train
 from grokscope.verify.verify import centred, is_right, less
+from tests.test_web import Opened, seen_through
 
 SMALL = Spec(
     task_args={"p": 13}, model="mlp", model_args={"d_embed": 16, "d_mlp": 64}, lr=1e-2,
@@ -212,3 +214,12 @@ def test_several_runs_share_a_page(readings):
     assert html.count("<article") == 2
     assert "2 runs compared" in html
     assert 'class="compare"' in html
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "one checkpoint"])
+def test_every_kind_of_run_can_be_seen_in_a_browser(kind, readings, browser, tmp_path):
+    opened = Opened(browser, viewport={"width": 400, "height": 800})
+    seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
+    there = opened.page.eval_on_selector_all("figure", "x => x.map((y) => y.dataset.panel)")
+    assert there == [x.name for x in PANELS if x.is_there(payload(readings[kind]))]
+    opened.context.close()

@@ -84,6 +84,21 @@ def opened(browser) -> Iterator[Opened]:
     found.context.close()
 
 
+def seen_through(opened: Opened, file: Path) -> None:
+    """The whole page is seen on a telephone: no complaint or request, nothing too wide or empty."""
+    page = opened.open(file)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for y in range(0, height, 700):
+        page.evaluate(f"scrollTo(0, {y})")
+        page.wait_for_timeout(20)
+    assert opened.complaints == []
+    assert opened.requests == [file.as_uri()]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 400, "it can be read on a telephone"
+    empty = page.eval_on_selector_all("figure .drawing", "x => x.filter((y) => !y.children.length)")
+    assert empty == []
+
+
 def logits(page):
     """The figure of the logits, in view, and so drawn."""
     found = page.locator("figure[data-panel=logits]")
@@ -99,17 +114,7 @@ def step(page) -> int:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_without_a_complaint_or_a_request(scheme, browser, file):
     opened = Opened(browser, color_scheme=scheme, viewport={"width": 400, "height": 800})
-    page = opened.open(file)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for y in range(0, height, 700):
-        page.mouse.wheel(0, y)
-        page.wait_for_timeout(20)
-    assert opened.complaints == []
-    assert opened.requests == [file.as_uri()]
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 400, "it can be read on a telephone"
-    empty = page.eval_on_selector_all("figure .drawing", "x => x.filter((y) => !y.children.length)")
-    assert empty == []
+    seen_through(opened, file)
     opened.context.close()
 
 

@@ -19,8 +19,8 @@ export function films(place) {
   const chooser = el("select", { "aria-label": "neuron", onchange: () => store.set({ neuron: Number(chooser.value) }) },
     ...neurons.index.map((x, i) => el("option", { value: x }, `${x}${neurons.parts[i] ? `, ${neurons.parts[i]}` : ""}`)));
   const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned: true, most: still.scale, label: "the chosen neuron, last checkpoint" });
-  const label = el("label", { class: "choose" }, "neuron ", chooser);
-  place.drawing.append(el("div", { class: "maps" }, ...moving.map((x) => x.map.node), el("div", {}, chosen.node, label)));
+  place.drawing.append(el("label", { class: "choose" }, "chosen neuron ", chooser),
+    el("div", { class: "maps" }, ...moving.map((x) => x.map.node), chosen.node));
   let at = 0;
   return {
     draw(state) {
