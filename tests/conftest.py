@@ -16,7 +16,10 @@ import torch
 from hypothesis import settings
 
 from grokscope.cli import main
+from grokscope.report.reading import Reading, read
 from grokscope.spec import Spec
+from grokscope.training.train import train
+from tests.browser import Opened
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -86,3 +89,27 @@ def browser() -> Iterator:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(browser) -> Iterator[Opened]:
+    found = Opened(browser)
+    yield found
+    found.context.close()
+
+
+@pytest.fixture(scope="session")
+def of_group(tmp_path_factory) -> Reading:
+    """A network that learned S3."""
+    spec = Spec(
+        task="composition",
+        task_args={"group": "S3"},
+        model="mlp",
+        model_args={"d_embed": 16, "d_mlp": 64},
+        train_fraction=0.8,
+        lr=1e-2,
+        steps=200,
+        eval_every=20,
+        checkpoint_every=50,
+    )
+    return read(train(spec, tmp_path_factory.mktemp("of_group")))

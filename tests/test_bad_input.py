@@ -297,6 +297,7 @@ def test_what_does_not_fit_into_memory_is_refused(call, tiny, monkeypatch):
         (["show"], "required"),
         (["show", "a+b"], "there are no runs in runs. `grokscope run demo` makes one."),
         (["report", "a+b"], "there are no runs in runs."),
+        (["report", "."], ". is no run: it has no spec.json."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -310,12 +310,8 @@ def test_the_page_opens_on_the_state_of_its_address(tmp_path):
         assert re.search(rf'<svg id="{drawing}"[^>]* aria-label="[^"]+"[^>]*><', done.stdout)
 
 
-def test_every_drawing_can_be_saved(browser, tmp_path):
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    complaints = []
-    page.on("console", lambda m: complaints.append(m.text))
-    page.on("pageerror", lambda e: complaints.append(str(e)))
+def test_every_drawing_can_be_saved(opened, tmp_path):
+    page = opened.page
     page.goto(write_construction(tmp_path / "page.html", 13, 3, "square").as_uri() + "#a=4&b=6")
     assert page.locator(".tools").count() == 6
     for i, (name, first) in enumerate([("input", "residue,x,y,is"), ("logits", "answer c,logit")]):
@@ -337,8 +333,7 @@ def test_every_drawing_can_be_saved(browser, tmp_path):
         with page.expect_download() as told:
             tools.get_by_text("PNG").click()
         assert Path(told.value.path()).read_bytes().startswith(b"\x89PNG")
-    assert complaints == []
-    context.close()
+    assert opened.complaints == []
 
 
 def test_the_verb_writes_the_page(call, tmp_path):

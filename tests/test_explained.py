@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from grokscope.circuits.fourier import Fourier, Reading
 from grokscope.errors import BadInput
-from grokscope.explain import explain, path, spread
+from grokscope.explain import UNDETERMINED, explain, path, spread
 from grokscope.planted import IMPOSTORS, groups, waves
 from grokscope.report.explained import simplest, told, write_circuit
 from grokscope.spec import Spec
@@ -41,6 +43,19 @@ def test_no_algorithm_is_named_of_an_impostor(kind, seed):
     assert e.verdict == ("generalised" if e.snapshot.knows_split else "accurate")
     assert not any(name in said for name in ("a clock)", "a pizza)", "Certificate ("))
     assert ("undetermined" in said) == e.snapshot.knows_split
+    assert "does not generalise" not in said, "its answers are right, as far as is known"
+
+
+def test_waves_that_are_neither_clock_nor_pizza_are_told_with_what_is_open(monkeypatch):
+    monkeypatch.setattr(Fourier, "reading", lambda self, snapshot: Reading("undetermined", ()))
+    e = explain(waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32).snapshot)
+    assert e.algorithm == "convolution"
+    said = " ".join(told(e))
+    assert "whether as a clock or as a pizza is undetermined" in said
+    assert "(a clock)" not in said
+    only = replace(e, certificates=tuple(c for c in e.certificates if c.circuit.form == "fourier"))
+    assert only.algorithm == UNDETERMINED
+    assert "no explanation holds" not in " ".join(told(only))
 
 
 def test_a_network_that_does_not_generalise_has_no_algorithm():

@@ -272,7 +272,15 @@ def test_a_last_line_of_metrics_that_was_cut_off_is_left_out(tail, begun, run):
     assert_same(begun, run)
 
 
-@pytest.mark.parametrize("line", [b'{"step": 10, "trai', b"\xff\xfe", b"step 10"])
+WORDS_FOR_NUMBERS = (
+    b'{"step": 10, "train_loss": 1.0, "train_accuracy": "abc", "test_loss": 1.0, '
+    b'"test_accuracy": 0.5, "sum_of_squares": 1.0, "seconds": 1.0}'
+)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"step": 10, "trai', b"\xff\xfe", b"step 10", WORDS_FOR_NUMBERS]
+)
 def test_a_damaged_line_of_metrics_is_named(line, run):
     path = run.folder / "metrics.jsonl"
     lines = path.read_bytes().split(b"\n")

@@ -12,7 +12,7 @@ PAGE = f"""<h1>key parts</h1>{PLACE}
 
 
 def test_the_first_of_a_word_opens_its_meaning():
-    html = linked(PAGE, "run")
+    html = linked(PAGE, 0)
     assert re.findall(r"class=\"word\"[^>]*>([^<]*)<", html) == [
         "logits", "key parts", "nats", "lens"
     ]  # fmt: skip
@@ -25,7 +25,7 @@ def test_the_first_of_a_word_opens_its_meaning():
 
 
 def test_the_list_has_the_words_that_are_used_and_no_others():
-    listed = re.findall(r"<dt>([^<]*)</dt>", linked(PAGE, "run", "Gini of the spectrum"))
+    listed = re.findall(r"<dt>([^<]*)</dt>", linked(PAGE, 0, "Gini of the spectrum"))
     assert set(listed) == {"logits", "key parts", "nats", "lens", "Gini", "spectrum"}
     assert listed == [word for word, _, _ in WORDS if word in listed]
 
@@ -34,11 +34,11 @@ def test_the_texts_stay_what_they_were():
     def bare(html: str) -> str:
         return re.sub(r"<[^>]*>", "", html[html.index("Its") :])
 
-    assert bare(linked(PAGE, "run")) == bare(PAGE)
+    assert bare(linked(PAGE, 0)) == bare(PAGE)
 
 
 def test_several_articles_have_words_of_their_own():
-    ids = [re.findall(r'id="([^"]*)"', linked(PAGE, name)) for name in ("a+b", 'b"<script>')]
+    ids = [re.findall(r'id="([^"]*)"', linked(PAGE, name)) for name in (0, 1)]
     assert not set(ids[0]) & set(ids[1])
     assert all(re.fullmatch(r"[\w-]+", x) for x in (*ids[0], *ids[1]))
 

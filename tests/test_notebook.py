@@ -12,7 +12,7 @@ from grokscope.report import notebook
 from grokscope.report.page import ASSETS
 from grokscope.report.reading import Reading
 from grokscope.report.widget import Explorable
-from tests.test_web import Opened
+from tests.browser import Opened
 
 TRAITS = ("run", "step", "neuron", "a", "b", "_facts", "_words")
 
@@ -253,6 +253,30 @@ def test_guessing_in_one_hides_nothing_in_the_other(shown):
     visible = "x => x.map((y) => y.offsetParent !== null)"
     shorts = shown.page.eval_on_selector_all("article[data-run='0'] dl.short", visible)
     assert shorts == [False, True]
+
+
+def test_to_set_another_run_ends_the_guessing(shown):
+    page = shown.page
+    page.locator(".cell").first.get_by_role("button", name="Guess first").click()
+    page.wait_for_timeout(80)
+    shown.set(0, run=1, step=15)
+    page.wait_for_timeout(80)
+    visible = "x => x.map((y) => y.offsetParent !== null)"
+    shorts = page.eval_on_selector_all(".cell:first-child dl.short", visible)
+    assert shorts == [False, True]
+    assert not page.locator(".cell").first.locator(".asking").is_visible()
+
+
+def test_what_is_chosen_as_a_widget_is_closed_is_told_to_no_one(shown):
+    told = shown.page.evaluate("""async () => {
+      const slider = document.querySelector(".cell > *").shadowRoot.querySelector("#time");
+      slider.value = "1";
+      slider.dispatchEvent(new Event("input"));
+      ends[0]();
+      await new Promise((done) => setTimeout(done, 100));
+      return [models[0].saved.length, models[0].traits.step];
+    }""")
+    assert told == [0, 60]
 
 
 def test_nothing_is_left_of_a_widget_that_is_closed(shown):

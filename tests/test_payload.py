@@ -26,7 +26,7 @@ from grokscope.training.files import as_json
 from grokscope.training.run import Run
 from grokscope.training.train import train
 from grokscope.verify.verify import centred, is_right, less
-from tests.test_web import Opened, seen_through
+from tests.browser import Opened, seen_through
 
 SMALL = Spec(
     task_args={"p": 13}, model="mlp", model_args={"d_embed": 16, "d_mlp": 64}, lr=1e-2,
@@ -214,6 +214,18 @@ def test_several_runs_share_a_page(readings):
     assert html.count("<article") == 2
     assert "2 runs compared" in html
     assert 'class="compare"' in html
+
+
+def test_what_would_be_too_large_is_left_out_and_said(readings):
+    whole = payload(readings["a transformer"])
+    assert whole["left_out"] == []
+    size = len(as_json(whole)) - 200  # less what says that nothing is left out
+    small = payload(readings["a transformer"], most_bytes=size)
+    assert "answers" not in small
+    assert small["left_out"] == ["the logits of every pair"]
+    assert "activations" in small["stacks"]
+    least = payload(readings["a transformer"], most_bytes=1)
+    assert not {"activations", "attention"} & set(least["stacks"])
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "one checkpoint"])

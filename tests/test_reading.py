@@ -125,7 +125,7 @@ def test_phases_are_shown_where_they_come_in_order_with_the_events(
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        ([0.1] * 200, "no longer rising (from step 180 on, scatter 0 points)"),
+        ([0.1] * 200, "not seen to rise from step 180 on (standard error 0 points)"),
         ([0.1 + 0.002 * i for i in range(200)], "still rising, by 3.8 points from step 180 on"),
         ([0.9 - 0.002 * i for i in range(200)], "falling, by 3.8 points from step 180 on"),
     ],

@@ -1,11 +1,9 @@
 """What the heads attend to, as the page shows it: that of the network at every checkpoint, uniform
-attention as uniform; and the figures beside it that are computed in the page."""
+attention as uniform."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ import torch
 from grokscope.models.transformer import Transformer
 from grokscope.report import attention as module
 from grokscope.report.attention import Found, attention, chance
-from grokscope.report.movies import cycle
 from grokscope.report.page import write_page
 from grokscope.report.panels import PANELS
 from grokscope.report.payload import payload
@@ -246,81 +243,27 @@ def test_without_attention_there_is_no_figure(reading):
     assert "attention" not in payload(r)
 
 
-# ---- on a cycle: the weights as waves' coefficients ----------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("task", "role"),
-    [("a+b", "a"), ("a-b", "b"), ("2*a+b", "a"), ("a*b", "a"), ("a*b", "c"), ("a*b+a+b", "b")],
-)
-def test_a_part_is_the_wave_of_its_place_on_the_cycle(task, role):
-    t = make_task(task, {"p": P})
-    s = Snapshot(t, torch.ones(len(t.inputs), dtype=torch.bool), Transformer(P, P))
-    found = cycle(s, role)
-    assert found is not None
-    places, m = np.array(found["places"]), found["m"]
-    assert sorted(places[places >= 0]) == list(range(m))
-    split = s.lens.views[role].parts
-    assert split is not None
-    true = split.parts
-    for name, k in found["parts"]:
-        angle = 2 * np.pi * k * places / m
-        waves = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (places >= 0)[:, None]
-        waves = waves[:, :1] if 2 * k == m else waves
-        assert np.allclose(waves / np.linalg.norm(waves, axis=0), true[name].numpy(), atol=1e-6)
-
-
-def test_parts_that_are_no_waves_of_one_cycle_have_none():
-    for task, args in [
-        ("composition", {"group": "S3"}),
-        ("composition", {"group": "C2xC3"}),
-        ("a*b", {"p": 15}),
-        ("a**2+b**2", {"p": P}),
-    ]:
-        t = make_task(task, args)
-        s = Snapshot(t, torch.ones(len(t.inputs), dtype=torch.bool), Transformer(P, P))
-        assert cycle(s, "a") is None
-
-
 # ---- in a browser --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def shown(browser, tmp_path):
-    contexts, complaints = [], []
+def shown(opened, tmp_path):
+    """The figure of attention of a run's page."""
 
-    def show(r: Reading, panel: str):
-        context = browser.new_context(offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text))
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(write_page(r, tmp_path / f"{panel}.html").as_uri())
-        page.wait_for_selector("body[data-ready]", timeout=20_000)
-        figure = page.locator(f"figure[data-panel={panel}]")
-        figure.scroll_into_view_if_needed()
-        page.wait_for_timeout(300)
-        return page, figure
+    def show(r: Reading):
+        opened.open(write_page(r, tmp_path / "report.html"))
+        return opened.figure("attention")
 
     yield show
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    assert opened.complaints == []
 
 
-def table(page, figure) -> list[dict[str, str]]:
-    with page.expect_download() as told:
-        figure.get_by_text("CSV").click()
-    text = Path(told.value.path()).read_text().splitlines()
-    return list(csv.DictReader(x for x in text if not x.startswith("#")))
-
-
-def test_the_page_makes_the_networks_attention_of_the_scores(shown, reading):
+def test_the_page_makes_the_networks_attention_of_the_scores(shown, opened, reading):
     r = reading("transformer", True)
-    page, figure = shown(r, "attention")
+    figure = shown(r)
     assert figure.locator("canvas").count() == 2
     true = true_pattern(r, r.run.steps[-1])[..., 0].reshape(2, P, P)
-    rows = table(page, figure)
+    rows = opened.table(figure)
     assert len(rows) == 2 * P * P
     for x in rows:
         ours = true[int(x["head"].split()[1]), int(x["a"]), int(x["b"])]
@@ -328,55 +271,23 @@ def test_the_page_makes_the_networks_attention_of_the_scores(shown, reading):
 
 
 def test_the_page_says_that_attention_is_uniform(shown, reading):
-    _, figure = shown(reading("transformer without attention", True), "attention")
-    assert figure.get_by_text("the same for every pair").count() == 2
-    assert figure.get_by_text("a 33.3 %, b 33.3 %, = 33.3 %").count() == 2
+    figure = shown(reading("transformer without attention", True))
+    assert "the same for every pair at every checkpoint" in figure.inner_text()
+    assert figure.get_by_text("each head: a 33.3 %, b 33.3 %, = 33.3 %").count() == 1
+    assert figure.locator("canvas").count() == 0, "there is nothing to draw"
+    learns = shown(reading("transformer half uniform", True))
+    assert learns.locator("canvas").count() == 2
 
 
-def test_one_sequence_can_be_looked_at(shown, reading):
+def test_one_sequence_can_be_looked_at(shown, opened, reading):
     r = reading("sequence", True)
-    page, figure = shown(r, "attention")
+    figure = shown(r)
     figure.get_by_role("button", name="of one input").click()
     symbols = " ".join(map(str, r.run.task.inputs[0].tolist()))
     assert figure.get_by_text(f"The symbols of this input, by position: {symbols}.").count() == 1
-    rows = table(page, figure)
+    rows = opened.table(figure)
     true = true_pattern(r, r.run.steps[-1])[:, 0]
     assert len(rows) == true.size
     for x in rows:
         ours = true[int(x["head"].split()[1]), int(x["to position"])]
         assert float(x["attention, of one input"]) == pytest.approx(ours, abs=0.6 / LEVELS)
-
-
-def test_the_page_takes_weights_apart_into_waves(shown, reading):
-    r = reading("mlp", True)
-    page, figure = shown(r, "weights")
-    figure.get_by_text("as waves' coefficients").click()
-    page.wait_for_timeout(100)
-    assert figure.get_by_text("as waves' coefficients").get_attribute("aria-pressed") == "true"
-    found = payload(r)
-    index = found["neurons"]["index"]
-    parts = r.snapshot.lens.views["c"].parts.parts
-    out = r.snapshot.model.symbol_weights()["c"].detach().double()
-    out = (out - out.mean(dim=0)).T
-    rows = [x for x in table(page, figure) if x["picture"] == "out"]
-    assert len(rows) == len(index) * (P - 1)
-    largest = max(abs(float(x["coefficient"])) for x in rows)
-    for x in rows:
-        wave = parts[x["part"]][:, ["cos", "sin"].index(x["wave"])]
-        true = float(out[int(x["neuron"])] @ wave)
-        assert float(x["coefficient"]) == pytest.approx(true, abs=0.02 * largest)
-
-
-def test_each_weight_of_a_digit_is_a_line_over_time(shown, tmp_path):
-    spec = Spec(
-        task="sparse_parity", task_args={"n": 5, "k": 2}, model="paritymlp",
-        model_args={"d_mlp": 4}, train_fraction=0.5, steps=40, eval_every=10, checkpoint_every=10,
-    )  # fmt: skip
-    r = read(train(spec, tmp_path / "runs"))
-    assert payload(r)["digits"] == 2
-    page, figure = shown(r, "digits")
-    for told in ("3 digits that distract", "digit 0", "digit 1", "bias"):
-        assert figure.get_by_text(told, exact=False).count() >= 1
-    path = "figure[data-panel=digits] .chart path"
-    lines = page.eval_on_selector_all(path, "x => x.map((y) => y.getAttribute('d'))")
-    assert sorted(x.count("M") for x in lines) == [4, 4, 4, 12]

@@ -206,6 +206,35 @@ def test_a_new_checkpoint_is_told(pages, begun, finished, monkeypatch):
     assert "[0, 1, 2]" in ask(watch, "/")[1]
 
 
+def test_who_reads_stays_in_place_when_the_page_is_made_anew(
+    pages, begun, finished, monkeypatch, browser
+):
+    def chapters(run: Run) -> str:
+        chapter = (
+            "<h2>a</h2><p style='height: 40vh'></p><details><summary>{}</summary>x</details>"
+        ).format(len(run.rows))
+        return f"<body data-ready><article>{9 * chapter}</article></body></html>"
+
+    monkeypatch.setattr(module, "page", chapters)
+    watch = pages(begun)
+    eventually(lambda: "<h2>" in watch.shown.html)
+    page = browser.new_page()
+    page.goto(watch.address)
+    fold = page.locator("summary").nth(4)
+    fold.click()
+    place, old = fold.bounding_box()["y"], fold.inner_text()
+    assert page.evaluate("scrollY") > 100
+    begun.append({**finished.rows[-1], "step": 19})
+    page.locator("summary", has_text=str(int(old) + 1)).first.wait_for()
+    page.wait_for_timeout(200)
+    assert fold.bounding_box()["y"] == pytest.approx(place, abs=2)
+    assert page.evaluate("[...document.querySelectorAll('details')].map((x) => x.open)") == [
+        i == 4 for i in range(9)
+    ]
+    assert page.evaluate("document.activeElement === document.querySelectorAll('summary')[4]")
+    page.close()
+
+
 def test_who_has_an_old_page_is_told_at_once(pages, begun):
     watch = pages(begun)
     eventually(lambda: "rows" in watch.shown.html)

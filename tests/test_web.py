@@ -3,7 +3,6 @@ what it was taken of, and what is removed is gone. And the bundle is built of it
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -13,8 +12,10 @@ import pytest
 from benchmarks.scrubbing import SCRUB, eight_maps
 from grokscope.report.page import ASSETS, write_page
 from grokscope.report.reading import Reading, read
+from grokscope.report.short import headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
+from tests.browser import Opened, seen_through
 
 WEB = Path(__file__).parents[1] / "web"
 GROKS = Spec(
@@ -58,47 +59,6 @@ def file(reading, tmp_path_factory) -> Path:
     return write_page(reading, tmp_path_factory.mktemp("page") / "report.html")
 
 
-class Opened:
-    """A browser with the network off, and what it complained of or asked for."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(offline=True, **options)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda m: self.complaints.append(m.text))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.on("request", lambda r: self.requests.append(r.url))
-
-    def open(self, file: Path, link: str = ""):
-        self.page.goto(file.as_uri() + link)
-        self.page.wait_for_selector("body[data-ready]", timeout=20_000)
-        self.page.wait_for_timeout(100)
-        return self.page
-
-
-@pytest.fixture
-def opened(browser) -> Iterator[Opened]:
-    found = Opened(browser)
-    yield found
-    found.context.close()
-
-
-def seen_through(opened: Opened, file: Path) -> None:
-    """The whole page is seen on a telephone: no complaint or request, nothing too wide or empty."""
-    page = opened.open(file)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for y in range(0, height, 700):
-        page.evaluate(f"scrollTo(0, {y})")
-        page.wait_for_timeout(20)
-    assert opened.complaints == []
-    assert opened.requests == [file.as_uri()]
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 400, "it can be read on a telephone"
-    empty = page.eval_on_selector_all("figure .drawing", "x => x.filter((y) => !y.children.length)")
-    assert empty == []
-
-
 def logits(page):
     """The figure of the logits, in view, and so drawn."""
     found = page.locator("figure[data-panel=logits]")
@@ -128,7 +88,7 @@ def test_keys_move_time_and_every_control_can_be_reached(opened, file, reading):
         assert step(page) == steps[at]
     page.keyboard.press("l")
     page.wait_for_timeout(40)
-    assert page.locator("#scale").inner_text() == "linear time"
+    assert page.locator("#scale").inner_text() == "time: linear"
     page.keyboard.press("End")
     reached = set()
     for _ in range(200):
@@ -166,7 +126,7 @@ def test_a_link_restores_what_it_was_taken_of(opened, file, reading):
     at = reading.run.steps[7]
     page = opened.open(file, f"#step={at}&a=4&b=9&time=linear")
     assert step(page) == at
-    assert page.locator("#scale").inner_text() == "linear time"
+    assert page.locator("#scale").inner_text() == "time: linear"
     assert "Right answer: 13." in logits(page).locator(".told").inner_text()
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(400)
@@ -200,13 +160,35 @@ def test_who_guesses_sees_no_future(opened, file, reading):
     page = opened.open(file)
     page.locator("#guess").click()
     page.wait_for_timeout(60)
-    assert step(page) <= reading.events.t_memorize
+    assert reading.events.t_memorize <= step(page) < reading.events.t_grok
     assert not page.get_by_text("It generalised").first.is_visible()
     assert not page.locator("dl.short").is_visible()
+    curves = page.locator("figure[data-panel=curves]")
+    assert curves.locator("rect.phase").count() == 0
+    across = "(x, y) => x.map((z) => z.getBBox()).every((z) => z.x + z.width <= y + 0.1)"
+    cursor = float(curves.locator("line.cursor").first.get_attribute("x1"))
+    lines = "figure[data-panel=curves] g path"
+    assert page.eval_on_selector_all(lines, across, cursor), "no line goes beyond the cursor"
     page.keyboard.type("123")
     page.get_by_role("button", name="Reveal").click()
     assert "You guessed step 123. It generalised" in page.locator(".asking").inner_text()
+    page.wait_for_timeout(60)
+    assert curves.get_by_text("your guess, 123").is_visible(), "it stays marked"
     assert page.locator("dl.short").is_visible()
+
+
+def test_a_link_that_is_followed_ends_the_guessing(opened, file, reading):
+    page = opened.open(file)
+    assert headline(reading) not in page.title()
+    page.locator("#guess").click()
+    page.wait_for_timeout(60)
+    assert not page.locator("dl.short").is_visible()
+    page.evaluate("location.hash = '#a=1&b=2'")
+    page.wait_for_timeout(150)
+    assert page.locator("dl.short").is_visible()
+    assert not page.locator(".asking").is_visible()
+    assert step(page) == reading.run.steps[-1]
+    assert opened.complaints == []
 
 
 def test_figures_are_saved_with_their_numbers(opened, file, reading):
@@ -221,12 +203,24 @@ def test_figures_are_saved_with_their_numbers(opened, file, reading):
     assert opened.complaints == []
 
 
+def across_to_the_end(page, chart: int) -> None:
+    """Choose the last step on a chart of the comparison."""
+    box = page.locator(".compare svg.lines").nth(chart).bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(100)
+
+
 def test_a_second_run_is_chosen_beside_the_first(opened, reading, tmp_path):
     never = replace(GROKS, train_fraction=0.2, steps=100, stop_after_grok=None)
     other = read(train(never, tmp_path / "runs"))
     page = opened.open(write_page(reading, tmp_path / "both.html", other))
     assert page.locator(".compare .one").count() == 2
-    assert "did not generalise" in page.locator(".compare").inner_text()
+    told = page.locator(".compare").inner_text()
+    assert headline(reading) in told
+    assert headline(other) in told
+    across_to_the_end(page, 1)
+    near = min(reading.run.steps, key=lambda x: abs(x - other.run.steps[-1]))
+    assert step(page) == near, "a time that is chosen in one is the nearest that the other has"
     page.locator(".compare button").nth(1).click()
     page.wait_for_timeout(400)
     assert page.locator("article[data-run='1']").is_visible()

@@ -1,7 +1,6 @@
 """The page of a group's network in a browser: elements have names, neurons their irreps and cosets,
 all within reach of the keyboard."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,56 +10,25 @@ from grokscope.algebra.families import group
 from grokscope.algebra.names import element_names
 from grokscope.report.page import write_page
 from grokscope.report.payload import payload
-from grokscope.report.reading import Reading, read
-from grokscope.training.train import train
-from tests.test_report_groups import LEARNED
-from tests.test_web import Opened
+from tests.browser import Opened
 
 S3 = group("S3")
 NAMES = element_names(S3)
 
 
 @pytest.fixture(scope="module")
-def reading(tmp_path_factory) -> Reading:
-    return read(train(LEARNED, tmp_path_factory.mktemp("runs")))
+def facts(of_group) -> dict[str, Any]:
+    return payload(of_group)
 
 
 @pytest.fixture(scope="module")
-def facts(reading) -> dict[str, Any]:
-    return payload(reading)
-
-
-@pytest.fixture(scope="module")
-def file(reading, tmp_path_factory) -> Path:
-    return write_page(reading, tmp_path_factory.mktemp("page") / "report.html")
-
-
-@pytest.fixture
-def opened(browser) -> Iterator[Opened]:
-    found = Opened(browser)
-    yield found
-    found.context.close()
-
-
-def figure(page, name: str):
-    """In view, and so drawn."""
-    found = page.locator(f"figure[data-panel={name}]")
-    found.scroll_into_view_if_needed()
-    page.wait_for_timeout(150)
-    return found
-
-
-def saved(page, found) -> list[list[str]]:
-    """The rows of a figure's CSV without its notes."""
-    with page.expect_download() as waiting:
-        found.get_by_role("button", name="CSV", exact=True).click()
-    lines = Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()
-    return [line.split(",") for line in lines if not line.startswith("#")]
+def file(of_group, tmp_path_factory) -> Path:
+    return write_page(of_group, tmp_path_factory.mktemp("page") / "report.html")
 
 
 def test_elements_have_their_names_wherever_an_answer_is_told(opened, file):
     page = opened.open(file, "#a=1&b=3")
-    found = figure(page, "logits")
+    found = opened.figure("logits")
     chooser = found.get_by_label("operand a")
     assert chooser.evaluate("x => x.selectedOptions[0].text") == NAMES[1]
     assert f"Right answer: {NAMES[S3.table[1, 3]]}." in found.locator(".told").inner_text()
@@ -71,13 +39,13 @@ def test_elements_have_their_names_wherever_an_answer_is_told(opened, file):
     assert f"Right answer: {NAMES[S3.table[2, 3]]}." in found.locator(".told").inner_text()
     titles = found.locator("svg.lines rect title").all_text_contents()
     assert titles == [f"answer {name}" for name in NAMES]
-    assert [row[0] for row in saved(page, found)[1:]] == list(NAMES)
+    assert [row[0] for row in opened.saved(found)[1:]] == list(NAMES)
     assert opened.complaints == []
 
 
 def test_a_neuron_is_chosen_by_keyboard_for_its_cosets_and_its_irreps(opened, file, facts):
     page = opened.open(file)
-    cosets = figure(page, "cosets")
+    cosets = opened.figure("cosets")
     chooser = cosets.get_by_label("neuron", exact=True)
     chooser.focus()
     page.keyboard.press("Home")
@@ -87,7 +55,7 @@ def test_a_neuron_is_chosen_by_keyboard_for_its_cosets_and_its_irreps(opened, fi
     neuron = facts["neurons"]["index"][shown[1]]
     assert cosets.locator(".told").inner_text().startswith(f"Neuron {neuron} ")
     assert cosets.locator("circle").count() == 3 * S3.order
-    irreps = figure(page, "irreps")
+    irreps = opened.figure("irreps")
     assert irreps.get_by_label("neuron", exact=True).input_value() == str(neuron)
     assert f"neuron {neuron}, inputs" in irreps.locator("table").inner_text()
     assert opened.complaints == []
@@ -95,7 +63,7 @@ def test_a_neuron_is_chosen_by_keyboard_for_its_cosets_and_its_irreps(opened, fi
 
 def test_a_cell_of_the_picture_is_the_pair_that_its_cosets_say(opened, file):
     page = opened.open(file, "#a=0&b=0")
-    canvas = figure(page, "cosets").locator("canvas")
+    canvas = opened.figure("cosets").locator("canvas")
     box = canvas.bounding_box()
     at = {"x": box["width"] * 0.9, "y": box["height"] * 0.1}
     canvas.hover(position=at)
@@ -110,8 +78,8 @@ def test_a_cell_of_the_picture_is_the_pair_that_its_cosets_say(opened, file):
 
 
 def test_its_numbers_are_saved_by_coset(opened, file, facts):
-    page = opened.open(file)
-    rows = saved(page, figure(page, "cosets"))
+    opened.open(file)
+    rows = opened.saved(opened.figure("cosets"))
     assert rows[0][:4] == ["subgroup", "order", "cosets", "conjugates"]
     start = rows.index(["neuron", "function of", "coset", "element", "value"])
     of_a = [row for row in rows[start + 1 :] if row[1] == "a"]
@@ -125,12 +93,12 @@ def test_its_numbers_are_saved_by_coset(opened, file, facts):
 
 def test_shares_of_irreps_move_with_time_and_sum_to_all(opened, file, facts):
     page = opened.open(file)
-    found = figure(page, "irreps")
-    last = saved(page, found)
+    found = opened.figure("irreps")
+    last = opened.saved(found)
     page.locator("body").click(position={"x": 5, "y": 5})
     page.keyboard.press("Home")
     page.wait_for_timeout(150)
-    first = saved(page, found)
+    first = opened.saved(found)
     assert first != last
     for row in (*first, *last):
         if row[1] in ("inputs", "outputs"):
@@ -142,7 +110,7 @@ def test_it_can_be_read_on_a_telephone(browser, file, scheme):
     opened = Opened(browser, color_scheme=scheme, viewport={"width": 400, "height": 800})
     page = opened.open(file)
     for name in ("irreps", "cosets", "logits"):
-        figure(page, name)
+        opened.figure(name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert opened.complaints == []
     opened.context.close()

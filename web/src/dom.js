@@ -26,11 +26,12 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** @param {number | null | undefined} x */
-export function percent(x) {
+/** To some decimals; less than all is never rounded up to all. @param {number | null | undefined} x */
+export function percent(x, decimals = 2) {
   if (x === null || x === undefined) return "–";
-  const shown = Math.round(x * 1e4) / 100;
-  return shown === 100 && x < 1 ? "99.99 %" : `${shown} %`;
+  const unit = 10 ** decimals;
+  const shown = Math.round(x * 100 * unit) / unit;
+  return `${shown === 100 && x < 1 ? 100 - 1 / unit : shown}\u00a0%`;
 }
 
 /** @param {number | null | undefined} x */

@@ -7,7 +7,7 @@ import { guessing } from "./guess.js";
 import { PANELS } from "./panels.js";
 import { compare } from "./panels/compare.js";
 import { tools } from "./save.js";
-import { createStore, fromHash, keepAddress, nearest } from "./state.js";
+import { createStore, fromHash, keepAddress, mostOf, nearest } from "./state.js";
 import { timeControl } from "./time.js";
 
 /** @typedef {import("./types").Run} Run */
@@ -63,8 +63,8 @@ export function explore(root, runs, { isPage = false } = {}) {
   /** The same step of another run, as near as it has one. @param {number} i */
   function choose(i) {
     const step = runs[store.state.run].frames[store.state.frame];
-    store.set({ run: i, frame: nearest(runs[i].frames, step), neuron: null, guessing: false });
-    root.classList.remove("guessing");
+    const most = mostOf(runs[i]);
+    store.set({ run: i, frame: nearest(runs[i].frames, step), neuron: null, a: Math.min(store.state.a, most), b: Math.min(store.state.b, most) });
   }
 
   /** @param {State} state */

@@ -5,6 +5,8 @@ import { el, number } from "./dom.js";
 
 /** @typedef {import("./types").Stack} Stack */
 
+const NARROW = 0.09; // of a picture's width, that a name needs
+
 /**
  * @param {{rows: number, columns: number, label: string, isSigned: boolean, full?: number,
  *   aspect?: number, rowsAre?: string, columnsAre?: string, most?: number}} options
@@ -54,6 +56,25 @@ export function heat(options) {
     return [Math.min(Math.max(row, 0), options.rows - 1), Math.min(Math.max(column, 0), options.columns - 1)];
   }
   return { node, canvas, draw, mark, cell };
+}
+
+/** @typedef {{at: number, name: string, isKey: boolean}} Mark */
+
+/** Names beneath columns of a picture, in rows so that none covers another; key ones always.
+ * @param {HTMLElement} node @param {Mark[]} marks */
+export function ticked(node, marks) {
+  const holder = /** @type {HTMLElement} */ (node.querySelector(".map"));
+  /** @type {number[]} */ const ends = [];
+  const spans = [...marks].sort((x, y) => Number(y.isKey) - Number(x.isKey) || x.at - y.at).flatMap(({ at, name, isKey }) => {
+    const row = [0, 1, 2].find((i) => (isKey ? (ends[i] ?? -1) <= at - NARROW : i === 0 && !marks.some((x) => x.isKey && Math.abs(x.at - at) < NARROW)));
+    if (row === undefined) return [];
+    if (isKey) ends[row] = at;
+    return [el("span", { class: isKey ? "key" : "", style: `left:${100 * at}%;top:${row * 1.05}em` }, name)];
+  });
+  const ticks = el("div", { class: "ticks", style: `height:${1.05 * Math.max(1, ends.length) + 0.3}em` }, ...spans);
+  const framed = el("div", {});
+  holder.replaceWith(framed);
+  framed.append(holder, ticks);
 }
 
 /** The columns of a picture in another order. @param {Int8Array} levels @param {number} columns @param {number[] | null} order @param {Int8Array} into */

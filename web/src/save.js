@@ -11,8 +11,8 @@ import { el } from "./dom.js";
 /** The buttons under a figure of a run. @param {Place} place @param {Panel} panel */
 export function tools(place, panel) {
   const { figure, run, store } = place;
-  return savers(place, `${run.id}-${figure.dataset.panel}`, () => [`run ${run.id}`, `task ${run.task}`, `seed ${run.seed}`,
-    `step ${run.frames[store.state.frame]}`, figure.querySelector("figcaption")?.textContent ?? ""], () => panel.table(store.state));
+  return savers(place, `${run.id}-${figure.dataset.panel}`, () => [`run ${run.id}`, `task ${run.task}`, ...(run.seed === null ? [] : [`seed ${run.seed}`]),
+    panel.says?.(store.state) ?? `step ${run.frames[store.state.frame]}`, figure.querySelector("figcaption")?.textContent ?? ""], () => panel.table(store.state));
 }
 
 /** The buttons under any figure: what it is saved as, what is noted in it, its numbers.
@@ -20,10 +20,11 @@ export function tools(place, panel) {
 export function savers(shown, called, notes, rows) {
   const name = called.replace(/[^\w.+-]+/g, "_").slice(0, 100);
   const say = () => notes().map((x) => x.replace(/\s+/g, " "));
+  const told = el("span", { role: "alert" });
   return el("div", { class: "tools" },
     el("button", { type: "button", onclick: () => save(`${name}.svg`, drawn(shown, say()), "image/svg+xml") }, "SVG"),
-    el("button", { type: "button", onclick: () => png(`${name}.png`, drawn(shown, say())) }, "PNG"),
-    el("button", { type: "button", onclick: () => save(`${name}.csv`, csv(say(), rows()), "text/csv") }, "CSV"));
+    el("button", { type: "button", onclick: () => png(`${name}.png`, drawn(shown, say()), told) }, "PNG"),
+    el("button", { type: "button", onclick: () => save(`${name}.csv`, csv(say(), rows()), "text/csv") }, "CSV"), told);
 }
 
 /** @param {string[]} notes @param {Rows} rows */
@@ -81,13 +82,21 @@ function save(name, content, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** @param {string} name @param {string} picture */
-function png(name, picture) {
+/** @param {string} name @param {string} picture @param {HTMLElement} told what went wrong */
+function png(name, picture, told) {
+  const failed = () => { told.textContent = "This browser cannot make the PNG; save the SVG."; };
+  told.textContent = "";
   const image = new Image();
+  const address = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
+  image.onerror = () => {
+    URL.revokeObjectURL(address);
+    failed();
+  };
   image.onload = () => {
     const canvas = el("canvas", { width: image.width * 2, height: image.height * 2 });
     /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => blob && save(name, blob, "image/png"));
+    URL.revokeObjectURL(address);
+    canvas.toBlob((blob) => (blob ? save(name, blob, "image/png") : failed()));
   };
-  image.src = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
+  image.src = address;
 }

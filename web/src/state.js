@@ -15,11 +15,13 @@ export function createStore(state, signal) {
       return state;
     },
     set(change) {
-      state = { ...state, ...change };
+      const isOther = change.run !== undefined && change.run !== state.run;
+      state = { ...state, ...(isOther ? { guessing: false, guess: null } : {}), ...change };
       if (waits) return;
       waits = true;
       requestAnimationFrame(() => {
         waits = false;
+        if (signal.aborted) return;
         for (const listener of listeners) listener(state);
       });
     },
@@ -38,6 +40,7 @@ export function keepAddress(store, runs) {
     clearTimeout(later);
     later = setTimeout(() => history.replaceState(null, "", toHash(state, runs)), 150);
   });
+  store.signal.addEventListener("abort", () => clearTimeout(later));
   addEventListener("hashchange", () => store.set(fromHash(location.hash, runs)), { signal: store.signal });
 }
 
@@ -58,18 +61,25 @@ export function fromHash(hash, runs) {
     return x !== null && /^\d+$/.test(x) ? Number(x) : otherwise;
   };
   const run = Math.min(number("run", 0), runs.length - 1);
-  const { frames, answers } = runs[run];
-  const most = answers ? Math.max(...answers.pairs[1]) : 5;
+  const { frames, neurons } = runs[run];
+  const most = mostOf(runs[run]);
+  const neuron = number("neuron", -1);
   return {
     run,
     frame: nearest(frames, number("step", frames[frames.length - 1])),
-    neuron: asked.has("neuron") ? number("neuron", 0) : null,
-    a: number("a", Math.min(3, most)),
-    b: number("b", Math.min(5, most)),
+    neuron: neurons?.index.includes(neuron) ? neuron : null,
+    a: Math.min(number("a", 3), most),
+    b: Math.min(number("b", 5), most),
     log: asked.get("time") !== "linear",
     guessing: false,
     guess: null,
   };
+}
+
+/** The largest operand that can be chosen. @param {Run} run */
+export function mostOf({ answers, neurons }) {
+  const pairs = answers?.pairs ?? neurons?.pairs;
+  return pairs ? Math.max(...pairs[0], ...pairs[1]) : Infinity;
 }
 
 /** The place of the number next to x in an ascending list. @param {number[]} list @param {number} x */

@@ -12,11 +12,12 @@ const SECONDS = 4;
 /** @param {HTMLElement} root where keys are heard @param {Run[]} runs @param {Store} store */
 export function timeControl(root, runs, store) {
   let playing = 0;
+  let played = store.state.run;
   const frames = () => runs[store.state.run].frames;
   const slider = el("input", { type: "range", min: 0, step: 1, id: "time", "aria-label": "step of training" });
   const button = el("button", { type: "button", id: "play" }, "▶ play");
   const readout = el("output", { for: "time", id: "step" });
-  const scale = el("button", { type: "button", id: "scale", "aria-pressed": "true" }, "log time");
+  const scale = el("button", { type: "button", id: "scale", "aria-label": "logarithmic time", "aria-pressed": "true" }, "time: log");
   slider.addEventListener("input", () => { stop(); store.set({ frame: Number(slider.value) }); });
   button.addEventListener("click", () => (playing ? stop() : play(atEnd() ? 0 : store.state.frame, frames().length - 1)));
   scale.addEventListener("click", () => store.set({ log: !store.state.log }));
@@ -28,6 +29,13 @@ export function timeControl(root, runs, store) {
     button.textContent = "▶ play";
   }
 
+  /** The neuron that is shown after the marked one, or before it. @param {number} by */
+  function beside(by) {
+    const index = runs[store.state.run].neurons?.index ?? [];
+    const at = store.state.neuron === null ? -1 : index.indexOf(store.state.neuron);
+    return index.length ? index[at < 0 ? 0 : (at + by + index.length) % index.length] : null;
+  }
+
   /** Play from one frame to another; without motion, go there. @param {number} from @param {number} to */
   function play(from, to) {
     stop();
@@ -35,7 +43,9 @@ export function timeControl(root, runs, store) {
     const start = performance.now();
     const length = 1000 * Math.min(SECONDS, Math.max(1.2, (to - from) / 15));
     button.textContent = "❚❚ pause";
+    played = store.state.run;
     const next = (/** @type {number} */ now) => {
+      if (store.state.run !== played || store.state.guessing) { stop(); return; }
       const part = Math.min(1, (now - start) / length);
       store.set({ frame: Math.round(from + part * (to - from)) });
       if (part < 1) playing = requestAnimationFrame(next);
@@ -49,7 +59,7 @@ export function timeControl(root, runs, store) {
   root.addEventListener("keydown", (e) => {
     const on = /** @type {HTMLElement} */ (e.target);
     if (e.ctrlKey || e.metaKey || e.altKey || store.state.guessing) return;
-    if (on.closest("input, select, textarea") && on !== slider) return;
+    if (on.closest("input:not([type=checkbox]), select, textarea") && on !== slider) return;
     const by = e.shiftKey ? 10 : 1;
     const last = frames().length - 1;
     const { frame } = store.state;
@@ -61,12 +71,15 @@ export function timeControl(root, runs, store) {
       End: () => store.set({ frame: last }),
       " ": () => button.click(),
       l: () => scale.click(),
+      n: () => store.set({ neuron: beside(1) }),
+      p: () => store.set({ neuron: beside(-1) }),
     };
-    if (!(e.key in keys) || (e.key === " " && on.closest("button, summary, a"))) return;
+    const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+    if (!(key in keys) || (key === " " && on.closest("button, summary, a, input"))) return;
     e.preventDefault();
     e.stopPropagation(); // a notebook has keys of its own
-    if (e.key !== " " && e.key !== "l") stop();
-    keys[e.key]();
+    if (key.length > 1) stop();
+    keys[key]();
   }, { signal });
   root.addEventListener("click", (e) => {
     const asked = /** @type {HTMLElement} */ (e.target).closest("[data-play]");
@@ -78,15 +91,17 @@ export function timeControl(root, runs, store) {
     const run = runs[state.run];
     slider.max = String(run.frames.length - 1);
     slider.disabled = state.guessing || run.frames.length < 2;
-    button.disabled = scale.disabled = run.frames.length < 2;
+    button.disabled = state.guessing || run.frames.length < 2;
+    scale.disabled = run.frames.length < 2;
     slider.value = String(state.frame);
     const step = run.frames[state.frame];
     const row = run.rows.step ? atOrBefore(/** @type {number[]} */ (run.rows.step), step) : -1;
-    const right = row < 0 ? "" : ` · train ${percent(run.rows.train_accuracy[row])} · test ${percent(run.rows.test_accuracy[row])} right`;
+    const at = row < 0 ? step : /** @type {number} */ (run.rows.step[row]);
+    const right = row < 0 ? "" : ` · train ${percent(run.rows.train_accuracy[row])} · test ${percent(run.rows.test_accuracy[row])} right${at < step ? ` (evaluated at ${number(at)})` : ""}`;
     readout.textContent = `step ${number(step)}${right}`;
     slider.setAttribute("aria-valuetext", readout.textContent);
     scale.setAttribute("aria-pressed", String(state.log));
-    scale.textContent = state.log ? "log time" : "linear time";
+    scale.textContent = state.log ? "time: log" : "time: linear";
   });
   return { node: el("div", { class: "time" }, button, slider, readout, scale), stop, play };
 }

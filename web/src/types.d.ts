@@ -39,7 +39,7 @@ export interface Attention {
   kind: "symbols" | "pairs" | "sequences";
   heads: string[]; positions: (string | number)[]; sums: boolean; frames: number[];
   means?: (number | null)[][][]; levels?: (number | null)[][][];
-  parts?: ([string, number] | null)[][]; chance?: number;
+  parts?: ([string, number] | null)[][]; chance?: number; fixed?: boolean;
   reads?: number[]; input?: number[]; sampled?: number; total?: number;
 }
 
@@ -51,21 +51,22 @@ export interface Subgroup {
   right: number[]; left: number[]; rightNames: string[]; leftNames: string[];
 }
 
-/** A neuron's subgroups H, of a, and K, of b; `match` has for each Hx the yK that make the shared coset. */
+/** A neuron's subgroups H, of a, and K, of b; `match` has for each Hx the yK that make the shared coset.
+ * `controls`: in how many draws each follows a subgroup at least as large. */
 export interface CosetNeuron {
   h: number; k: number; follows: boolean; isSign: boolean; isNormal: boolean;
-  spread: number; wrong: number; controls: Record<string, number>;
+  spread: number; wrong: number; controls: Record<string, number>; isLikely: boolean;
   out: number | null; outShuffled: number | null;
   double: number[]; doubleNames: string[]; shared: number; match: number[];
 }
 
 export interface Cosets {
-  subgroups: Subgroup[]; neurons: (CosetNeuron | null)[];
+  subgroups: Subgroup[]; neurons: (CosetNeuron | null)[]; draws: number;
   table: { columns: string[]; rows: { name: string; order?: number; cosets?: number; conjugates?: number; counts: number[] }[] };
 }
 
 export interface Run {
-  id: string; task: string; seed: number; frames: number[]; checkpoints: number;
+  id: string; task: string; seed: number | null; headline: string; frames: number[]; checkpoints: number;
   rows: Record<string, (number | null)[]>; unit: string;
   chance: { accuracy: number; loss: number | null };
   events: { name: string; label: string; step: number }[];
@@ -93,6 +94,7 @@ export interface Store {
 
 export interface Place { run: Run; store: Store; stacks: Record<string, Stack>; figure: HTMLElement; drawing: HTMLElement }
 
-/** What a panel gives back: how to draw a state, and its numbers as a table. */
-export interface Panel { draw(state: State): void; table(state: State): (string | number | null)[][] }
+/** What a panel gives back: how to draw a state, its numbers as a table, and of what these are, where
+ * that is more than the step. */
+export interface Panel { draw(state: State): void; table(state: State): (string | number | null)[][]; says?(state: State): string }
 export type Mount = (place: Place) => Panel;

@@ -87,7 +87,7 @@ class Convolution(Circuit):
     def equation(self) -> str:
         if self.group.is_addition or bool((self.group.table == self.group.table.T).all()):
             return (
-                f"logit(c) = Σ_k A_k cos(w_k x - φ_k), x the place of c less that of the product; "
+                f"logit(c) = Σ_k A_k cos(w_k x - φ_k), x how far c lies from the right answer, "
                 f"{self.lens.law}; {', '.join(self.keys)}"
             )
         return f"logit(c) = kernel(a⁻¹ c b⁻¹) on {self.group.name}; {', '.join(self.keys)}"

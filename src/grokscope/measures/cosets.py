@@ -262,8 +262,13 @@ def controls(s: Snapshot) -> dict[str, Spreads]:
     the same share in every irrep; and such that are of "rank one" in every irrep, bᵀρ(g)a, as the
     neurons of a learned network are (Wu et al. 2024), with b and a drawn for each side and neuron.
     The same draws for every network."""
-    x = sides(s).pick(others(s))
-    order, full, thin = (torch.Generator().manual_seed(seed) for seed in range(3))
+    return drawn(sides(s).pick(others(s)))
+
+
+def drawn(x: Sides, draw: int = 0) -> dict[str, Spreads]:
+    """One draw of `controls`, in place of these neurons."""
+    seeds = range(3 * draw, 3 * draw + 3)
+    order, full, thin = (torch.Generator().manual_seed(seed) for seed in seeds)
     to = torch.randperm(x.group.order, generator=order)
     sets = {
         "relabelled": [f[to] for f in (x.left, x.right)],

@@ -30,6 +30,7 @@ from grokscope.tap import record
 MOST_CELLS = 1_000_000  # of maps over (a, b), all heads and checkpoints together: some 700 kB
 MOST_SEQUENCES = 200  # whose mean is shown
 EVEN = 1e-3  # deviation of a score, in nats, below which a head treats all symbols alike
+FIXED = 1e-5  # deviation over pairs below which attention is none that was learned
 RANDOM = 200  # functions whose best part is the chance level
 
 Found = tuple[dict[str, Any], dict[str, Stack]]
@@ -118,6 +119,7 @@ def _of_symbols(r: Reading, steps: list[int]) -> Found:
         "frames": steps,
         "heads": list(at_read(r.snapshot.model, r.snapshot.task.inputs[:1])),
         "levels": _rounded(levels),
+        "fixed": max(float(np.abs(x).max()) for x in found) < FIXED,
         **_told(means, parts, view),
     }
     return facts, _finely(np.stack(found).astype(np.float32))
@@ -139,13 +141,20 @@ def _of_pairs(r: Reading, steps: list[int]) -> Found:
     heads = list(at_read(s.model, s.task.inputs[:1]))
     cells = on_grid(s, where, s.task.answers.float()).size * len(heads)
     shown = frames(steps, max(2, MOST_CELLS // cells))
-    found, means, parts = [], [], []
+    found, means, parts, spreads = [], [], [], []
     for _, model in r.run.models(shown):
         A = torch.stack(list(at_read(model, s.task.inputs).values()))
         found.append(np.concatenate([on_grid(s, where, x) for x in A[:, :, 0]]))
         means.append(A.double().mean(dim=1))
+        spreads.append(float(A.double().std(dim=1).max()))
         parts.append([_best(view, x) for x in _drawn(s, A)])
-    facts = {"kind": "pairs", "frames": shown, "heads": heads, **_told(means, parts, view)}
+    facts = {
+        "kind": "pairs",
+        "frames": shown,
+        "heads": heads,
+        "fixed": max(spreads) < FIXED,
+        **_told(means, parts, view),
+    }
     return facts, {"attention": stack(np.stack(found), 1.0)}
 
 

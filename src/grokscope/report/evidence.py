@@ -44,7 +44,7 @@ TESTS = {
 COLUMNS = {
     "untrained": "untrained",
     "by heart": "has it by heart",
-    "chance": "guessing",
+    "chance": "one answer always",
     "": "compare with",
 }
 OTHERS = {
@@ -156,7 +156,7 @@ def _needed(x: Evidence) -> str:
     """What was asked of it; of a number that was only told, why it was not judged."""
     asked, *rest = re.split(r",? undecided |; void: |told: ", x.rule)
     if _is_share(x):
-        asked = re.sub(r"[\d.]+", lambda found: percent(float(found[0])), asked)
+        asked = re.sub(r"\d+(?:\.\d+)?", lambda found: percent(float(found[0])), asked)
     if "; void: " in x.rule:
         return f"{asked} (not counted: {rest[-1]})"
     if x.rule.startswith("told"):

@@ -42,6 +42,13 @@ VERDICTS = {
 }
 
 
+UNLEARNED = {
+    "partial": "it generalises in part only",
+    "not generalised": "it does not generalise",
+    "accurate": "it is not known whether it generalised",
+}
+
+
 def told(e: Explanation) -> list[str]:
     """What the network does and how that is known, a paragraph an item."""
     found = [f"{VERDICTS[e.verdict]}. {e.reason}"]
@@ -50,8 +57,23 @@ def told(e: Explanation) -> list[str]:
     if e.algorithm == "undetermined":
         return [*found, _undetermined(e)]
     best = e.named[e.algorithm]
-    how = f"{HOW.get(e.algorithm, best.circuit.form)}. {_parts_of(best)}{_clock_or_pizza(e)}"
-    return [*found, how, _certified(best), *_also(e), *_proved(e)]
+    how = f"{how_it_is_done(e)}. {_parts_of(best)}{_clock_or_pizza(e)}"
+    return [*found, how, _certified(best), *_open(e), *_also(e), *_proved(e)]
+
+
+def how_it_is_done(e: Explanation) -> str:
+    """The algorithm that it has, in words."""
+    assert e.algorithm is not None
+    how = HOW.get(e.algorithm, e.algorithm)
+    lens = e.snapshot.lens if e.algorithm in ("clock", "pizza") else None
+    is_product = lens is not None and lens.name == "multiplicative"
+    return f"{how}: angles of logarithms, for those of a product add" if is_product else how
+
+
+def _open(e: Explanation) -> list[str]:
+    """What is left open besides the algorithm that is named."""
+    half = half_read(e)
+    return [] if half is None else [half]
 
 
 def beyond(e: Explanation) -> list[str]:
@@ -61,7 +83,8 @@ def beyond(e: Explanation) -> list[str]:
     if e.algorithm == "undetermined":
         return [_undetermined(e)]
     best = e.named[e.algorithm]
-    return [f"{_parts_of(best)}{_clock_or_pizza(e)}", *_also(e), *_proved(e)]
+    parts = f"{_parts_of(best)}{_clock_or_pizza(e)}"
+    return [parts, *_open(e), *_also(e), *_proved(e)]
 
 
 def simplest(e: Explanation) -> Certificate | None:
@@ -93,24 +116,45 @@ def _no_algorithm(e: Explanation) -> str:
         tried = [c.circuit.form for c in e.certificates]
         if not tried:
             return f"No form of explanation applies to it. {_why_none(e)}"
-        return f"None of the explanations that were found holds ({', '.join(tried)})."
+        return f"None of the explanations that were found holds ({', '.join(tried)}).{_apart(e)}"
     return (
-        f"An explanation describes what it computes ({', '.join(holding)}), but since it does not "
-        "generalise, no algorithm is said to be learned."
+        f"An explanation describes what it computes ({', '.join(holding)}), but since "
+        f"{UNLEARNED[e.verdict]}, no algorithm is said to be learned."
     )
+
+
+def _apart(e: Explanation) -> str:
+    """What the answers of a formula, fitted to a network that does not follow it, do not show."""
+    for c in e.certificates:
+        if c.circuit.form == "convolution" and c.value(KEPT) > e.accuracy["all"]:
+            return (
+                f" By itself the formula fitted to its logits gives {percent(c.value(KEPT))} of "
+                "the answers, but that is not what the network does: it explains "
+                f"{percent(c.value(EXPLAINED))} of the variation of its logits."
+            )
+    return ""
+
+
+def half_read(e: Explanation) -> str | None:
+    """What is said where waves in its neurons hold, but not whether as a clock or a pizza."""
+    for c in e.certificates:
+        if isinstance(c.circuit, Fourier) and c.verdict == "holds":
+            found = c.circuit.reading(e.snapshot)
+            if found.algorithm == "undetermined":
+                return (
+                    f"Its neurons follow waves ({', '.join(c.circuit.parts)}), but whether as a "
+                    f"clock or as a pizza is undetermined: {found.reason}."
+                )
+    return None
 
 
 def _undetermined(e: Explanation) -> str:
     tried = [c for c in e.certificates if c.circuit.form != "lookup"]
     if not tried:
         return f"How, is undetermined: no form of explanation applies. {_why_none(e)}"
-    for c in tried:
-        if isinstance(c.circuit, Fourier) and c.verdict == "holds":
-            reason = c.circuit.reading(e.snapshot).reason
-            return (
-                f"Its neurons follow waves ({', '.join(c.circuit.parts)}), but whether as a clock "
-                f"or as a pizza is undetermined: {reason}."
-            )
+    half = half_read(e)
+    if half is not None:
+        return half
     told = "; ".join(f"{c.circuit.form} {c.verdict} - {c.reasons[0]}" for c in tried)
     return f"How, is undetermined: no explanation holds. {told}."
 
@@ -158,6 +202,7 @@ def _certified(best: Certificate) -> str:
 
 
 SAME, EXPLAINED = "the network's own answer", "explained variance of the logits"
+KEPT = "accuracy kept alone, all"
 CONTROLS = ("chance", "untrained", "by heart")
 
 
@@ -176,6 +221,9 @@ def _also(e: Explanation) -> list[str]:
     told = [c for c in list(e.named.values())[1:] if c is not best]
     more = [f"{called(c)}, in {c.circuit.size:,} numbers" for c in told]
     speaks = "" if best.circuit.output() is not None else f", {best.circuit.equation}"
+    why = "Named first is what its neurons do, before a formula for its logits alone"
+    if best.circuit.output() is None and e.named[e.algorithm or ""] is not best:
+        speaks += f". {why}"
     return [
         *([f"Other explanations hold too: {'; '.join(more)}."] if more else []),
         f"The shortest that holds is {called(best)}, in {best.circuit.size:,} numbers{speaks}.",
@@ -202,6 +250,7 @@ def _proved(e: Explanation) -> list[str]:
     if best is None:
         return []
     return [
-        f"Proved from its weights, without trusting any explanation: right on {proved(e)} pairs "
+        f"Proved from its weights, without trusting any explanation: right on {proved(e)} "
+        f"{'pairs' if e.snapshot.task.is_of_pairs else 'inputs'} "
         f"({best.name}, {100 * best.of_brute_force:.3g} % of the work of checking every answer)."
     ]

@@ -35,9 +35,9 @@ WORDS = (
      "whose powers are all the others"),
     ("{0}", r"\{0\}", "the symbol 0 by itself, which is no power and so has no character"),
     ("{0,1,...}", r"\{\d+(?:,\d+)+\}", "the digits whose parity is taken together"),
-    ("irrep", r"\birreps?\b|\bstandard\b", "irreducible representation: one of the independent "
-     "patterns that functions on a group are made of, as waves are for addition; two are called "
-     "sign and standard"),
+    ("irrep", r"\birreps?\b|\bstandard\b(?! error)", "irreducible representation: one of the "
+     "independent patterns that functions on a group are made of, as waves are for addition; two "
+     "are called sign and standard"),
     ("coset", r"\bcosets?\b", "the elements of a subgroup, all multiplied by one element: a "
      "group falls into such pieces of equal size"),
     ("explanation", r"\b[Ee]xplanations?\b", "a formula of few numbers that says what the "
@@ -71,20 +71,20 @@ PLACE = "<!-- words -->"  # of the list
 TOLD = ("p", "dd", "figcaption")
 
 
-def linked(html: str, name: str, *drawn: str) -> str:
+def linked(html: str, article: int, *drawn: str) -> str:
     """A page's words with each unknown one, where it first stands in a text, a button that opens
-    its meaning, and the list of all in place of `PLACE`. `name` keeps several articles apart;
+    its meaning, and the list of all in place of `PLACE`. `article` keeps several apart;
     `drawn` are the words that the figures show."""
     pieces, used = re.split(r"(<[^>]*>)", html), set[str]()
     for word, looks, _ in sorted(WORDS, key=lambda x: -len(x[0])):
         place = next((i for i in _texts(pieces) if re.search(looks, pieces[i])), None)
         if place is not None:
-            button = f'<button type="button" class="word" popovertarget="{_id(name, word)}">'
+            button = f'<button type="button" class="word" popovertarget="{_id(article, word)}">'
             marked = re.sub(looks, rf"{button}\g<0></button>", pieces[place], count=1)
             pieces[place : place + 1] = re.split(r"(<[^>]*>)", marked)
         if place is not None or re.search(looks, " ".join(drawn)):
             used.add(word)
-    return "".join(pieces).replace(PLACE, _list(used, name))
+    return "".join(pieces).replace(PLACE, _list(used, article))
 
 
 def _texts(pieces: list[str]) -> Iterator[int]:
@@ -102,16 +102,16 @@ def _texts(pieces: list[str]) -> Iterator[int]:
             is_button = not tag[1]
 
 
-def _list(used: set[str], name: str) -> str:
+def _list(used: set[str], article: int) -> str:
     listed = [(escape(word), escape(means)) for word, _, means in WORDS if word in used]
     items = "".join(f"<dt>{word}</dt><dd>{means}</dd>" for word, means in listed)
     notes = "".join(
-        f'<div popover class="meaning" id="{_id(name, word)}"><b>{word}</b>: {means}</div>'
+        f'<div popover class="meaning" id="{_id(article, word)}"><b>{word}</b>: {means}</div>'
         for word, means in listed
     )
     told = f"<summary>Words used here</summary><dl>{items}</dl>"
     return f'<details class="words">{told}</details>{notes}'
 
 
-def _id(name: str, word: str) -> str:
-    return "word-" + re.sub(r"[^A-Za-z0-9]+", "-", f"{name}-{word}")
+def _id(article: int, word: str) -> str:
+    return f"word-{article}-{[name for name, *_ in WORDS].index(word)}"

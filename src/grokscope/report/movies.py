@@ -18,7 +18,7 @@ from grokscope.measures.cosets import elements
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import symbol_weights
 from grokscope.models.parity import ParityMLP
-from grokscope.report.groups import has_irreps, irrep_pictures
+from grokscope.report.irreps import has_irreps, irrep_pictures
 from grokscope.report.reading import Reading
 from grokscope.report.stacks import Stack, stack
 from grokscope.snapshot import Snapshot

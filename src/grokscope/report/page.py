@@ -15,7 +15,7 @@ from grokscope.report.evidence import certificates
 from grokscope.report.explained import beyond, write_circuit
 from grokscope.report.glossary import PLACE, linked
 from grokscope.report.panels import PANELS, Panel, Topic
-from grokscope.report.payload import FRAMES, payload
+from grokscope.report.payload import FRAMES, MOST_BYTES, payload
 from grokscope.report.reading import Reading
 from grokscope.report.short import acts, headline, in_short
 from grokscope.report.words import topics
@@ -52,7 +52,8 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 <style>{style}</style>
 </head>
 <body class="grokscope">
-<noscript><p>The figures need JavaScript; the words and the certificates do not.</p></noscript>
+<noscript><style>article[hidden] {{ display: block }} .acts {{ display: none }}</style>
+<p>The figures need JavaScript; the words and the certificates do not.</p></noscript>
 <main>
 {words}
 </main>
@@ -66,7 +67,7 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 def content(*readings: Reading) -> tuple[list[dict[str, Any]], str]:
     """The facts of each run, and as HTML the words, with places for the figures."""
     most = max(LEAST_FRAMES, FRAMES // len(readings))
-    facts = [payload(reading, most) for reading in readings]
+    facts = [payload(reading, most, MOST_BYTES // len(readings)) for reading in readings]
     articles = "\n".join(
         _article(i, reading, found)
         for i, (reading, found) in enumerate(zip(readings, facts, strict=True))
@@ -126,11 +127,12 @@ def _article(i: int, r: Reading, found: dict[str, Any]) -> str:
 {figures("weights")}
 {_section("How that came about", told["progress"])}
 {figures("progress")}
+{_left_out(found["left_out"])}
 <details><summary>What was asked (spec.json)</summary>
 <pre>{escape(r.run.spec.to_json())}</pre></details>"""
     drawn = [x["title"] for x in found["trace"]["figures"]] + [x["label"] for x in found["events"]]
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
-{linked(words, r.run.name, *drawn)}
+{linked(words, i, *drawn)}
 </article>"""
 
 
@@ -142,8 +144,16 @@ def _figure(panel: Panel, r: Reading, found: dict[str, Any]) -> str:
     )
 
 
+def _left_out(what: list[str]) -> str:
+    if not what:
+        return ""
+    told = f"Left out, so that the page stays small: {', '.join(what)}."
+    return f'<p class="small">{told}</p>'
+
+
 def _title(r: Reading) -> str:
-    return f"{r.run.task.name}: {headline(r)}"
+    """It does not say how the run ended, which a reader may want to guess."""
+    return f"{r.run.task.name}, run {r.run.name}"
 
 
 def _listed(rows: list[tuple[str, str]]) -> str:

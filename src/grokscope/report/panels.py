@@ -64,9 +64,10 @@ def _logits(r: Reading, found: Facts) -> str:
 
 
 def _spectrum(r: Reading, found: Facts) -> str:
+    keys = "Coloured: the key parts, which carry the logits. " if found["spectra"]["keys"] else ""
     return (
         f"The share of the weights that each part of the {r.lens} lens holds, at {_when(found)}. "
-        "Coloured: the key parts, which carry the logits. Dotted: an even spread."
+        f"{keys}Dotted: an even spread."
     )
 
 
@@ -90,6 +91,12 @@ def _attention(r: Reading, found: Facts) -> str:
     count = len(seen["frames"])
     when = _when(found) if count == len(found["frames"]) else f"the nearest of {count} checkpoints"
     read = '"="' if "=" in seen["positions"] else "b"
+    sums = "" if seen["sums"] else " In this model they need not add up to 1."
+    if seen.get("fixed"):
+        return (
+            f"Attention is fixed in this network: from {read}, where the answer is read, it is the "
+            f"same for every pair at every checkpoint.{sums}"
+        )
     parts = (
         ""
         if "parts" not in seen
@@ -97,7 +104,6 @@ def _attention(r: Reading, found: Facts) -> str:
         "changes (in logarithms), and its share; the best part of a random function has "
         f"{percent(seen['chance'])}."
     )
-    sums = "" if seen["sums"] else " In this model they need not add up to 1."
     return (
         f"How much each head attends to a from {read}, where the answer is read, for each pair "
         f"(a, b) at {when}. Beneath: its means, and those of attention to "

@@ -13,8 +13,9 @@ import polars as pl
 from grokscope.measures.spectra import even_spectrum
 from grokscope.report.answers import answers, same_answers
 from grokscope.report.attention import attention
+from grokscope.report.cosets import cosets, untrained
 from grokscope.report.figures import WEIGHTS
-from grokscope.report.groups import cosets, irreps, names_of, untrained
+from grokscope.report.irreps import irreps
 from grokscope.report.movies import (
     Neurons,
     chosen_neurons,
@@ -31,11 +32,15 @@ from grokscope.report.movies import (
     trained_on,
     waves,
 )
+from grokscope.report.names import names_of
 from grokscope.report.reading import Reading
+from grokscope.report.short import headline
 from grokscope.report.stacks import stack
 from grokscope.report.words import percent
+from grokscope.training.files import as_json
 
 FRAMES = 120
+MOST_BYTES = 9_000_000  # of facts, as JSON
 MOST_LINES = 4  # of one measure: those that end highest
 EVENTS = {"t_memorize": "train at", "t_grok": "test at", "t_clean": "weights settled"}
 LOSSES = (
@@ -46,14 +51,16 @@ LOSSES = (
 )
 
 
-def payload(r: Reading, most_frames: int = FRAMES) -> dict[str, Any]:
-    """All that the page of a run shows, and nothing that is not there."""
+def payload(r: Reading, most_frames: int = FRAMES, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """All that the page of a run shows, and nothing that is not there. What is largest is left out
+    where there would be too much, which `left_out` says."""
     steps, shown = frames(r.run.steps, most_frames), chosen_neurons(r)
     pictures = film(r, steps, shown)
     found = {
         "id": r.run.name,
         "task": r.run.task.name,
-        "seed": r.run.spec.seed,
+        "seed": None if r.run.is_imported else r.run.spec.seed,
+        "headline": headline(r),
         "frames": steps,
         "checkpoints": len(r.run.steps),
         "rows": _rows(r),
@@ -99,7 +106,21 @@ def payload(r: Reading, most_frames: int = FRAMES) -> dict[str, Any]:
     if logits is not None:
         found["answers"] = logits
     found["parts"] = _coloured(r, found)
-    return found
+    return found | {"left_out": _made_smaller(found, most_bytes)}
+
+
+def _made_smaller(found: dict[str, Any], most: int) -> list[str]:
+    """Take out what is largest until the rest is small enough; returns what that is."""
+    left_out = []
+    for said, inside, name in (
+        ("the logits of every pair", found, "answers"),
+        ("neurons over every pair", found["stacks"], "activations"),
+        ("attention over every pair", found["stacks"], "attention"),
+    ):
+        if name in inside and len(as_json(found)) > most:
+            del inside[name]
+            left_out.append(said)
+    return left_out
 
 
 def _coloured(r: Reading, found: dict[str, Any]) -> list[str]:

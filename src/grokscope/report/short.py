@@ -2,7 +2,7 @@
 how sure that is. Each is made from measured facts."""
 
 from grokscope.explain import UNDETERMINED
-from grokscope.report.explained import HOW, called, proved
+from grokscope.report.explained import UNLEARNED, called, half_read, how_it_is_done, proved
 from grokscope.report.reading import Reading
 from grokscope.report.words import (
     at_the_end,
@@ -23,9 +23,15 @@ def headline(r: Reading) -> str:
         return f"{percent(r.final['all_accuracy'])} of all {inputs(r.run.task)} right"
     if r.events.t_grok is not None and r.generalises:
         return "it grokked" if r.events.delay and r.memorised_first else "it generalised"
+    if r.events.t_grok is not None:
+        return "it generalised, and lost it"
     if r.events.t_memorize is None:
         return "not learned"
-    return "memorised" if r.memorised_first else "it did not generalise"
+    only = r.memorised_first and r.final["test_accuracy"] < MEMORISED
+    return "memorised" if only else "it has not generalised"
+
+
+MEMORISED = 0.1  # of the test right, at most, for a network that is said to have memorised alone
 
 
 def in_short(r: Reading) -> list[tuple[str, str]]:
@@ -111,10 +117,11 @@ def _algorithm(r: Reading) -> str:
     if e is None:
         return "not looked for here"
     if e.algorithm is None:
-        return "none is said to be learned: it does not generalise"
+        return f"none is said to be learned: {UNLEARNED[e.verdict]}"
     if e.algorithm == UNDETERMINED:
-        return "undetermined: no explanation holds"
-    return f"{HOW.get(e.algorithm, e.algorithm)}."
+        half = "its neurons follow waves, but as a clock or as a pizza is open"
+        return f"undetermined: {'no explanation holds' if half_read(e) is None else half}"
+    return f"{how_it_is_done(e)}."
 
 
 def _how_sure(r: Reading) -> str:
@@ -122,11 +129,14 @@ def _how_sure(r: Reading) -> str:
     if e is None:
         return "nothing was looked for here"
     if e.algorithm is None or e.algorithm == UNDETERMINED:
-        tried = ", ".join(f"{called(c)} {c.verdict}" for c in e.certificates)
+        told = [c for c in e.certificates if c.circuit.form != "lookup"]
+        tried = ", ".join(f"{called(c)} {c.verdict}" for c in told)
         return f"no explanation is claimed. Tried: {tried or 'none applies'}."
     c = e.named[e.algorithm]
     judged = [x for x in c.evidence if x.passes is not None]
     beside = sum(bool(set(x.controls) - SAME) for x in judged)
+    void = sum("; void: " in x.rule for x in c.evidence)
+    uncounted = f"; {void} more do not count, as a control did as well" if void else ""
     share = proved(e)
     also = (
         ""
@@ -135,7 +145,8 @@ def _how_sure(r: Reading) -> str:
     )
     return (
         f"its explanation, {called(c)}, passed all {len(judged)} tests made to break it, {beside} "
-        f"of them beside controls.{also} It is one network: another seed may learn otherwise."
+        f"of them beside controls{uncounted}.{also} It is one network: another seed may learn "
+        "otherwise."
     )
 
 

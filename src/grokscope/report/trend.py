@@ -1,4 +1,4 @@
-"""Whether something still moved at the end of training, against how much it scatters."""
+"""Whether something still moved at the end of training, more than its scatter explains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 LAST = 0.1  # of the evaluations
-FEWEST = 5  # evaluations that a line is drawn through
-CLEARLY = 2.0  # times the scatter
+FEWEST = 10  # evaluations that a line is drawn through
+CLEARLY = 4.0  # standard errors: of ten evaluations of noise alone, 4 in 1,000 have as much
 ROUNDING = 1e-9
 
 
@@ -17,14 +17,14 @@ class Trend:
 
     since: int  # the step of the first of them
     rise: float  # of the line, from the first of them to the last
-    scatter: float  # the standard deviation of the evaluations about it
+    error: float  # the standard error of that
     best: float  # of all evaluations
     best_at: int  # its step
 
     @property
     def moves(self) -> bool:
-        """Whether the line rises or falls by more than twice the scatter."""
-        return abs(self.rise) > max(CLEARLY * self.scatter, ROUNDING)
+        """Whether the line rises or falls by more than noise would make it."""
+        return abs(self.rise) > max(CLEARLY * self.error, ROUNDING)
 
 
 def trend(rows: Sequence[Mapping[str, int | float]], name: str) -> Trend | None:
@@ -36,11 +36,13 @@ def trend(rows: Sequence[Mapping[str, int | float]], name: str) -> Trend | None:
     steps, last = np.array([float(r["step"]) for r in rows[-count:]]), values[-count:]
     slope, level = np.polyfit(steps - steps[0], last, 1)
     rest = last - (level + slope * (steps - steps[0]))
+    scatter = float((rest**2).sum() / (count - 2)) ** 0.5
+    length = float(steps[-1] - steps[0])
     top = int(values.argmax())
     return Trend(
         since=int(steps[0]),
-        rise=float(slope * (steps[-1] - steps[0])),
-        scatter=float((rest**2).sum() / (count - 2)) ** 0.5,
+        rise=float(slope * length),
+        error=scatter * length / float(((steps - steps.mean()) ** 2).sum()) ** 0.5,
         best=float(values[top]),
         best_at=int(rows[top]["step"]),
     )

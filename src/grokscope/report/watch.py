@@ -24,7 +24,7 @@ from pathlib import Path
 from string import Template
 from threading import Event, Thread
 
-from grokscope.errors import BadInput, GrokscopeError
+from grokscope.errors import BadInput
 from grokscope.report.page import page
 from grokscope.report.reading import read
 from grokscope.training.files import as_json
@@ -166,7 +166,7 @@ class Watch:
                     rest = max(self.least_rest, REST * (time.monotonic() - start))
             except _Closed:
                 return
-            except (GrokscopeError, OSError) as error:  # it may be half written: look again
+            except Exception as error:  # half written, or damaged: say so, and look again
                 self.shown = Shown(waiting(self.run, f"It cannot be read: {error}"), is_over)
                 rest = max(self.least_rest, REST * (time.monotonic() - start))
             if is_over or self.shown.is_last:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from anywidget import AnyWidget
-from traitlets import Int, Unicode, observe, validate
+from traitlets import Int, TraitError, Unicode, observe, validate
 
 from grokscope.errors import BadInput
 from grokscope.report.page import asset, content
@@ -11,6 +11,10 @@ from grokscope.report.reading import Reading
 from grokscope.training.files import as_json
 
 MOST_LISTED = 48  # neurons
+
+
+class NotShown(BadInput, TraitError):
+    """A value that the page does not have; the trait keeps the one it had."""
 
 
 class Explorable(AnyWidget):
@@ -61,7 +65,7 @@ class Explorable(AnyWidget):
     def _a_step(self, asked: Any) -> int:
         step = asked["value"]
         if step not in self.steps:
-            raise BadInput(
+            raise NotShown(
                 f"the page shows no checkpoint of step {step}. The nearest is "
                 f"{_nearest(self.steps, step)}; `steps` has all {len(self.steps)}."
             )
@@ -73,7 +77,7 @@ class Explorable(AnyWidget):
         shown = self._runs[self.run].get("neurons", {"index": []})["index"]
         if neuron is not None and neuron not in shown:
             listed = ", ".join(map(str, sorted(shown)[:MOST_LISTED])) or "none"
-            raise BadInput(f"the page shows no neuron {neuron}. It shows: {listed}.")
+            raise NotShown(f"the page shows no neuron {neuron}. It shows: {listed}.")
         return neuron
 
     @validate("a", "b")
@@ -90,7 +94,7 @@ class Explorable(AnyWidget):
 
 def _within(name: str, value: int, most: int) -> int:
     if not 0 <= value <= most:
-        raise BadInput(f"`{name}` cannot be {value}: it is from 0 to {most}.")
+        raise NotShown(f"`{name}` cannot be {value}: it is from 0 to {most}.")
     return value
 
 

@@ -45,7 +45,7 @@ CAVEAT = "It is one network, and its key parts were chosen at its last checkpoin
 def _imported(r: Reading) -> str:
     """Where a network comes from that was not trained here, and what it is right on."""
     final, chance = r.final, percent(1 / r.run.task.n_answers)
-    known = "It is not known which pairs it was shown."
+    known = "It is not known which of them it was shown."
     if r.run.knows_split:
         known = (
             f"It was shown {int(r.run.is_train.sum()):,} of them and answers "
@@ -55,7 +55,7 @@ def _imported(r: Reading) -> str:
     return (
         f"The network ({r.run.spec.model}) was imported ({r.run.spec.source}). Its task is "
         f"{r.run.task.name}: at step {final['step']:,} it answers {percent(final['all_accuracy'])} "
-        f"of all {len(r.run.is_train):,} pairs right (guessing: {chance}; loss "
+        f"of all {len(r.run.is_train):,} {inputs(r.run.task)} right (guessing: {chance}; loss "
         f"{final['all_loss']:.2g}). {known}"
     )
 
@@ -170,18 +170,18 @@ def at_the_end(r: Reading) -> str:
     found = r.trend
     if found is None:
         return ""
-    since, scatter = f"from step {found.since:,} on", _points(found.scatter)
+    since, error = f"from step {found.since:,} on", _points(found.error)
     if found.moves and found.rise > 0:
         return (
-            f" It was still rising, by {_points(found.rise)} {since} (scatter {scatter}): longer "
-            "training might have changed this."
+            f" It was still rising, by {_points(found.rise)} {since} (standard error {error}): "
+            "longer training might have changed this."
         )
     lost = found.best - r.rows[-1]["test_accuracy"]
     best = f"; its best was {percent(found.best)}, at step {found.best_at:,}"
     best = best if lost > WORTH_TELLING else ""
     if found.moves:
-        return f" It was falling, by {_points(-found.rise)} {since} (scatter {scatter}){best}."
-    return f" It was no longer rising ({since}, scatter {scatter}{best})."
+        return f" It was falling, by {_points(-found.rise)} {since} (standard error {error}){best}."
+    return f" It was not seen to rise {since} (standard error {error}{best})."
 
 
 WORTH_TELLING = 0.02  # of accuracy
@@ -205,8 +205,22 @@ def _ending(r: Reading) -> list[str]:
     return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
         f"{percent(last['test_accuracy'])}, test loss {_loss(r, last['test_loss'])}, train loss "
-        f"{_loss(r, last['train_loss'])} ({r.unit}{guess}).{_mirrored(r)}"
+        f"{_loss(r, last['train_loss'])} ({r.unit}{guess}).{_mirrored(r)}{_jumped(r)}"
     ]
+
+
+def _jumped(r: Reading) -> str:
+    """Whether the network that is read is one after a jump of its loss."""
+    last, least = r.rows[-1], min(r.rows, key=lambda row: row["train_loss"])
+    if not last["train_loss"] > JUMP * least["train_loss"]:
+        return ""
+    return (
+        f" Its train loss had been {_loss(r, least['train_loss'])} at step {least['step']:,} and "
+        "jumped since: what is read below is the network after that."
+    )
+
+
+JUMP = 10  # times the least train loss
 
 
 def mirrors(r: Reading) -> tuple[float, float] | None:
@@ -260,6 +274,8 @@ def _no_keys(r: Reading) -> str:
     if not r.run.task.is_of_pairs:
         n = r.run.task.inputs.shape[1]
         return f"No key parts are read: an input is no pair (a, b), but {n} symbols."
+    if r.run.task.operators:
+        return "No key parts are read: several formulas are learned at once."
     return (
         f"No key parts are read: {r.run.task.name} is not known to be a sum or product of "
         "functions of its operands, or a group's product."
@@ -275,8 +291,8 @@ def _keys(r: Reading) -> str:
     count, every = len(keys.names), sum(keys.shares.values())
     rest = (
         f" The other parts hold {percent(max(0.0, every - keys.explained))}; "
-        f"{percent(max(0.0, 1 - every))} differs between {inputs(r.run.task)} of the same answer: "
-        "no part counts that, the certificate does."
+        f"{percent(max(0.0, 1 - every))} is no function of the answer alone: it differs between "
+        f"{inputs(r.run.task)} of the same answer, and lies in no part."
     )
     doubt = ""
     if keys.gap is not None and keys.gap < 2:

@@ -279,6 +279,8 @@ def _numbers(row: Any) -> dict[str, int | float]:
     """A row as it was before `as_json`. Raises `TypeError` if it is none."""
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
+    if not all(v is None or isinstance(v, int | float) for v in row.values()):
+        raise TypeError("not numbers")
     return {k: nan if v is None else v for k, v in row.items()}
 
 

@@ -14,10 +14,19 @@ export function rightmap(place) {
   const options = { rows: right.rows, columns: size, isSigned: false, rowsAre: run.operators.length ? `a, under ${run.operators.join(", then ")}` : "a", columnsAre: "b" };
   const picture = heat({ ...options, label: "probability given to the right answer", most: 1 });
   maps.append(picture.node);
+  /** @type {ReturnType<typeof heat>[]} */
+  const pictures = [picture];
   if (shown) {
     const split = heat({ ...options, label: "the pairs it was shown (filled)" });
     maps.append(split.node);
     split.draw(frameOf(shown, 0));
+    pictures.push(split);
+  }
+  for (const { node } of run.operators.length > 1 ? pictures : []) {
+    run.operators.forEach((name, i) => {
+      const top = `top:${(100 * i) / run.operators.length}%`;
+      node.querySelector(".map")?.append(...(i ? [el("div", { class: "divider", style: top })] : []), el("div", { class: "block", style: top }, name));
+    });
   }
   const told = el("p", { class: "small", "aria-live": "off" });
   place.drawing.append(maps, told);
@@ -34,16 +43,21 @@ export function rightmap(place) {
     draw(state) {
       const levels = frameOf(right, state.frame);
       picture.draw(levels);
-      const sums = [0, 0, 0, 0];
+      const formulas = run.operators.length > 1 ? run.operators : ["all"];
+      const sums = formulas.map(() => [0, 0, 0, 0]); // of each formula: probability and count, shown and not
       const split = shown ? frameOf(shown, 0) : null;
       for (let i = 0; i < levels.length; i++) {
         if (levels[i] === -128) continue;
         const is = split && split[i] > 0 ? 0 : 2;
-        sums[is] += levels[i] / 127;
-        sums[is + 1]++;
+        const own = sums[Math.floor((i * formulas.length) / levels.length)];
+        own[is] += levels[i] / 127;
+        own[is + 1]++;
       }
-      const mean = (/** @type {number} */ i) => percent(sums[i + 1] ? sums[i] / sums[i + 1] : null);
-      told.textContent = split ? `Mean over the pairs it was shown: ${mean(0)}; over the others: ${mean(2)}.` : `Mean: ${mean(2)}.`;
+      const mean = (/** @type {number[]} */ x, /** @type {number} */ i) => percent(x[i + 1] ? x[i] / x[i + 1] : null);
+      told.textContent = sums.map((x, i) => {
+        const of = formulas.length > 1 ? `${formulas[i]}, mean probability` : "Mean";
+        return split ? `${of} over the pairs it was shown: ${mean(x, 0)}; over the others: ${mean(x, 2)}.` : `${of}: ${mean(x, 2)}.`;
+      }).join(" ");
     },
     table(state) {
       const levels = frameOf(right, state.frame);

@@ -2,17 +2,29 @@
 
 import { colourOf } from "../colours.js";
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
-import { el, svg } from "../dom.js";
+import { el, percent, svg } from "../dom.js";
 import { heat } from "../heat.js";
 import { cellOf } from "../names.js";
 import { nearest } from "../state.js";
+import { oneOf } from "../views.js";
 
 /** @typedef {import("../types").Place} Place */
 /** @typedef {import("../types").Attention} Attention */
 
 /** @type {import("../types").Mount} */
 export function attention(place) {
-  return /** @type {Attention} */ (place.run.attention).kind === "sequences" ? ofSequences(place) : ofPairs(place);
+  const { kind, fixed } = /** @type {Attention} */ (place.run.attention);
+  return kind === "sequences" ? ofSequences(place) : fixed ? ofNone(place) : ofPairs(place);
+}
+
+/** Attention that no pair and no step changes, in words. @param {Place} place @returns {import("../types").Panel} */
+function ofNone(place) {
+  const { heads, positions, means } = /** @type {Attention} */ (place.run.attention);
+  const last = /** @type {(number | null)[][][]} */ (means).length - 1;
+  const to = heads.map((_, head) => positions.map((name, i) => `${name}\u00a0${share(means?.[last][head][i])}`).join(", "));
+  const lines = to.every((x) => x === to[0]) ? [`each head: ${to[0]}`] : heads.map((name, head) => `${name}: ${to[head]}`);
+  place.drawing.append(...lines.map((x) => el("p", {}, `${x}.`)));
+  return { draw: () => {}, table: () => [["head", ...positions], ...heads.map((name, head) => [name, .../** @type {(number | null)[][][]} */ (means)[last][head]])] };
 }
 
 /** Attention to a of every pair, and its means over b and over a. @param {Place} place @returns {import("../types").Panel} */
@@ -61,7 +73,7 @@ function ofPairs(place) {
         const best = facts.parts?.[frame][head] ?? null;
         const to = facts.positions.map((name, i) => `${name}\u00a0${share(facts.means?.[frame][head][i])}`).join(", ");
         told.replaceChildren(to, el("br"), ...(isEven(x) ? ["the same for every pair"]
-          : best ? [el("i", { class: "swatch", style: `background:${colourOf(run, best[0])}` }), `${best[0]}: ${share(best[1])}`] : []));
+          : best ? [el("i", { class: "swatch", style: `background:${colourOf(run, best[0])}` }), `the score for a: ${best[0]} explains ${share(best[1])}`] : []));
       });
     },
     table(state) {
@@ -79,10 +91,7 @@ function ofPairs(place) {
 }
 
 /** @param {number | null | undefined} x */
-function share(x) {
-  if (x === null || x === undefined) return "–";
-  return `${(100 * x).toFixed(1)}\u00a0%`;
-}
+const share = (x) => percent(x, 1);
 
 /** Whether it is the same for every pair, to within what is drawn. @param {Float64Array} x */
 function isEven(x) {
@@ -165,17 +174,14 @@ function ofSequences(place) {
     });
     return { name, label, stack, maps, node: el("div", {}, el("div", { class: "maps two" }, ...maps.map((x) => x.node))) };
   });
-  let at = 0;
-  const buttons = views.map((view, i) => el("button", { type: "button", onclick: () => { at = i; rest(); draw(store.state); } }, view.label));
-  place.drawing.append(el("div", { class: "choices", role: "group", "aria-label": "inputs" }, ...buttons), ...views.map((x) => x.node), told);
+  const { nodes, shown } = oneOf("inputs", views, () => { rest(); draw(store.state); });
+  place.drawing.append(...nodes, told);
   function rest() {
-    told.textContent = at === 0 ? "Point at a cell for its number." : `The symbols of this input, by position: ${symbols.join(" ")}.`;
+    told.textContent = shown().name === "attention" ? "Point at a cell for its number." : `The symbols of this input, by position: ${symbols.join(" ")}.`;
   }
   /** @param {import("../types").State} state */
   function draw(state) {
-    const { stack, maps } = views[at];
-    views.forEach((view, i) => { view.node.hidden = i !== at; });
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === at)));
+    const { stack, maps } = shown();
     const levels = frameOf(stack, state.frame);
     maps.forEach((map, head) => map.draw(levels.subarray(head * size, (head + 1) * size)));
   }
@@ -183,7 +189,7 @@ function ofSequences(place) {
   return {
     draw,
     table(state) {
-      const { stack, label } = views[at];
+      const { stack, label } = shown();
       /** @type {(string | number | null)[][]} */
       const found = [["head", "from position", "to position", `attention, ${label}`]];
       frameOf(stack, state.frame).forEach((x, i) => found.push([facts.heads[Math.floor(i / size)], reads[Math.floor((i % size) / columns)], i % columns, valueOf(stack, x)]));

@@ -2,7 +2,7 @@
 
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
 import { el } from "../dom.js";
-import { cellOf, nameOf } from "../names.js";
+import { cellOf, hasAngle, nameOf } from "../names.js";
 
 /** @type {import("../types").Mount} */
 export function circles(place) {
@@ -51,10 +51,19 @@ export function circles(place) {
           const wave = waves[name];
           const turn = wave ? Math.atan2(wave[1][i], wave[0][i]) : (2 * Math.PI * (order ? order.indexOf(i) : i)) / stack.rows;
           const [x, y] = point(levels, i, k);
-          context.fillStyle = `hsl(${(turn * 180) / Math.PI} 65% 50%)`;
+          const colour = `hsl(${(turn * 180) / Math.PI} 65% 50%)`;
           context.beginPath();
           context.arc(x, y, i === state.a || i === state.b ? 9 : 4.5, 0, 7);
-          context.fill();
+          if (hasAngle(run, i)) {
+            context.fillStyle = colour;
+            context.fill();
+            continue;
+          }
+          context.strokeStyle = context.fillStyle = getComputedStyle(context.canvas).color;
+          context.lineWidth = 2;
+          context.stroke();
+          context.font = "18px system-ui, sans-serif";
+          context.fillText(nameOf(run, i), x + 9, y - 7);
         }
       });
     },

@@ -5,6 +5,7 @@ import { frameOf, valueOf } from "../decode.js";
 import { el, number, percent, svg } from "../dom.js";
 import { heat } from "../heat.js";
 import { cellOf, nameOf } from "../names.js";
+import { neuronList } from "../neuron.js";
 
 /** @typedef {import("../types").CosetNeuron} CosetNeuron */
 /** @typedef {import("../types").Subgroup} Subgroup */
@@ -21,23 +22,21 @@ export function cosets(place) {
   const there = neurons.index.flatMap((_, row) => (found.neurons[row] ? [row] : []));
   const of = (/** @type {number} */ row) => /** @type {CosetNeuron} */ (found.neurons[row]);
   const last = run.frames.length - 1;
-  let at = there.find((row) => of(row).follows && !of(row).isNormal && !of(row).isSign) ?? there[0];
-
-  const chooser = el("select", { "aria-label": "neuron", onchange: () => store.set({ neuron: Number(chooser.value) }) },
-    ...there.map((row) => el("option", { value: neurons.index[row] }, `${neurons.index[row]}, ${called(of(row))}`)));
+  const first = there.find((row) => of(row).follows && !of(row).isNormal && !of(row).isSign);
+  const list = neuronList(place, { rows: there, first, called: (row) => called(of(row)) });
   const told = el("p", { class: "told", "aria-live": "polite" });
   const numbers = el("div", { class: "wide" });
   const map = el("div", { class: "cosetmap" });
   const pointed = el("p", { class: "small", "aria-live": "off" });
   const lines = el("div");
-  place.drawing.append(el("label", { class: "choose" }, "neuron ", chooser), told, el("div", { class: "cosetpair" }, map, numbers), pointed, lines, summary());
+  place.drawing.append(list.node, told, el("div", { class: "cosetpair" }, map, numbers), pointed, lines, summary());
 
   /** @param {CosetNeuron} x */
   function called(x) {
     return x.isSign ? "irreps ±1" : x.follows ? found.subgroups[x.h].name : "none";
   }
-  /** @param {number} x */
-  const share = (x) => `${number(100 * x)} %`;
+  /** @param {number} x @param {number} least that is told */
+  const share = (x, least = 1e-4) => (x < least ? `below ${percent(least)}` : percent(x));
 
   /** Values of a neuron. @param {string} name @param {number} row @param {number} frame */
   function values(name, row, frame) {
@@ -86,6 +85,9 @@ export function cosets(place) {
     const x = of(row);
     const shown = sides(row);
     told.textContent = words(row);
+    const isShown = x.follows || x.isSign;
+    for (const node of [numbers, map, pointed, lines]) node.hidden = !isShown;
+    if (!isShown) { drawn = []; return; }
     numbers.replaceChildren(evidence(x));
     picture(row, shown[0], shown[1]);
     const inputs = Math.max(largest("of_a", row), largest("of_b", row));
@@ -106,18 +108,41 @@ export function cosets(place) {
     if (x.isSign) return `${who} lies in the irreps ±1. Such functions are constant on the cosets of normal subgroups by definition, so this is no evidence of cosets. Shown are those of ${group}.`;
     const K = found.subgroups[x.k];
     const shared = H.point !== null && K.point !== null ? `ab sends ${H.point} to ${K.point}` : `ab lies in the coset that H and K share, ${x.doubleNames[x.shared]}`;
-    const where = `In the blocks on the diagonal of the picture ${shared}.`;
-    if (!x.follows) return `${who} is not constant on the cosets of any subgroup, to 1 % of its variance. Shown are those of ${group}, of which it is least far for their size.`;
-    const is = `${who} is constant on the cosets of ${group}, to ${share(x.spread)} of its variance.`;
+    const where = `In the blocks on the diagonal of the picture ${shared}. ${diagonal(row)}`;
+    if (!x.follows) return `${who} is constant on the cosets of no subgroup, to 1 % of its variance at the last checkpoint.`;
+    const is = `${who} is constant on the cosets of ${group}: ${share(x.spread)} of its variance is within them, at the last checkpoint.`;
     if (x.isNormal) return `${is} What lies in some irreps is constant on the cosets of a normal subgroup, so this says no more than its irreps do.`;
-    const likely = Object.values(x.controls).some((y) => y <= Math.max(x.spread, 1e-6));
-    return likely ? `${is} What was drawn in its place at random is as constant, so this alone is no evidence.` : `${is} ${where}`;
+    if (!x.isLikely) return `${is} ${where}`;
+    return `${is} What is drawn in its place at random is so too, on the cosets of this subgroup or one as large, in ${Math.max(...Object.values(x.controls))} of ${found.draws} draws, so this alone is no evidence.`;
+  }
+
+  /** What is seen on the diagonal of the picture and above it, and what the neuron does to the answers
+   * there, in words. @param {number} row */
+  function diagonal(row) {
+    const still = stacks.activations;
+    const n = found.subgroups[0].right.length;
+    if (!still || still.rows !== n || still.columns !== n) return "";
+    const [a, b] = sides(row);
+    const levels = frameOf(still, row);
+    const full = levels.reduce((most, y) => (y === -128 ? most : Math.max(most, Math.abs(y))), 1);
+    /** Whether all blocks are 0, to 5 % of the most. @param {(i: number, j: number) => boolean} which */
+    const isDark = (which) => a.groups.every((rows, i) => b.groups.every((columns, j) => !which(i, j)
+      || rows.every((p) => columns.every((q) => levels[p * n + q] === -128 || Math.abs(levels[p * n + q]) <= 0.05 * full))));
+    const seen = isDark((i, j) => j >= i) ? "There and above it the neuron is 0." : isDark((i, j) => j === i) ? "There the neuron is 0." : "";
+    if (!seen || !("out" in stacks)) return seen;
+    const x = of(row);
+    const out = values("out", row, last);
+    const mean = (/** @type {boolean} */ isShared) => {
+      const own = out.filter((_, i) => (x.double[i] === x.shared) === isShared);
+      return own.reduce((sum, y) => sum + y, 0) / own.length;
+    };
+    return `${seen} Where it is not, it ${mean(true) < mean(false) ? "lowers" : "raises"} those answers against the others.`;
   }
 
   /** @param {CosetNeuron} x */
   function evidence(x) {
     const rows = [["this neuron", share(x.spread)], ...(x.isNormal ? [] : [["on the wrong sides (Hx and yK exchanged)", share(x.wrong)]]),
-      ...Object.entries(x.controls).map(([name, y]) => [`in its place: ${name}`, share(y)]),
+      ...Object.entries(x.controls).map(([name, count]) => [`in its place: ${name}`, `below 1\u00a0% in ${count} of ${found.draws} draws`]),
       ...(x.out === null || x.outShuffled === null ? [] : [["its outputs, on double cosets", share(x.out)], ["the same, elements shuffled", share(x.outShuffled)]])];
     return el("table", { class: "numbers" }, el("tr", {}, el("th", {}, "at the last checkpoint"), el("th", {}, "variance within cosets")),
       ...rows.map(([name, y]) => el("tr", {}, el("td", {}, name), el("td", {}, y))));
@@ -138,7 +163,7 @@ export function cosets(place) {
     const cells = new Int8Array(rows.length * columns.length).fill(-128);
     rows.forEach((x, i) => columns.forEach((y, j) => { if (x >= 0 && y >= 0) cells[i * columns.length + j] = levels[x * n + y]; }));
     const full = levels.reduce((most, x) => (x === -128 ? most : Math.max(most, Math.abs(x))), 1);
-    const drawing = heat({ rows: rows.length, columns: columns.length, isSigned: true, full, most: (full / 127) * still.scale, label: "activation over (a, b), coset by coset, last checkpoint", rowsAre: "a by Hx", columnsAre: "b by yK" });
+    const drawing = heat({ rows: rows.length, columns: columns.length, isSigned: levels.some((x) => x < 0 && x !== -128), full, most: (full / 127) * still.scale, label: "activation over (a, b), coset by coset, last checkpoint", rowsAre: "a by Hx", columnsAre: "b by yK" });
     drawing.draw(cells);
     /** @param {MouseEvent} e @returns {[number, number] | null} */
     const pair = (e) => {
@@ -203,9 +228,7 @@ export function cosets(place) {
   let before = -1;
   return {
     draw(state) {
-      const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
-      if (row >= 0 && found.neurons[row]) at = row;
-      chooser.value = String(neurons.index[at]);
+      const at = list.rowAt(state);
       if (at !== before) {
         before = at;
         prepare(at);
@@ -222,11 +245,12 @@ export function cosets(place) {
           for (const i of group) dots[k++].setAttribute("cy", up(f[i]).toFixed(1));
         });
         const inside = within(f, side.groups);
-        value.textContent = `variance within cosets at this step: ${inside < 1e-3 ? "below 0.1 %" : percent(inside)}`;
+        value.textContent = `variance within cosets at this step: ${share(inside, 1e-3)}`;
       }
     },
     table(state) {
       const { columns, rows } = found.table;
+      const at = list.rowAt(state);
       const shown = sides(at);
       return [["subgroup", "order", "cosets", "conjugates", ...columns],
         ...rows.map((row) => [row.name, row.order ?? null, row.cosets ?? null, row.conjugates ?? null, ...row.counts]), [],

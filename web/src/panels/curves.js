@@ -14,7 +14,7 @@ export function curves(place) {
   ];
   const top = chart(place, {
     title: "accuracy", height: 190, log: false, range: [0, 1], lines: lines("accuracy", percent), marks: true,
-    tick: (y) => `${Math.round(100 * y)} %`, axis: false,
+    tick: (y) => percent(y, 0), axis: false,
     level: { y: run.chance.accuracy, label: `guessing: ${percent(run.chance.accuracy)}` },
   });
   const bottom = chart(place, {
@@ -24,6 +24,6 @@ export function curves(place) {
   const names = Object.keys(run.rows);
   return {
     draw(state) { top(state); bottom(state); },
-    table: () => [names, ...x.map((_, i) => names.map((name) => run.rows[name][i]))],
+    table: () => [names.map((name) => (name.endsWith("loss") ? `${name} (${run.unit})` : name)), ...x.map((_, i) => names.map((name) => run.rows[name][i]))],
   };
 }

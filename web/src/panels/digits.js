@@ -3,7 +3,7 @@
 import { chart } from "../chart.js";
 import { PARTS } from "../colours.js";
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
-import { el, svg } from "../dom.js";
+import { el, number, svg } from "../dom.js";
 import { heat } from "../heat.js";
 
 /** @typedef {import("../types").Stack} Stack */
@@ -11,19 +11,23 @@ import { heat } from "../heat.js";
 const MOST_POINTS = 30_000; // of all lines over time together, so that they are drawn at once
 const MOST_STEPS = 60; // of a line
 const BIAS = "var(--ink)";
-const DISTRACTS = "var(--line)";
+const DISTRACTS = "var(--faint)";
 
 /** @type {import("../types").Mount} */
 export function digits(place) {
   const { run, stacks: { digits: stack } } = place;
-  const [width, height] = [680, 110];
-  const map = heat({ rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: "input weights", aspect: 2.6, rowsAre: "neuron", columnsAre: "digit, the last a bias" });
+  const [width, height] = [Math.max(280, place.drawing.clientWidth || 680), 130];
+  const [from, floor, ceiling] = [34, height - 16, 8];
+  const map = heat({ rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: "input weights", aspect: 2.6, rowsAre: "neuron", columnsAre: "digit, b the bias" });
+  const every = Math.ceil((stack.columns * 17) / width); // that has room for its name
+  const called = (/** @type {number} */ i) => (i === stack.columns - 1 ? "b" : i % every === 0 && i + every <= stack.columns ? String(i) : "");
+  map.node.querySelector(".map")?.after(el("div", { class: "beneath" }, ...Array.from({ length: stack.columns }, (_, i) => el("span", {}, called(i)))));
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": "size of the weights of each digit" });
-  const wide = width / stack.columns;
+  const wide = (width - from) / stack.columns;
   const bars = Array.from({ length: stack.columns }, (_, i) => {
     const colour = colourOfDigit(i);
-    const bar = svg("rect", { x: i * wide + 2, width: wide - 4, class: "bar", ...(colour === DISTRACTS ? {} : { style: `fill:${colour}` }) });
-    root.append(bar, svg("text", { x: (i + 0.5) * wide, y: height - 2, class: "tick mid" }, i < stack.columns - 1 ? String(i) : "b"));
+    const bar = svg("rect", { x: from + i * wide + 1, width: Math.max(1, wide - 2), class: "bar", ...(colour === DISTRACTS ? {} : { style: `fill:${colour}` }) });
+    root.append(bar, svg("text", { x: from + (i + 0.5) * wide, y: height - 2, class: "tick mid" }, called(i)));
     return bar;
   });
   place.drawing.append(map.node, el("div", { class: "title" }, "size of each digit's weights (norm over neurons)"), root);
@@ -51,7 +55,7 @@ export function digits(place) {
         x.push(...steps, steps[steps.length - 1]);
         y.push(...frames.map((i) => valueOf(stack, frameOf(stack, i)[neuron * stack.columns + column])), null);
       }
-      return { label, x, y, colour, plain: true, shown: () => "" };
+      return { label, x, y, colour, plain: true, thin: colour === DISTRACTS ? 0.5 : 0.9, shown: () => "" };
     };
     const all = [...bars.keys()];
     const named = all.filter((i) => colourOfDigit(i) === DISTRACTS);
@@ -75,14 +79,17 @@ export function digits(place) {
       return (Math.sqrt(sum) / 127) * stack.scale;
     });
   };
-  let top = 1e-9;
-  for (let frame = 0; frame < stack.frames; frame++) top = Math.max(top, ...norms(frame));
+  const axis = [0, 1].map((part) => svg("text", { x: from - 5, y: part ? ceiling + 8 : floor, class: "tick end" }));
+  root.append(...axis, ...[floor, ceiling].map((y) => svg("line", { x1: from, x2: width, y1: y, y2: y, class: "grid" })));
   return {
     draw(state) {
       map.draw(frameOf(stack, state.frame));
-      norms(state.frame).forEach((x, i) => {
-        const tall = (x / top) * (height - 20);
-        bars[i].setAttribute("y", String(height - 14 - tall));
+      const sizes = norms(state.frame);
+      const top = Math.max(1e-9, ...sizes);
+      axis.forEach((label, part) => { label.textContent = number(part * Number(top.toPrecision(3))); });
+      sizes.forEach((x, i) => {
+        const tall = (x / top) * (floor - ceiling);
+        bars[i].setAttribute("y", String(floor - tall));
         bars[i].setAttribute("height", String(tall));
       });
       overTime(state);

@@ -4,39 +4,39 @@ import { frameOf, largestAtEnd, valueOf } from "../decode.js";
 import { el } from "../dom.js";
 import { heat } from "../heat.js";
 import { cellOf } from "../names.js";
+import { neuronList } from "../neuron.js";
 
 /** @type {import("../types").Mount} */
 export function films(place) {
-  const { run, stacks, store } = place;
+  const { run, stacks } = place;
   const neurons = /** @type {import("../types").Neurons} */ (run.neurons);
   const still = stacks.activations;
   const axes = { rowsAre: "a", columnsAre: "b" };
+  const isSigned = Object.entries(stacks).some(([name, { levels }]) => (name === "activations" || name.startsWith("film ")) && levels.some((x) => x < 0 && x !== -128));
   const moving = neurons.films.filter((i) => `film ${i}` in stacks).map((i) => {
     const stack = stacks[`film ${i}`];
-    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned: true, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
+    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
     return { i, stack, map };
   });
-  const chooser = el("select", { "aria-label": "neuron", onchange: () => store.set({ neuron: Number(chooser.value) }) },
-    ...neurons.index.map((x, i) => el("option", { value: x }, `${x}${neurons.parts[i] ? `, ${neurons.parts[i]}` : ""}`)));
-  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned: true, most: still.scale, label: "the chosen neuron, last checkpoint" });
-  place.drawing.append(el("label", { class: "choose" }, "chosen neuron ", chooser),
+  const list = neuronList(place, { label: "chosen neuron" });
+  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned, full: largestAtEnd(still), most: (largestAtEnd(still) / 127) * still.scale, label: "the chosen neuron, last checkpoint" });
+  place.drawing.append(list.node,
     el("div", { class: "maps" }, ...moving.map((x) => x.map.node), chosen.node));
-  let at = 0;
   return {
     draw(state) {
       for (const { stack, map } of moving) map.draw(frameOf(stack, state.frame));
-      const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
-      if (row >= 0) at = row;
-      chooser.value = String(neurons.index[at]);
-      chosen.draw(frameOf(still, at));
+      chosen.draw(frameOf(still, list.rowAt(state)));
     },
     table(state) {
       /** @type {(string | number | null)[][]} */
-      const found = [["neuron", "a", "b", "activation"]];
-      for (const { i, stack } of moving) {
-        const levels = frameOf(stack, state.frame);
-        for (let j = 0; j < levels.length; j++) if (levels[j] !== -128) found.push([neurons.index[i], cellOf(run, Math.floor(j / stack.columns)), cellOf(run, j % stack.columns), valueOf(stack, levels[j])]);
-      }
+      const found = [["neuron", "step", "a", "b", "activation"]];
+      /** @param {number} row @param {number} frame @param {import("../types").Stack} stack @param {Int8Array} levels */
+      const add = (row, frame, stack, levels) => levels.forEach((x, j) => {
+        if (x !== -128) found.push([neurons.index[row], run.frames[frame], cellOf(run, Math.floor(j / stack.columns)), cellOf(run, j % stack.columns), valueOf(stack, x)]);
+      });
+      for (const { i, stack } of moving) add(i, state.frame, stack, frameOf(stack, state.frame));
+      const row = list.rowAt(state);
+      add(row, run.frames.length - 1, still, frameOf(still, row));
       return found;
     },
   };

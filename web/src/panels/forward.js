@@ -5,6 +5,7 @@ import { colourOf } from "../colours.js";
 import { frameOf } from "../decode.js";
 import { el, number, percent, svg } from "../dom.js";
 import { cellOf, nameOf } from "../names.js";
+import { finder } from "../pairs.js";
 
 const [WIDTH, HEIGHT] = [340, 90];
 const REST = "the other neurons";
@@ -19,7 +20,7 @@ export function forward(place) {
   const named = neurons.waves.map((x) => x.name).filter((x) => neurons.parts.includes(x));
   const groupOf = neurons.parts.map((x) => (x !== null && named.includes(x) ? named.indexOf(x) : named.length));
   const names = groupOf.includes(named.length) ? [...named, REST] : named;
-  const whereIs = new Map(lefts.map((a, i) => [`${a},${rights[i]}`, i]));
+  const pair = finder([lefts, rights]);
 
   /** Weights of a frame as numbers. @param {number} frame */
   function weights(frame) {
@@ -84,23 +85,24 @@ export function forward(place) {
 
   /** @param {import("../types").State} state */
   function found(state) {
-    const [a, b] = whereIs.has(`${state.a},${state.b}`) ? [state.a, state.b] : [state.b, state.a];
+    const where = pair(state.a, state.b);
     const w = weights(state.frame);
     const kept = boxes.map((x) => x.input.checked);
-    const groups = added(w, a, b);
+    const groups = added(w, where.a, where.b);
     const sum = Float32Array.from({ length: columns }, (_, c) => groups.reduce((x, group, i) => x + (kept[i] ? group[c] : 0), 0));
-    return { a, b, w, kept, rows: [...groups, sum], at: whereIs.get(`${a},${b}`) };
+    return { ...where, w, kept, rows: [...groups, sum] };
   }
   /** @param {import("../types").State} state */
   function draw(state) {
-    const { a, b, w, kept, rows, at } = found(state);
+    const { at, isTurned, w, kept, rows } = found(state);
+    grid.style.display = at === undefined ? "none" : "";
     let largest = 1e-9;
     for (const row of rows) for (const x of row) largest = Math.max(largest, Math.abs(x));
     rows.forEach((row, i) => {
       let d = "";
       for (let c = 0; c < columns; c++) d += `${c ? "L" : "M"}${(((c + 0.5) * WIDTH) / columns).toFixed(1)},${(HEIGHT / 2 - (row[c] / largest) * (HEIGHT / 2 - 3)).toFixed(1)}`;
       charts[i].line.setAttribute("d", d);
-      const x = String(((right[at ?? 0] + 0.5) * WIDTH) / columns);
+      const x = String((((at === undefined ? 0 : right[at]) + 0.5) * WIDTH) / columns);
       charts[i].mark.setAttribute("x1", x);
       charts[i].mark.setAttribute("x2", x);
       charts[i].node.classList.toggle("gone", i < names.length && !kept[i]);
@@ -109,13 +111,14 @@ export function forward(place) {
     const share = accuracy(w, kept);
     told.dataset.accuracy = String(share);
     told.textContent = at === undefined ? `The pair a = ${nameOf(run, state.a)}, b = ${nameOf(run, state.b)} is not in the task.`
-      : `a = ${nameOf(run, a)}, b = ${nameOf(run, b)} at step ${number(run.frames[state.frame])}: the right answer is ${nameOf(run, right[at])}, the highest ${nameOf(run, sum.indexOf(Math.max(...sum)))}. ${kept.every(Boolean) ? "With all neurons" : "With the neurons that are kept"} ${percent(share)} of all ${number(right.length)} pairs are right.`;
+      : `a = ${nameOf(run, state.a)}, b = ${nameOf(run, state.b)} at step ${number(run.frames[state.frame])}: the right answer is ${nameOf(run, right[at])}, the highest ${nameOf(run, sum.indexOf(Math.max(...sum)))}. ${isTurned ? "(b, a) is the same pair here. " : ""}${kept.every(Boolean) ? "With all neurons" : "With the neurons that are kept"} ${percent(share)} of all ${number(right.length)} pairs are right.`;
   }
   return {
     draw,
+    says: ({ frame, a, b }) => `step ${run.frames[frame]}, a = ${nameOf(run, a)}, b = ${nameOf(run, b)}${boxes.map(({ input }, i) => (input.checked ? "" : `, without ${names[i]}`)).join("")}`,
     table(state) {
-      const { rows } = found(state);
-      return [["answer", ...names, "together"], ...Array.from({ length: columns }, (_, c) => [cellOf(run, c), ...rows.map((row) => row[c])])];
+      const { at, rows } = found(state);
+      return [["answer", ...names, "together"], ...(at === undefined ? [] : Array.from({ length: columns }, (_, c) => [cellOf(run, c), ...rows.map((row) => row[c])]))];
     },
   };
 }

@@ -3,11 +3,12 @@
 import { colourOf, OTHER } from "../colours.js";
 import { frameOf, valueOf } from "../decode.js";
 import { el, percent, svg } from "../dom.js";
+import { brush, neuronList } from "../neuron.js";
 
 const [WIDTH, HEIGHT] = [680, 84];
 const REST = "others";
-/** As exact as the picture: to 1 %. @param {number} x */
-const whole = (x) => `${Math.round(100 * x)} %`;
+/** As exact as the picture. @param {number} x */
+const whole = (x) => percent(x, 0);
 const ROLES = { irreps_in: "its functions of a and of b, before the nonlinearity", irreps_out: "its outputs" };
 
 /** @type {import("../types").Mount} */
@@ -24,17 +25,15 @@ export function irreps(place) {
     return found;
   }
   const wide = WIDTH / neurons.index.length;
-  const chooser = el("select", { "aria-label": "neuron", onchange: () => store.set({ neuron: Number(chooser.value) }) },
-    ...neurons.index.map((x, i) => el("option", { value: x }, `${x}${neurons.parts[i] ? `, ${neurons.parts[i]}` : ""}`)));
-  place.drawing.append(el("label", { class: "choose" }, "neuron ", chooser));
+  const list = neuronList(place);
+  place.drawing.append(list.node);
   const charts = Object.entries(ROLES).filter(([role]) => role in stacks).map(([role, title]) => {
     const paths = names.map((name) => svg("path", { fill: name === REST ? OTHER : colourOf(run, name) }));
     const mark = svg("rect", { y: 0.5, width: wide, height: HEIGHT - 1, class: "chosen" });
     const over = neurons.index.map((index, i) => {
       const label = svg("title");
       const node = svg("rect", { x: i * wide, y: 0, width: wide, height: HEIGHT, class: "over" }, label);
-      node.addEventListener("pointerenter", () => store.set({ neuron: index }));
-      node.addEventListener("pointerleave", () => store.set({ neuron: null }));
+      brush(node, store, () => index);
       return { node, label };
     });
     const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "lines", role: "img", "aria-label": `share of each irrep in each neuron: ${title}` },
@@ -49,7 +48,6 @@ export function irreps(place) {
     el("tr", {}, el("th", {}, "irrep"), ...heads, el("th", {}, "by chance"), ...(ofLogits ? [el("th", {}, "of the logits, at the end")] : [])),
     ...names.map((name, i) => el("tr", {}, el("td", { class: "part" }, el("i", { style: `background:${name === REST ? OTHER : colourOf(run, name)}` }), name),
       ...cells[i], el("td", {}, percent(byChance[i])), ...(ofLogits ? [el("td", {}, percent(ofLogits[i]))] : []))))));
-  let at = 0;
 
   /** The shares of one neuron, by part. @param {import("../types").Stack} stack @param {number} frame @param {number} row */
   function sharesOf(stack, frame, row) {
@@ -58,9 +56,7 @@ export function irreps(place) {
   }
   return {
     draw(state) {
-      const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
-      if (row >= 0) at = row;
-      chooser.value = String(neurons.index[at]);
+      const at = list.rowAt(state);
       charts.forEach(({ stack, paths, mark, over }, k) => {
         const lines = names.map(() => "");
         neurons.index.forEach((index, i) => {

@@ -3,15 +3,18 @@
 import { colourOf } from "../colours.js";
 import { el, percent, svg } from "../dom.js";
 
-const [HEIGHT, BOTTOM, LEFT] = [132, 114, 46];
+const [HEIGHT, BOTTOM, LEFT] = [142, 114, 46];
 
-/** Which parts are named under their bars, and how: waves by their number, as many as there is room for.
- * @param {string[]} parts @param {number} wide @returns {[number, string][]} */
-function named(parts, wide) {
+/** Which parts are named under their bars, and how: the key parts, and of the others as many as there
+ * is room for; waves by their number.
+ * @param {string[]} parts @param {number} wide @param {string[]} keys @returns {[number, string][]} */
+function named(parts, wide, keys) {
   const short = parts.map((x) => x.replace(/^(frequency|character) /, ""));
   const longest = Math.max(...short.map((x) => x.length));
-  const every = Math.ceil((6.5 * longest + 6) / wide);
-  return short.flatMap((x, i) => (i % every === 0 ? [/** @type {[number, string]} */ ([i, x])] : []));
+  const room = Math.ceil((6.5 * longest + 6) / wide);
+  const isKey = (/** @type {number} */ i) => keys.includes(parts[i]);
+  const near = (/** @type {number} */ i) => parts.some((_, j) => j !== i && Math.abs(i - j) < room && isKey(j));
+  return short.flatMap((x, i) => (isKey(i) || (i % room === 0 && !near(i)) ? [/** @type {[number, string]} */ ([i, x])] : []));
 }
 
 /** @type {import("../types").Mount} */
@@ -33,7 +36,14 @@ export function spectrum(place) {
       root.append(bar);
       return bar;
     });
-    for (const [i, name] of named(weight.parts, wide)) root.append(svg("text", { x: LEFT + (i + 0.5) * wide, y: HEIGHT - 3, class: "tick mid" }, name));
+    let free = 0; // where the names of neighbouring key parts would overlap, the second stands lower
+    for (const [i, name] of named(weight.parts, wide, spectra.keys)) {
+      const x = LEFT + (i + 0.5) * wide;
+      const isKey = spectra.keys.includes(weight.parts[i]);
+      const isLow = x - 3.2 * name.length < free;
+      root.append(svg("text", { x, y: HEIGHT - (isLow ? 2 : 13), class: `tick mid ${isKey ? "mark" : ""}` }, name));
+      if (!isLow) free = x + 3.2 * name.length + 3;
+    }
     const line = weight.chance.map((x, i) => `${i ? "L" : "M"}${LEFT + i * wide},${up(x)}H${LEFT + (i + 1) * wide}`).join("");
     root.append(svg("path", { d: line, class: "level", fill: "none" }));
     const value = el("span");

@@ -4,6 +4,9 @@
 import { colourOf } from "../colours.js";
 import { frameOf } from "../decode.js";
 import { el, svg } from "../dom.js";
+import { brush } from "../neuron.js";
+
+const FEWEST = 3; // neurons of a figure: two are a line
 
 /** @type {import("../types").Mount} */
 export function stars(place) {
@@ -23,9 +26,11 @@ export function stars(place) {
       return (sum / 127) * stack.scale;
     }));
   }
+  /** @type {string[]} */
+  const few = [];
   const shown = neurons.waves.flatMap((wave) => {
     const mine = neurons.parts.flatMap((part, row) => (part === wave.name ? [row] : []));
-    if (!mine.length) return [];
+    if (mine.length < FEWEST) { few.push(wave.name); return []; }
     const last = points("of_a", wave.a, mine, run.frames.length - 1);
     const angles = last.map(([cos, sin]) => Math.atan2(sin, cos));
     const rows = mine.map((row, i) => ({ row, angle: angles[i] })).sort((x, y) => x.angle - y.angle).map((x) => x.row);
@@ -37,8 +42,7 @@ export function stars(place) {
       const joined = svg("path", { fill: "none", stroke: "currentColor", "stroke-width": 0.8, opacity: 0.45 });
       const dots = rows.map((row) => {
         const dot = svg("circle", { r: 4, fill: colourOf(run, wave.name), class: "dot" });
-        dot.addEventListener("pointerenter", () => store.set({ neuron: neurons.index[row] }));
-        dot.addEventListener("pointerleave", () => store.set({ neuron: null }));
+        brush(dot, store, () => neurons.index[row]);
         return dot;
       });
       const root = svg("svg", { viewBox: `0 0 ${size} ${size}`, class: "lines", role: "img", "aria-label": title },
@@ -48,6 +52,7 @@ export function stars(place) {
       return { name: wave.name, kind, waves, rows, furthest, joined, dots };
     });
   });
+  if (few.length) place.drawing.append(el("p", { class: "small" }, `Left out, as fewer than ${FEWEST} of these neurons follow them: ${few.join(", ")}.`));
   return {
     draw(state) {
       for (const { kind, waves, rows, furthest, joined, dots } of shown) {

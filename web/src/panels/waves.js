@@ -1,9 +1,10 @@
 // The same weights as waves, a panel a frequency.
 
 import { colourOf } from "../colours.js";
-import { frameOf, largestAtEnd, valueOf } from "../decode.js";
+import { frameOf, valueOf } from "../decode.js";
 import { el, svg } from "../dom.js";
-import { cellOf } from "../names.js";
+import { cellOf, hasAngle, nameOf } from "../names.js";
+import { brush, chosenRow } from "../neuron.js";
 import { named } from "./weights.js";
 
 const MOST_PERIODS = 9; // that are still seen apart
@@ -36,32 +37,44 @@ export function waves(place) {
     const turned = turnedOrder(neurons.waves[k][kind === "out" ? "c" : "a"], ownOrder);
     const along = kind === "out" ? "output, over the answer" : "input, over a";
     const title = `${part}: ${along}${turned ? "'s angle" : ""}`;
-    const order = turned ?? ownOrder;
+    const order = angled(turned ?? ownOrder, kind);
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": title });
     root.append(svg("line", { x1: 0, x2: width, y1: height / 2, y2: height / 2, class: "grid" }));
     neurons.parts.forEach((x, row) => {
       if (x !== part) return;
       const path = svg("path", { fill: "none", stroke: colourOf(run, part), "stroke-width": 1.2, class: "wave" });
-      path.addEventListener("pointerenter", () => store.set({ neuron: neurons.index[row] }));
-      path.addEventListener("pointerleave", () => store.set({ neuron: null }));
+      brush(path, store, () => neurons.index[row]);
       root.append(path);
       drawn.push({ path, row, kind, order });
     });
     grid.append(el("div", {}, el("div", { class: "title" }, title), root));
   }
-  const largest = Object.fromEntries(kinds.map((kind) => [kind, largestAtEnd(stacks[kind])]));
+  const largest = Object.fromEntries(kinds.map((kind) => [kind, largestOf(kind)]));
+  /** Without symbols that stand on no cycle. @param {number[] | null} order @param {string} kind */
+  function angled(order, kind) {
+    const left = (order ?? [...Array(stacks[kind].columns).keys()]).filter((i) => hasAngle(run, i));
+    return left.length === stacks[kind].columns ? order : left;
+  }
+  /** The largest level at the end, of the symbols that are drawn. @param {string} kind */
+  function largestOf(kind) {
+    const stack = stacks[kind];
+    return frameOf(stack, stack.frames - 1).reduce((most, x, i) => (hasAngle(run, i % stack.columns) ? Math.max(most, Math.abs(x)) : most), 1);
+  }
+  const without = run.neurons?.cycles.a?.places.flatMap((x, i) => (x < 0 ? [nameOf(run, i)] : [])) ?? [];
+  if (without.length) place.drawing.append(el("p", { class: "small" }, `Not drawn: ${without.join(", ")}, which has no angle.`));
   return {
     draw(state) {
-      const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
+      const row = chosenRow(place, state);
       for (const line of drawn) {
         const stack = stacks[line.kind];
         const { order } = line;
         const levels = frameOf(stack, state.frame);
         const at = line.row * stack.columns;
         let d = "";
-        for (let i = 0; i < stack.columns; i++) {
+        const count = order ? order.length : stack.columns;
+        for (let i = 0; i < count; i++) {
           const y = height / 2 - (levels[at + (order ? order[i] : i)] / largest[line.kind]) * (height / 2 - 3);
-          d += `${i ? "L" : "M"}${((i * width) / (stack.columns - 1)).toFixed(1)},${y.toFixed(1)}`;
+          d += `${i ? "L" : "M"}${((i * width) / (count - 1)).toFixed(1)},${y.toFixed(1)}`;
         }
         line.path.setAttribute("d", d);
         line.path.classList.toggle("on", line.row === row);

@@ -2,9 +2,11 @@
 // is a symbol, or the cosine or sine of a part.
 
 import { frameOf, largestAtEnd, valueOf } from "../decode.js";
-import { el, number } from "../dom.js";
-import { heat, reordered } from "../heat.js";
+import { el, number, percent } from "../dom.js";
+import { heat, reordered, ticked } from "../heat.js";
 import { cellOf } from "../names.js";
+import { brush, chosenRow } from "../neuron.js";
+import { oneOf } from "../views.js";
 
 /** @typedef {import("../types").Place} Place */
 /** @typedef {import("../types").Stack} Stack */
@@ -25,25 +27,21 @@ export function weights(place) {
   const told = el("p", { class: "small" });
   const views = [bySymbol(place, shown)];
   if (shown.every((x) => neurons.cycles[x.role])) views.push(byWave(place, shown));
-  let at = 0;
-  const buttons = views.map((view, i) => el("button", { type: "button", onclick: () => { at = i; draw(place.store.state); } }, view.label));
-  place.drawing.append(...(views.length > 1 ? [el("div", { class: "choices", role: "group", "aria-label": "columns" }, ...buttons)] : []), ...views.map((x) => x.node), told);
+  const { nodes, shown: seen } = oneOf("columns", views, () => draw(place.store.state));
+  place.drawing.append(...nodes, told);
   /** @param {import("../types").State} state */
   function draw(state) {
-    const row = state.neuron === null ? -1 : neurons.index.indexOf(state.neuron);
-    views.forEach((view, i) => { view.node.hidden = i !== at; });
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === at)));
-    views[at].draw(state, row);
-    told.textContent = row < 0 ? "Point at a row to see the same neuron everywhere." : named(neurons, row) + views[at].more();
+    const row = chosenRow(place, state);
+    seen().draw(state, row);
+    told.textContent = row < 0 ? "Point at a row to see the same neuron everywhere." : named(neurons, row) + seen().more();
   }
-  return { draw, table: (state) => views[at].table(state) };
+  return { draw, table: (state) => seen().table(state) };
 }
 
 /** What both pictures share: a neuron is pointed at. @param {Place} place @param {ReturnType<typeof heat>} map */
 function brushed({ run, store }, map) {
   const { index } = /** @type {import("../types").Neurons} */ (run.neurons);
-  map.canvas.addEventListener("pointermove", (e) => store.set({ neuron: index[map.cell(e)[0]] }));
-  map.canvas.addEventListener("pointerleave", () => store.set({ neuron: null }));
+  brush(map.canvas, store, (e) => index[map.cell(e)[0]]);
   return map;
 }
 
@@ -90,8 +88,9 @@ function byWave(place, shown) {
   const drawn = shown.map(({ name, stack, title, role }) => {
     const basis = wavesOf(/** @type {Cycle} */ (neurons.cycles[role]));
     const full = coefficients(stack, stack.frames - 1, basis).reduce((most, x) => Math.max(most, Math.abs(x)), 1e-12);
-    const end = basis[basis.length - 1].part.split(" ").pop();
-    const map = heat({ rows: stack.rows, columns: basis.length, label: title, isSigned: true, most: full, aspect: 2.2, rowsAre: "neuron", columnsAre: `${basis[0].part} to ${end}` });
+    const label = `${title.split(":")[0]}: coefficients of each wave${name === "of_a" && !("of_b" in place.stacks) ? " of a, and of b" : name === "of_b" ? " of b" : name === "of_a" ? " of a" : ""}`;
+    const map = heat({ rows: stack.rows, columns: basis.length, label, isSigned: true, most: full, aspect: 2.2, rowsAre: "neuron", columnsAre: basis[0].part.split(" ").slice(0, -1).join(" ") });
+    ticked(map.node, marksOf(basis, place.run.spectra?.keys ?? []));
     /** @type {Float64Array} */ let now = new Float64Array(0);
     map.canvas.addEventListener("pointermove", (e) => {
       const [row, column] = map.cell(e);
@@ -104,7 +103,8 @@ function byWave(place, shown) {
   });
   return {
     label: "as waves' coefficients",
-    node: el("div", { hidden: true }, el("div", { class: "maps" }, ...drawn.map((x) => x.map.node))),
+    node: el("div", {}, el("p", { class: "small" }, "Each wave has two columns, its cosine and its sine. A neuron that follows one frequency is one coloured pair in its row."),
+      el("div", { class: "maps" }, ...drawn.map((x) => x.map.node))),
     more: () => pointed,
     /** @param {import("../types").State} state @param {number} row */
     draw(state, row) {
@@ -128,6 +128,19 @@ function byWave(place, shown) {
       return found;
     },
   };
+}
+
+/** The numbers of the key parts, and of others every tenth, at the middle of their columns.
+ * @param {ReturnType<typeof wavesOf>} basis @param {string[]} keys @returns {import("../heat.js").Mark[]} */
+function marksOf(basis, keys) {
+  const parts = [...new Set(basis.map((x) => x.part))];
+  return parts.flatMap((part) => {
+    const k = Number(part.split(" ").pop());
+    const isKey = keys.includes(part);
+    if (!isKey && k % 10 && parts.length > 12) return [];
+    const own = basis.flatMap((x, i) => (x.part === part ? [i + 0.5] : []));
+    return [{ at: own.reduce((sum, x) => sum + x, 0) / own.length / basis.length, name: String(k), isKey }];
+  });
 }
 
 /** The normalised cosines and sines on a cycle. @param {Cycle} cycle */
@@ -158,5 +171,5 @@ function coefficients(stack, frame, basis) {
 export function named(neurons, row) {
   const part = neurons.parts[row];
   const share = neurons.shares[row];
-  return `Neuron ${neurons.index[row]}${part && share !== null ? `: ${part} explains ${Math.round(share * 100)} % of its variation at the last checkpoint` : ""}.`;
+  return `Neuron ${neurons.index[row]}${part && share !== null ? `: ${part} explains ${percent(share, 0)} of its variation at the last checkpoint` : ""}.`;
 }

@@ -1,5 +1,4 @@
-"""A network on a finite group, as its page needs it: names for the elements, the irreps that its
-neurons lie in, the cosets they follow.
+"""The cosets that the neurons of a network on a finite group follow, as its page needs them.
 
 A neuron's subgroup is the largest on whose cosets its functions of a and of b are constant, to 1 %
 of their variance (Wu et al. 2024; see `circuits/cosets.py`). A function can be so by chance, so all
@@ -7,7 +6,7 @@ that is counted here is counted of controls too; whether the network is a coset 
 certificate to say.
 
 Axes: g = an element of the group, and so a symbol; neuron = a live one; shown = one on the page;
-symbol; part = an irrep's, but the constants; class = a conjugacy class of subgroups; subgroup.
+every = any neuron; class = a conjugacy class of subgroups; subgroup.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +20,6 @@ from torch import Tensor
 
 from grokscope.algebra.groups import Group
 from grokscope.algebra.names import element_names
-from grokscope.algebra.splits import isotypic
 from grokscope.algebra.subgroups import left_cosets, right_cosets
 from grokscope.circuits.cosets import (
     class_orders,
@@ -32,20 +30,21 @@ from grokscope.circuits.cosets import (
 )
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.measures.cosets import (
+    CONSTANT,
     Proper,
     Spreads,
     controls,
-    irrep_shares,
+    drawn,
     is_sign,
     proper_subgroups,
     right_sides,
     sides,
     wrong_sides,
 )
-from grokscope.measures.keys import Keys
+from grokscope.report.names import group_of
 from grokscope.report.reading import Reading
 from grokscope.snapshot import Snapshot
-from grokscope.task import COSETS_UP_TO, Task
+from grokscope.task import COSETS_UP_TO
 
 SIGN, NONE = "irreps ±1", "none"
 CONTROLS = {
@@ -53,59 +52,8 @@ CONTROLS = {
     "random": "random, same irreps",
     "rank one": "random, same irreps, rank one",
 }
-
-
-def names_of(task: Task) -> list[str] | None:
-    """What a reader calls the symbols and answers; None where these are their numbers."""
-    group = _group(task)
-    found = task.labels or (() if group is None else element_names(group))
-    return None if found == tuple(map(str, range(len(found)))) else list(found)
-
-
-def _group(task: Task) -> Group | None:
-    """The group whose elements the symbols are."""
-    return task.group if task.modulus is None else None
-
-
-def has_irreps(task: Task) -> bool:
-    """Whether the symbols are those of a group that has other irreps than waves."""
-    group = _group(task)
-    return group is not None and not bool(group.centre.all())
-
-
-def irreps(task: Task, keys: Keys | None) -> dict[str, Any] | None:
-    """The irreps that neurons may lie in, what chance gives each, and their shares of the logits at
-    the last checkpoint."""
-    if not has_irreps(task):
-        return None
-    assert task.group is not None
-    split = isotypic(task.group)
-    sizes = dict(zip(split.names, split.owner.bincount().tolist(), strict=True))
-    names = [name for name in split.names if name != "constant"]
-    return {
-        "parts": names,
-        "chance": [round(sizes[name] / (task.n_symbols - 1), 5) for name in names],
-        "logits": [_short(keys.shares[name]) for name in names] if keys else None,
-    }
-
-
-def irrep_pictures(
-    group: Group,
-    of_a: Float[Tensor, "g shown"],
-    of_b: Float[Tensor, "g shown"],
-    out: Float[Tensor, "g shown"] | None,
-) -> dict[str, np.ndarray]:
-    """How much of each neuron lies in each irrep, a row for a neuron: of its functions of a and of
-    b together, and of its outputs."""
-    both = torch.stack([of_a.double(), of_b.double()])
-    weights = both.square().sum(dim=1)
-    shares = torch.stack([irrep_shares(f, group) for f in both])
-    inside = (shares.nan_to_num() * weights[:, None]).sum(dim=0) / weights.sum(dim=0)
-    found = {"irreps_in": inside}
-    if out is not None:
-        found["irreps_out"] = irrep_shares(out.double(), group)
-    keep = torch.tensor([name != "constant" for name in isotypic(group).names])
-    return {name: x[keep].T.numpy() for name, x in found.items()}
+DRAWS = 40  # of each control in place of a shown neuron
+LIKELY = 2  # of them that follow as large a subgroup: from here on it can be chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +108,10 @@ def cosets(
     neurons of the network, of the controls and at the `start` follow each subgroup. `out` is the
     map from the neurons to the answers.
 
-    None where the task is no group's product, where the group is large, and where all its
-    subgroups are normal: their cosets tell no more than irreps do.
+    None where the task is no group's product, where the group is large, where no shown neuron is
+    alive, and where all subgroups are normal: their cosets tell no more than irreps do.
     """
-    group = _group(s.task)
+    group = group_of(s.task)
     if group is None or group.order > COSETS_UP_TO:
         return None
     try:
@@ -172,13 +120,14 @@ def cosets(
         return None
     if bool(known.is_normal.all()):
         return None
-    drawn = {k: _followed(x, known) for k, x in _controls(s).items()}
-    network = Network(group, known, right_sides(s), _followed(wrong_sides(s), known), drawn, out)
     place = {int(i): k for k, i in enumerate(live)}
-    sign = is_sign(s)
-    neurons = [
-        None if (k := place.get(int(i))) is None else network.neuron(k, int(i), sign) for i in shown
-    ]
+    places = [place.get(int(i)) for i in shown]
+    rows = [k for k in places if k is not None]
+    if not rows:
+        return None
+    network = Network(s, group, known, out)
+    beside = _beside(network, rows)
+    neurons = [None if k is None else network.neuron(k) | beside[k] for k in places]
     used = sorted({x[side] for x in neurons if x is not None for side in ("h", "k")})
     for x in neurons:
         if x is not None:
@@ -186,32 +135,40 @@ def cosets(
     return {
         "subgroups": [_subgroup(network, i) for i in used],
         "neurons": neurons,
-        "table": _table(network, sign, start),
+        "table": _table(network, start),
+        "draws": DRAWS,
     }
-
-
-def _controls(s: Snapshot) -> dict[str, Spreads]:
-    try:
-        return controls(s)
-    except NotApplicable:  # all neurons lie in the irreps ±1
-        return {}
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The live neurons of a network beside its controls, which are drawn for all of them but those
-    in the irreps ±1."""
+    """The live neurons of a network, by their place among them."""
 
+    snapshot: Snapshot
     group: Group
     known: Proper
-    spreads: Spreads
-    wrong: Followed  # l on left cosets, r on right ones
-    drawn: dict[str, Followed]
     out: Float[Tensor, "g every"] | None
 
     @cached_property
     def followed(self) -> Followed:
-        return _followed(self.spreads, self.known)
+        return _followed(right_sides(self.snapshot), self.known)
+
+    @cached_property
+    def wrong(self) -> Followed:
+        """l on left cosets, r on right ones."""
+        return _followed(wrong_sides(self.snapshot), self.known)
+
+    @cached_property
+    def sign(self) -> Bool[Tensor, " neuron"]:
+        """Those in the irreps ±1, which have no controls."""
+        return is_sign(self.snapshot)
+
+    @cached_property
+    def controls(self) -> dict[str, Followed]:
+        """Of the neurons in no irrep ±1, one draw each."""
+        if self.sign.all():
+            return {}
+        return {k: _followed(x, self.known) for k, x in controls(self.snapshot).items()}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -221,29 +178,23 @@ class Network:
     def owners(self) -> tuple[Int[Tensor, " neuron"], ...]:
         """The subgroups H, for functions of a, and K, for functions of b."""
         nearest = self.followed.nearest
-        return tuple(member_of(x, self.known, nearest) for x in self.spreads.values())
+        spreads = right_sides(self.snapshot).values()
+        return tuple(member_of(x, self.known, nearest) for x in spreads)
 
-    def neuron(self, k: int, index: int, sign: Bool[Tensor, " neuron"]) -> dict[str, Any]:
-        """Of the k-th live neuron, the network's neuron `index`."""
+    def neuron(self, k: int) -> dict[str, Any]:
+        """Of the k-th live neuron."""
         (h, g), known = (int(x[k]) for x in self.owners), self.known
-        cls, is_one_of_sign = int(self.followed.nearest[k]), bool(sign[k])
+        cls, index = int(self.followed.nearest[k]), int(sides(self.snapshot).index[k])
         double = cosets_of(self.group, h, g).double
         z, outputs = self._shared(h, double, None if self.out is None else self.out[:, index])
-        place = int((~sign[:k]).sum())
-        order = class_orders(known)[cls]
-        beside = {} if is_one_of_sign else self.drawn
         return {
             "h": h,
             "k": g,
             "follows": bool(self.followed.chosen[k] >= 0),
-            "isSign": is_one_of_sign,
+            "isSign": bool(self.sign[k]),
             "isNormal": bool(known.is_normal[h]),
             "spread": _short(float(self.followed.joint[cls, k])),
             "wrong": _short(float(self.wrong.joint[cls, k])),
-            "controls": {
-                CONTROLS[name]: _short(float(x.at_least(order.expand(x.joint.shape[1]))[place]))
-                for name, x in beside.items()
-            },
             **outputs,
             "double": double.tolist(),
             "doubleNames": self._double_names(h, g, z, double),
@@ -302,6 +253,34 @@ class Network:
         return [f"{int((x == point).int().argmax()) + 1}→{point + 1}" for x in images]
 
 
+def _beside(network: Network, rows: list[int]) -> dict[int, dict[str, Any]]:
+    """For each of these live neurons, in how many draws each control in its place follows a
+    subgroup at least as large, and whether it may follow its own by chance."""
+    counts: dict[int, dict[str, int]] = {k: {} for k in rows}
+    those = torch.tensor([k in counts for k in range(len(network.sign))]) & ~network.sign
+    if those.any():
+        orders = class_orders(network.known)[network.followed.nearest[those]]
+        for name, count in _followers(network, those, orders).items():
+            for k, n in zip(those.nonzero()[:, 0].tolist(), count.tolist(), strict=True):
+                counts[k][CONTROLS[name]] = n
+    return {
+        k: {"controls": x, "isLikely": any(n >= LIKELY for n in x.values())}
+        for k, x in counts.items()
+    }
+
+
+def _followers(
+    network: Network, those: Bool[Tensor, " every"], orders: Float[Tensor, " neuron"]
+) -> dict[str, Int[Tensor, " neuron"]]:
+    """In how many draws each control follows subgroups of at least these orders."""
+    x, found = sides(network.snapshot).pick(those), {}
+    for draw in range(1, DRAWS + 1):
+        for name, spreads in drawn(x, draw).items():
+            follows = _followed(spreads, network.known).at_least(orders) < CONSTANT
+            found[name] = found.get(name, 0) + follows.int()
+    return found
+
+
 def _point(group: Group, H: Bool[Tensor, " g"]) -> int | None:
     """The point whose stabiliser H is, if it is one's alone."""
     if group.points is None:
@@ -343,17 +322,15 @@ def _subgroup(network: Network, i: int) -> dict[str, Any]:
     }
 
 
-def _table(
-    network: Network, sign: Bool[Tensor, " neuron"], start: Snapshot | None
-) -> dict[str, Any]:
+def _table(network: Network, start: Snapshot | None) -> dict[str, Any]:
     """How many neurons follow each class of subgroups, of the network and of its controls."""
-    known, others = network.known, ~sign
-    mine = Followed(known, network.followed.joint[:, others])
+    known, sign = network.known, network.sign
+    mine = Followed(known, network.followed.joint[:, ~sign])
     columns = {"this network": [*mine.counts(), int(sign.sum())]}
     before = None if start is None else _counts_of(start, known)
     if before is not None:
         columns["untrained"] = before
-    for name, x in network.drawn.items():
+    for name, x in network.controls.items():
         columns[CONTROLS[name]] = [*x.counts(), 0]
     orders = class_orders(known).long().tolist()
     conjugates = known.of_class.bincount().tolist()

@@ -1,36 +1,27 @@
-"""What the page of a group's network is told: names that are the elements, irreps and cosets of
-planted neurons, and controls that follow what they follow by chance."""
+"""The cosets that planted neurons follow, as the page shows them, and controls that follow what
+they follow by chance."""
 
-import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from grokscope.algebra.families import from_table, group
 from grokscope.algebra.irreps import irreps as irreps_of
 from grokscope.algebra.names import element_names
 from grokscope.algebra.splits import isotypic
 from grokscope.measures.cosets import sides
 from grokscope.planted.groups import cosets as planted_cosets
 from grokscope.planted.neurons import Neurons
-from grokscope.report.groups import cosets, has_irreps, irrep_pictures, irreps, names_of, untrained
+from grokscope.report.cosets import cosets, untrained
 from grokscope.report.movies import output_map
 from grokscope.report.page import content
 from grokscope.report.payload import payload
-from grokscope.report.reading import Reading, read
+from grokscope.report.reading import read
 from grokscope.snapshot import Snapshot
-from grokscope.spec import Spec
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from grokscope.training.train import train
-
-LEARNED = Spec(
-    task="composition", task_args={"group": "S3"}, model="mlp", lr=1e-2, train_fraction=0.8,
-    model_args={"d_embed": 16, "d_mlp": 64}, steps=200, eval_every=20, checkpoint_every=50,
-)  # fmt: skip
 
 
 def product_in(name: str) -> Task:
@@ -51,75 +42,6 @@ def told(s: Snapshot, start: Snapshot | None = None) -> dict[str, Any]:
     found = cosets(s, start, torch.arange(s.mlp_pre.shape[1]), output_map(s))
     assert found is not None
     return found
-
-
-def images(name: str, degree: int) -> list[int]:
-    """The permutation of 0..n-1 that cycles of 1..n write."""
-    found = list(range(degree))
-    for cycle in re.findall(r"\(([\d ]+)\)", name):
-        points = [int(x) - 1 for x in cycle.split()]
-        for i, j in zip(points, points[1:] + points[:1], strict=True):
-            found[i] = j
-    return found
-
-
-@pytest.mark.parametrize("name", ["S4", "A5", "S5"])
-def test_cycles_are_the_permutation(name):
-    g = group(name)
-    assert g.points is not None
-    names = element_names(g)
-    assert [images(x, g.points.shape[1]) for x in names] == g.points.tolist()
-    assert names[g.identity] == "e"
-    assert len(set(names)) == g.order
-
-
-def test_names_of_turns_and_of_products_follow_the_group():
-    assert element_names(group("D4")) == ("e", "r", "r²", "r³", "s", "rs", "r²s", "r³s")
-    names = element_names(group("C3xS3"))
-    assert names[:2] == ("(0, e)", "(0, (2 3))")
-    assert len(set(names)) == 18
-
-
-def test_symbols_that_are_their_own_numbers_have_no_names():
-    assert names_of(product_in("C7")) is None
-    assert names_of(make_task("a*b", {"p": 7})) is None
-    assert names_of(product_in("U7")) == ["1", "2", "3", "4", "5", "6"]
-    assert names_of(replace(product_in("C7"), group=from_table(group("C7").table))) is None
-
-
-def test_a_word_that_is_no_product_has_names_all_the_same():
-    task = make_task("word", {"text": "a*b*a^-1", "group": "S3"})
-    assert task.group is None
-    assert names_of(task) == list(element_names(group("S3")))
-
-
-def test_a_planted_function_lies_in_its_irrep_alone_and_noise_in_each_by_its_size():
-    g = group("S4")
-    split = isotypic(g)
-    names = [x for x in split.names if x != "constant"]
-    facts = irreps(product_in("S4"), None)
-    assert facts is not None
-    assert facts["parts"] == names
-    for i, name in enumerate(names):
-        f = split.parts[name] @ noise(split.parts[name].shape[1], 3, seed=i)
-        pictures = irrep_pictures(g, f, 2 * f, f)
-        for picture in pictures.values():
-            assert picture[:, i] == pytest.approx(1)
-            assert picture.sum(axis=1) == pytest.approx(1)
-    f = noise(24, 400)
-    drawn = irrep_pictures(g, f - f.mean(dim=0), torch.zeros_like(f), None)
-    assert list(drawn) == ["irreps_in"]
-    assert drawn["irreps_in"].mean(axis=0) == pytest.approx(facts["chance"], abs=0.03)
-
-
-def test_inputs_weigh_as_much_as_they_are_large():
-    g = group("S3")
-    parts = isotypic(g).parts
-    a, b = 3 * parts["sign"], parts["standard"][:, :1]
-    names = [x for x in parts if x != "constant"]
-    picture = irrep_pictures(g, a, b, None)["irreps_in"][0]
-    assert picture[names.index("sign")] == pytest.approx(0.9)
-    assert picture[names.index("standard")] == pytest.approx(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -184,21 +106,41 @@ def test_noise_follows_no_subgroup_and_is_what_a_start_is_counted_as(planted):
     assert table["rows"][-1]["counts"][at] == 20
 
 
-def test_what_functions_of_rank_one_follow_by_chance_their_controls_follow_as_often():
-    """The trap: most random functions of rank one in the standard irrep of S5 are constant on the
-    cosets of some subgroup of order 2, to 1 %."""
-    task = product_in("S5")
+def of_rank_one(name: str, n: int) -> Snapshot:
+    """A network whose neurons are random functions of rank one in the standard irrep."""
+    task = product_in(name)
     assert task.group is not None
     rho = next(x for x in irreps_of(task.group) if x.name == "standard").matrices
-    d, n = rho.shape[1], 120
+    d = rho.shape[1]
     L, R = (
         torch.einsum("nd,gde,ne->gn", noise(n, d, seed=i), rho, noise(n, d, seed=i + 1))
         for i in (0, 2)
     )
-    s = network(task, L, R, noise(n, 120, seed=9))
-    mine, chance = followers_of_order_two(told(s)["table"])
+    return network(task, L, R, noise(n, task.n_symbols, seed=9))
+
+
+def test_what_functions_of_rank_one_follow_by_chance_their_controls_follow_as_often():
+    """The trap: most random functions of rank one in the standard irrep of S5 are constant on the
+    cosets of some subgroup of order 2, to 1 %."""
+    mine, chance = followers_of_order_two(told(of_rank_one("S5", 120))["table"])
     assert mine > 20
     assert chance > 0.5 * mine
+
+
+@pytest.mark.parametrize("name", ["S4", "S5"])
+def test_of_what_follows_a_subgroup_by_chance_that_is_said(name):
+    follow = [x for x in told(of_rank_one(name, 200))["neurons"] if x["follows"]]
+    assert len(follow) > 40
+    assert not any(x["isNormal"] for x in follow)
+    assert sum(x["isLikely"] for x in follow) >= 0.95 * len(follow)
+
+
+def test_of_what_follows_cosets_by_construction_it_is_not(planted):
+    found = told(planted)
+    for x in found["neurons"]:
+        assert not x["isLikely"]
+        assert len(x["controls"]) == 3
+        assert all(n / found["draws"] < 0.05 for n in x["controls"].values())
 
 
 def followers_of_order_two(table: dict[str, Any]) -> list[int]:
@@ -229,7 +171,7 @@ def test_sign_neurons_are_said_to_be_no_evidence():
     sign = isotypic(task.group).parts["sign"]
     s = network(task, sign.repeat(1, 4), -sign.repeat(1, 4), sign.repeat(1, 4).T)
     found = told(s)
-    assert all(x["isSign"] and x["controls"] == {} for x in found["neurons"])
+    assert all(x["isSign"] and x["controls"] == {} and not x["isLikely"] for x in found["neurons"])
     (row,) = found["table"]["rows"]
     assert (row["name"], row["counts"]) == ("irreps ±1", [4])
 
@@ -246,29 +188,28 @@ def test_sums_have_none_either():
     task = make_task("a+b", {"p": 7})
     s = network(task, noise(7, 8), noise(7, 8, seed=1), noise(8, 7))
     assert cosets(s, None, torch.arange(8), None) is None
-    assert not has_irreps(task)
 
 
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory) -> Reading:
-    return read(train(LEARNED, tmp_path_factory.mktemp("runs")))
+def test_where_no_shown_neuron_is_alive_there_is_nothing_to_show():
+    task = product_in("S3")
+    L, R = noise(6, 8), noise(6, 8, seed=1)
+    L[:, :4] = 0
+    s = network(task, L, R, noise(8, 6))
+    assert cosets(s, None, torch.arange(4), output_map(s)) is None
+    found = cosets(s, None, torch.arange(3, 6), output_map(s))
+    assert found is not None
+    assert [x is None for x in found["neurons"]] == [True, False, False]
 
 
-def test_the_facts_of_a_trained_network_hold_its_group(learned):
-    found = payload(learned)
-    assert found["names"] == ["e", "(2 3)", "(1 2)", "(1 2 3)", "(1 3 2)", "(1 3)"]
-    assert found["irreps"]["parts"] == ["sign", "standard"]
-    assert found["irreps"]["chance"] == [0.2, 0.8]
-    shown, frames = len(found["neurons"]["index"]), len(found["frames"])
-    for role in ("irreps_in", "irreps_out"):
-        assert found["stacks"][role]["shape"] == [frames, shown, 2]
-    assert len(found["cosets"]["neurons"]) == shown
+def test_the_facts_of_a_trained_network_hold_its_cosets_beside_those_of_its_start(of_group):
+    found = payload(of_group)
+    assert len(found["cosets"]["neurons"]) == len(found["neurons"]["index"])
     assert "untrained" in found["cosets"]["table"]["columns"]
-    assert untrained(learned) is not None
+    assert untrained(of_group) is not None
 
 
-def test_its_page_has_their_figures_and_the_page_of_a_sum_has_not(learned, tiny, tmp_path):
-    _, words = content(learned)
+def test_the_page_of_a_group_has_their_figures_and_that_of_a_sum_has_not(of_group, tiny, tmp_path):
+    _, words = content(of_group)
     other, without = content(read(train(tiny(), tmp_path)))
     for name in ("irreps", "cosets"):
         assert f'data-panel="{name}"' in words
