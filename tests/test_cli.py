@@ -14,6 +14,8 @@ import pytest
 
 from grokscope.measures import MEASURES, trace
 from grokscope.models import MODELS
+from grokscope.report.reading import read
+from grokscope.report.words import topics
 from grokscope.spec import Spec
 from grokscope.task import TASKS
 from grokscope.training.run import Run, find_runs
@@ -182,8 +184,11 @@ def test_the_report_says_what_the_terminal_says(call, out):
     told = [line.strip() for line in call("show", run.folder).out.splitlines()]
     assert told[0] == run.spec.id
     assert len(told) > 4
-    for number in re.findall(r"\d[\d,.]*\d(?: %)?", " ".join(told[1:-1])):
-        assert number in page.text
+    found = topics(read(run))
+    for sentence in (*found["asked"], *found["when"], *found["what"]):
+        assert sentence in " ".join(told)
+        for number in re.findall(r"\d[\d,.]*\d(?: %)?", sentence):
+            assert number in page.text
     assert '"train_fraction": 0.3' in page.text
 
 

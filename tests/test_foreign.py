@@ -885,7 +885,7 @@ def test_an_imported_run_is_read_and_reported(unknown, call):
     out, name = unknown.folder.parent, unknown.folder.name
     told = " ".join(sentences(read(unknown)))
     assert "was imported (chughtai: net.pt" in told
-    assert "It is not known which pairs it was shown." in told
+    assert "It is not known which of them it was shown." in told
     assert "memorised" not in told
     assert "imported" in page(read(unknown))
     for verb in ("show", "report", "spectrum", "trace"):

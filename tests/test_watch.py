@@ -210,9 +210,8 @@ def test_who_reads_stays_in_place_when_the_page_is_made_anew(
     pages, begun, finished, monkeypatch, browser
 ):
     def chapters(run: Run) -> str:
-        chapter = (
-            "<h2>a</h2><p style='height: 40vh'></p><details><summary>{}</summary>x</details>"
-        ).format(len(run.rows))
+        fold = f"<details><summary>{len(run.rows)}</summary>x</details>"
+        chapter = f"<h2>a</h2><p style='height: 40vh'></p>{fold}"
         return f"<body data-ready><article>{9 * chapter}</article></body></html>"
 
     monkeypatch.setattr(module, "page", chapters)

@@ -133,6 +133,48 @@ def test_a_link_restores_what_it_was_taken_of(opened, file, reading):
     assert f"step={reading.run.steps[8]}&" in page.evaluate("location.hash")
 
 
+@pytest.mark.parametrize(
+    "link", ["#a=9999&b=99999999999999999999999999", "#neuron=abc", "#neuron=9999999", "#run=7"]
+)
+def test_a_link_to_what_is_not_there_leads_to_what_is_nearest(link, opened, file, reading):
+    page = opened.open(file, link)
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)
+    found = dict(x.split("=") for x in page.evaluate("location.hash")[1:].split("&"))
+    most = reading.run.task.n_symbols - 1
+    expected = {"run": "0", "step": str(reading.run.steps[-1]), "time": "log"}
+    expected |= {"a": str(most), "b": str(most)} if "a=" in link else {"a": "3", "b": "5"}
+    assert found == expected
+    assert opened.complaints == []
+
+
+def test_a_neuron_that_was_chosen_is_chosen_still_after_others_were_pointed_at(opened, file):
+    page = opened.open(file)
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    page.wait_for_timeout(300)
+    chosen = page.evaluate("location.hash.match(/neuron=\\d+/)[0]")
+    opened.figure("weights").locator("canvas").first.hover(position={"x": 9, "y": 2})
+    page.mouse.move(2, 2)
+    page.wait_for_timeout(300)
+    assert chosen in page.evaluate("location.hash")
+    page.keyboard.press("p")
+    page.wait_for_timeout(300)
+    assert chosen not in page.evaluate("location.hash")
+
+
+def test_what_is_saved_of_a_pair_says_which_and_without_what(opened, file, reading):
+    page = opened.open(file, f"#step={reading.run.steps[3]}&a=4&b=9")
+    found = opened.figure("logits")
+    part = found.locator("input[type=checkbox]").first
+    part.uncheck()
+    with page.expect_download() as waiting:
+        found.get_by_role("button", name="CSV", exact=True).click()
+    text = Path(waiting.value.path()).read_text()
+    last, gone = reading.run.steps[-1], part.get_attribute("data-part")
+    assert f"# step {last}, a = 4, b = 9, without {gone}\n" in text
+
+
 def test_without_a_part_it_is_as_accurate_as_the_certificate_says(opened, file, reading):
     page = opened.open(file)
     box = logits(page).locator("input[data-part]").first
@@ -169,8 +211,12 @@ def test_who_guesses_sees_no_future(opened, file, reading):
     cursor = float(curves.locator("line.cursor").first.get_attribute("x1"))
     lines = "figure[data-panel=curves] g path"
     assert page.eval_on_selector_all(lines, across, cursor), "no line goes beyond the cursor"
+    assert not curves.get_by_role("button", name="CSV", exact=True).is_visible()
+    assert page.locator("#play").is_disabled()
+    page.locator(".asking input").focus()
     page.keyboard.type("123")
-    page.get_by_role("button", name="Reveal").click()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(60)
     assert "You guessed step 123. It generalised" in page.locator(".asking").inner_text()
     page.wait_for_timeout(60)
     assert curves.get_by_text("your guess, 123").is_visible(), "it stays marked"
@@ -221,7 +267,12 @@ def test_a_second_run_is_chosen_beside_the_first(opened, reading, tmp_path):
     across_to_the_end(page, 1)
     near = min(reading.run.steps, key=lambda x: abs(x - other.run.steps[-1]))
     assert step(page) == near, "a time that is chosen in one is the nearest that the other has"
-    page.locator(".compare button").nth(1).click()
+    page.keyboard.press("Home")
+    page.locator("#play").click()
+    page.locator(".compare button.runs").nth(1).click()
+    page.wait_for_timeout(200)
+    assert page.locator("#play").inner_text() == "▶ play", "what is played is one run"
+    assert step(page) in other.run.steps
     page.wait_for_timeout(400)
     assert page.locator("article[data-run='1']").is_visible()
     assert not page.locator("article[data-run='0']").is_visible()

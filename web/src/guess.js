@@ -14,7 +14,11 @@ export function guessing(root, runs, store, time) {
     el("button", { type: "button", onclick: () => reveal(true) }, "It never will"));
   const panel = el("section", { class: "asking", hidden: true }, question, told);
   input.addEventListener("input", () => store.set({ guess: input.value === "" ? null : Math.max(0, Math.round(Number(input.value))) }));
-  input.addEventListener("keydown", (e) => { if (e.key === "Enter") reveal(false); });
+  input.addEventListener("keydown", (e) => {
+    if (e.key !== "Enter") return;
+    e.preventDefault(); // or it would press what has the focus next
+    reveal(false);
+  });
   start.addEventListener("click", () => {
     time.stop();
     const run = runs[store.state.run];

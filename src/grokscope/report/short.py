@@ -52,8 +52,8 @@ def _asked(r: Reading) -> str:
     if not r.run.knows_split:
         return asked
     return (
-        f"{asked}. It was shown {shown:,} of the {every:,} {them} with their answers (train) and "
-        f"tried on the other {every - shown:,} (test).{oddities(r)}"
+        f"{asked}. It was shown {shown:,} of the {every:,} {them} ({percent(shown / every)}) with "
+        f"their answers (train) and tried on the other {every - shown:,} (test).{oddities(r)}"
     )
 
 
