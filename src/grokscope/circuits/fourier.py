@@ -122,7 +122,8 @@ class Reading:
     @property
     def reason(self) -> str:
         """The numbers in words."""
-        return ", ".join(f"{e.name} {e.value:.3g} ({e.rule})" for e in self.evidence)
+        judged = (e for e in self.evidence if not e.rule.startswith("told"))
+        return ", ".join(f"{e.name} {e.value:.3g} ({e.rule})" for e in judged)
 
 
 @dataclass(frozen=True, eq=False)

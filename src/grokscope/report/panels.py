@@ -169,7 +169,7 @@ def _cosets(r: Reading, found: Facts) -> str:
         "cosets Hx, that of b on the cosets yK of a conjugate K, so that together they tell the "
         "coset Hz = zK in which ab may lie. Small subgroups and normal ones are followed by "
         "chance, so each number stands beside controls; whether the network computes by cosets is "
-        f"for its certificate to say. Dots are elements, at {_when(found)}; red: their means on "
+        f"for its certificate to say. Dots are elements, at {_when(found)}; orange: their means on "
         "each coset."
     )
 

@@ -73,7 +73,9 @@ def _history(r: Reading) -> list[str]:
 
 
 def meant(task: Task) -> str:
-    """What the name of a task in a group means; nothing where a formula says it."""
+    """What the name of a task means that is no formula by itself: of several, or in a group."""
+    if task.operators:
+        return ", one of these at a time, which the input names"
     group = task.group
     if group is None or task.modulus is not None:
         return ""
