@@ -175,8 +175,8 @@ def at_the_end(r: Reading) -> str:
     since, error = f"from step {found.since:,} on", _points(found.error)
     if found.moves and found.rise > 0:
         return (
-            f" It was still rising, by {_points(found.rise)} {since} (standard error {error}): "
-            "longer training might have changed this."
+            f" It was still rising, by {_points(found.rise)} {since} (a fitted line, standard "
+            f"error {error}): longer training might have changed this."
         )
     lost = found.best - r.rows[-1]["test_accuracy"]
     best = f"; its best was {percent(found.best)}, at step {found.best_at:,}"
@@ -326,7 +326,7 @@ def _sets(r: Reading) -> list[str]:
             f"{sum(followed.values())} of its {count} neurons follow one part alone (85 % or more "
             "of their variation)."
         )
-        others |= {"neurons follow": set(followed)} if followed else {}
+        others |= {"single neurons follow so closely": set(followed)} if followed else {}
     known = set(r.keys.shares)
     if best is not None and set(best.circuit.parts) <= known:
         others["the explanation uses"] = set(best.circuit.parts)
@@ -373,6 +373,6 @@ def _phases(r: Reading) -> list[str]:
     return [
         "Phases, read from losses and not from accuracies (our rule): memorisation until step "
         f"{p.memorized:,}, where the excluded loss is lowest; circuit formation until "
-        f"{p.formed:,}, where test loss starts to fall for good; cleanup until {p.cleaned:,}, "
-        "where 95 % of that fall is done."
+        f"{p.formed:,}, where test loss is last near its highest; cleanup until {p.cleaned:,}, "
+        "where 95 % of its fall from there, in logarithms, is done."
     ]

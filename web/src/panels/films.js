@@ -1,6 +1,6 @@
 // Activations over (a, b): of a few neurons at every checkpoint, of a chosen one at the last.
 
-import { frameOf, largestAtEnd, valueOf } from "../decode.js";
+import { frameOf, valueOf } from "../decode.js";
 import { el } from "../dom.js";
 import { heat } from "../heat.js";
 import { cellOf } from "../names.js";
@@ -11,15 +11,16 @@ export function films(place) {
   const { run, stacks } = place;
   const neurons = /** @type {import("../types").Neurons} */ (run.neurons);
   const still = stacks.activations;
+  const most = still.scale; // of these neurons at the last checkpoint: one scale for all maps
   const axes = { rowsAre: "a", columnsAre: "b" };
   const isSigned = Object.entries(stacks).some(([name, { levels }]) => (name === "activations" || name.startsWith("film ")) && levels.some((x) => x < 0 && x !== -128));
   const moving = neurons.films.filter((i) => `film ${i}` in stacks).map((i) => {
     const stack = stacks[`film ${i}`];
-    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned, full: largestAtEnd(stack), most: (largestAtEnd(stack) / 127) * stack.scale, label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
+    const map = heat({ ...axes, rows: stack.rows, columns: stack.columns, isSigned, full: (127 * most) / stack.scale, most, label: `neuron ${neurons.index[i]}, ${neurons.parts[i] ?? ""}` });
     return { i, stack, map };
   });
   const list = neuronList(place, { label: "chosen neuron" });
-  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned, full: largestAtEnd(still), most: (largestAtEnd(still) / 127) * still.scale, label: "the chosen neuron, last checkpoint" });
+  const chosen = heat({ ...axes, rows: still.rows, columns: still.columns, isSigned, most, label: "the chosen neuron, last checkpoint" });
   place.drawing.append(list.node,
     el("div", { class: "maps" }, ...moving.map((x) => x.map.node), chosen.node));
   return {

@@ -27,6 +27,8 @@ export function waves(place) {
   const kinds = ["of_a", "out"].filter((x) => x in stacks);
   const grid = el("div", { class: "small-multiples two" });
   const told = el("p", { class: "small" });
+  const undrawn = neurons.parts.filter((x) => x !== null && !parts.includes(x));
+  const others = undrawn.length ? ` Not drawn: ${undrawn.length} neurons that follow ${[...new Set(undrawn)].join(", ")}.` : "";
   place.drawing.append(grid, told);
   const [width, height] = [340, 96];
   /** @type {{path: SVGElement, row: number, kind: string, order: number[] | null}[]} */
@@ -80,7 +82,7 @@ export function waves(place) {
         line.path.classList.toggle("on", line.row === row);
         line.path.classList.toggle("off", row >= 0 && line.row !== row);
       }
-      told.textContent = row < 0 ? "Point at a wave to see the same neuron everywhere." : named(neurons, row);
+      told.textContent = row < 0 ? `Point at a wave to see the same neuron everywhere.${others}` : named(neurons, row);
     },
     table(state) {
       /** @type {(string | number | null)[][]} */
