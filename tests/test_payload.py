@@ -226,6 +226,18 @@ def test_what_would_be_too_large_is_left_out_and_said(readings):
     assert "activations" in small["stacks"]
     least = payload(readings["a transformer"], most_bytes=1)
     assert not {"activations", "attention"} & set(least["stacks"])
+    assert least["left_out"][1:] == ["neurons over every pair", "attention"]
+
+
+@pytest.mark.parametrize("kind", ["a transformer", "a group", "a mixture"])
+def test_a_page_without_what_would_be_too_large_can_be_seen(
+    kind, readings, browser, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("grokscope.report.page.MOST_BYTES", 1)
+    opened = Opened(browser, viewport={"width": 400, "height": 800})
+    seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
+    assert opened.page.get_by_text("Left out, so that the page stays small").is_visible()
+    opened.context.close()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "one checkpoint"])

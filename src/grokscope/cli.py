@@ -601,9 +601,9 @@ def _find(name: str, out: Path) -> "Run":
 
     if (Path(name) / "spec.json").exists():
         return Run.open(name)
-    if Path(name).is_dir() and name not in {folder.name for folder in find_folders(out)}:
-        raise BadInput(f"{name} is no run: it has no spec.json.")
     folders = {folder.name: folder for folder in find_folders(out)}
+    if Path(name).is_dir() and name not in folders:
+        raise BadInput(f"{name} is no run: it has no spec.json.")
     alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
         return Run.open(folders[alike[0]])

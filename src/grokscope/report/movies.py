@@ -281,7 +281,7 @@ def on_grid(s: Snapshot, where: Int[Tensor, " pair"], x: Tensor) -> np.ndarray:
 def film(r: Reading, steps: list[int], shown: Neurons | None) -> dict[str, Stack]:
     """All pictures that change, at these steps."""
     where = grid(r.snapshot)
-    films = _filmed(shown, r.keys.names if r.keys else ()) if where is not None else []
+    films = films_of(r, shown)
     pictures: dict[str, list[np.ndarray]] = {}
     for x in _snapshots(r, steps):
         for name, picture in _frame(x, where, shown, films, circles(r)).items():

@@ -11,6 +11,7 @@ from grokscope.report.reading import Reading
 from grokscope.report.words import inputs, percent
 
 Facts = dict[str, Any]  # what payload.py finds
+WHEN = "the step chosen above"  # the time that a figure shows
 GINI = "Gini of the spectrum"
 Topic = Literal["summary", "what", "how", "weights", "progress"]
 
@@ -25,11 +26,6 @@ class Panel:
     title: str
     is_there: Callable[[Facts], Any]
     caption: Callable[[Reading, Facts], str]
-
-
-def _when(found: Facts) -> str:
-    """The time that a figure shows."""
-    return "the step chosen above"
 
 
 def _curves(r: Reading, found: Facts) -> str:
@@ -51,7 +47,7 @@ def _progress(r: Reading, found: Facts) -> str:
 
 def _rightmap(r: Reading, found: Facts) -> str:
     click = " Click one to see its answer below." if "answers" in found else ""
-    return f"Each cell is a pair (a, b), at {_when(found)}.{click}"
+    return f"Each cell is a pair (a, b), at {WHEN}.{click}"
 
 
 def _logits(r: Reading, found: Facts) -> str:
@@ -66,7 +62,7 @@ def _logits(r: Reading, found: Facts) -> str:
 def _spectrum(r: Reading, found: Facts) -> str:
     keys = "Coloured: the key parts, which carry the logits. " if found["spectra"]["keys"] else ""
     return (
-        f"The share of the weights that each part of the {r.lens} lens holds, at {_when(found)}. "
+        f"The share of the weights that each part of the {r.lens} lens holds, at {WHEN}. "
         f"{keys}Dotted: an even spread."
     )
 
@@ -74,7 +70,7 @@ def _spectrum(r: Reading, found: Facts) -> str:
 def _circles(r: Reading, found: Facts) -> str:
     return (
         "Each dot is a symbol, in the plane where the embedding carries one key part, at "
-        f"{_when(found)}, to the scale of the last. Its colour is the angle the circle would give "
+        f"{WHEN}, to the scale of the last. Its colour is the angle the circle would give "
         "it; large: a and b."
     )
 
@@ -85,11 +81,11 @@ def _attention(r: Reading, found: Facts) -> str:
         some, total = seen["sampled"], seen["total"]
         of = "all" if some == total else f"{some:,} of {total:,}"
         return (
-            f"The attention of each head at {_when(found)}, from the positions whose answers are "
+            f"The attention of each head at {WHEN}, from the positions whose answers are "
             f"read: the mean over {of} inputs, or that of one input."
         )
     count = len(seen["frames"])
-    when = _when(found) if count == len(found["frames"]) else f"the nearest of {count} checkpoints"
+    when = WHEN if count == len(found["frames"]) else f"the nearest of {count} checkpoints"
     read = '"="' if "=" in seen["positions"] else "b"
     sums = "" if seen["sums"] else " In this model they need not add up to 1."
     if seen.get("fixed"):
@@ -119,7 +115,7 @@ def _weights(r: Reading, found: Facts) -> str:
         else f"{shown} of {every} neurons, those of each part that weigh most"
     )
     return (
-        f"{which}, at {_when(found)}, sorted by the part each follows at the end and by its phase. "
+        f"{which}, at {WHEN}, sorted by the part each follows at the end and by its phase. "
         "Colours mean the same at every step."
     )
 
@@ -127,7 +123,7 @@ def _weights(r: Reading, found: Facts) -> str:
 def _waves(r: Reading, found: Facts) -> str:
     return (
         "The same weights as lines, each neuron under the part it follows most at the end; one "
-        f"scale for all inputs and one for all outputs, at {_when(found)}. Fast waves are drawn "
+        f"scale for all inputs and one for all outputs, at {WHEN}. Fast waves are drawn "
         "over the angle that their part gives each symbol, one turn from left to right."
     )
 
@@ -151,13 +147,13 @@ def _forward(r: Reading, found: Facts) -> str:
 def _films(r: Reading, found: Facts) -> str:
     return (
         "The activation of a neuron for each pair (a, b): of the first key parts' purest neurons "
-        f"at {_when(found)}, of a neuron of your choice at the last."
+        f"at {WHEN}, of a neuron of your choice at the last."
     )
 
 
 def _irreps(r: Reading, found: Facts) -> str:
     return (
-        f"Each bar is a neuron, at {_when(found)}: how much of its squared weights, without their "
+        f"Each bar is a neuron, at {WHEN}: how much of its squared weights, without their "
         "mean, lies in each irrep of the group. By chance: what a random function has there. What "
         "the logits lack to 100 % is no function of ab alone."
     )
@@ -169,14 +165,14 @@ def _cosets(r: Reading, found: Facts) -> str:
         "cosets Hx, that of b on the cosets yK of a conjugate K, so that together they tell the "
         "coset Hz = zK in which ab may lie. Small subgroups and normal ones are followed by "
         "chance, so each number stands beside controls; whether the network computes by cosets is "
-        f"for its certificate to say. Dots are elements, at {_when(found)}; orange: their means on "
+        f"for its certificate to say. Dots are elements, at {WHEN}; orange: their means on "
         "each coset."
     )
 
 
 def _digits(r: Reading, found: Facts) -> str:
     grey = "" if found["digits"] is None else " Grey: digits that the answer does not depend on."
-    return f"Weights from the digits to the neurons, at {_when(found)}.{grey}"
+    return f"Weights from the digits to the neurons, at {WHEN}.{grey}"
 
 
 def _has_waves(found: Facts) -> Any:

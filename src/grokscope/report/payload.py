@@ -110,16 +110,22 @@ def payload(r: Reading, most_frames: int = FRAMES, most_bytes: int = MOST_BYTES)
 
 
 def _made_smaller(found: dict[str, Any], most: int) -> list[str]:
-    """Take out what is largest until the rest is small enough; returns what that is."""
-    left_out = []
-    for said, inside, name in (
-        ("the logits of every pair", found, "answers"),
-        ("neurons over every pair", found["stacks"], "activations"),
-        ("attention over every pair", found["stacks"], "attention"),
+    """Take out what is largest, whole figures, until the rest is small enough; returns what that
+    is."""
+    size, left_out, stacks = len(as_json(found)), [], found["stacks"]
+    films = [name for name in stacks if name.startswith("film ")]
+    heads = [name for name in stacks if name.startswith("attention")]
+    for said, facts, pictures in (
+        ("the logits of every pair", ["answers"], []),
+        ("neurons over every pair", ["cosets"], ["activations", *films]),
+        ("attention", ["attention"], heads),
     ):
-        if name in inside and len(as_json(found)) > most:
-            del inside[name]
-            left_out.append(said)
+        if size <= most:
+            break
+        gone = [found.pop(name, None) for name in facts]
+        gone = [x for x in (*gone, *(stacks.pop(name, None) for name in pictures)) if x]
+        size -= sum(len(as_json(x)) for x in gone)
+        left_out += [said] if gone else []
     return left_out
 
 
