@@ -11,8 +11,8 @@ folder that is deleted afterwards.
 import tempfile
 
 from benchmarks.timing import Spread, milliseconds, parser, show
-from grokscope.report.page import page
-from grokscope.report.reading import Reading, read
+from grokscope.page.page import page
+from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
 from grokscope.training.machine import use_threads
 from grokscope.training.train import train

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import Spread, parser, show
-from grokscope.report.page import asset
-from grokscope.report.stacks import stack
+from grokscope.page.page import asset
+from grokscope.page.stacks import stack
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

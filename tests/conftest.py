@@ -16,7 +16,7 @@ import torch
 from hypothesis import settings
 
 from grokscope.cli import main
-from grokscope.report.reading import Reading, read
+from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from tests.browser import Opened

@@ -13,7 +13,7 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.algebra.splits import isotypic
 from grokscope.algebra.subgroups import minimal_rho_set
-from grokscope.circuits.convolution import Convolution, find
+from grokscope.circuits.convolution.circuit import Convolution, find
 from grokscope.models import make_model
 from grokscope.models.mlp import MLP, Stander
 from grokscope.models.model import Fold, Model

@@ -14,8 +14,8 @@ import pytest
 
 from grokscope.measures import MEASURES, trace
 from grokscope.models import MODELS
-from grokscope.report.reading import read
-from grokscope.report.words import topics
+from grokscope.reading.reading import read
+from grokscope.reading.sentences import topics
 from grokscope.spec import Spec
 from grokscope.task import TASKS
 from grokscope.training.run import Run, find_runs

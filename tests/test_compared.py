@@ -3,7 +3,7 @@
 import pytest
 
 from grokscope.planted import groups
-from grokscope.report.compared import compared
+from grokscope.reading.compared import compared
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from grokscope.errors import BadInput
-from grokscope.report.construct import (
+from grokscope.page.construct import (
     ACTIVATIONS,
     NEURONS,
     Activation,

@@ -6,10 +6,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.algebra.splits import isotypic
-from grokscope.circuits.convolution import Convolution, OnProduct, find
-from grokscope.circuits.lookup import find as find_lookup
+from grokscope.circuits.convolution.circuit import Convolution, OnProduct, find
+from grokscope.circuits.lookup.circuit import find as find_lookup
 from grokscope.errors import NotApplicable, UnknownName
-from grokscope.explain import explain
+from grokscope.explain.explain import explain
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.tap import Tap, silent

@@ -8,7 +8,7 @@ from grokscope.algebra.families import group
 from grokscope.algebra.irreps import irreps
 from grokscope.algebra.subgroups import left_cosets, right_cosets
 from grokscope.circuits.circuit import Evidence
-from grokscope.circuits.cosets import Cosets, find
+from grokscope.circuits.coset.circuit import Cosets, find
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import cosets, rho_sets
 from grokscope.planted.neurons import Neurons

@@ -5,9 +5,9 @@ from html import unescape
 
 import pytest
 
-from grokscope.explain import Explanation, explain
+from grokscope.explain.explain import Explanation, explain
+from grokscope.page.certificate import TESTS, certificates
 from grokscope.planted import IMPOSTORS, waves
-from grokscope.report.evidence import TESTS, certificates
 from grokscope.verify.certificate import number
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from grokscope.circuits.fourier import Fourier, Reading
+from grokscope.circuits.fourier.circuit import Fourier, Reading
 from grokscope.errors import BadInput
-from grokscope.explain import UNDETERMINED, explain, path, spread
+from grokscope.explain.explain import UNDETERMINED, explain, path, spread
 from grokscope.planted import IMPOSTORS, groups, waves
-from grokscope.report.explained import simplest, told, write_circuit
+from grokscope.reading.explained import simplest, told, write_circuit
 from grokscope.spec import Spec
 from grokscope.training.run import Run
 from grokscope.training.train import train

@@ -24,15 +24,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from grokscope.errors import BadInput, NotApplicable, StorageError
-from grokscope.foreign import LAYOUTS, Foreign, bring, export, layout, sources
+from grokscope.foreign import LAYOUTS, Foreign, bring, export, sources
 from grokscope.foreign.files import read_file
-from grokscope.foreign.transformer_lens import exported, with_biases_moved
+from grokscope.foreign.layouts import layout
+from grokscope.foreign.layouts.transformer_lens import exported, with_biases_moved
 from grokscope.measures.measure import evaluate
 from grokscope.models import make_model
 from grokscope.models.model import Model
-from grokscope.report.page import page
-from grokscope.report.reading import read
-from grokscope.report.words import sentences
+from grokscope.page.page import page
+from grokscope.reading.reading import read
+from grokscope.reading.sentences import sentences
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tasks import make_task

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from grokscope.circuits.circuit import Evidence
-from grokscope.circuits.fourier import Fourier, blocks_of, circle_of, find, least_squares
+from grokscope.circuits.fourier.circuit import Fourier, blocks_of, circle_of, find, least_squares
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.measures.pizza import distance_irrelevance
 from grokscope.models.pair import Pair

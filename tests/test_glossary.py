@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from grokscope.report.glossary import PLACE, WORDS, linked
+from grokscope.reading.glossary import PLACE, WORDS, linked
 
 PAGE = f"""<h1>key parts</h1>{PLACE}
 <p>Its logits have two key parts, and the logits have <button>a lens</button>.</p>

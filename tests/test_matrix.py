@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grokscope.explain import Explanation, explain
+from grokscope.explain.explain import Explanation, explain
 from grokscope.planted import TRUTHS
-from grokscope.report.explained import told
-from grokscope.report.terminal import print_table
+from grokscope.reading.explained import told
 from grokscope.spec import Spec
+from grokscope.terminal import print_table
 from grokscope.training.train import train
 from grokscope.verify.network import Bound
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from grokscope import BadInput, Run, explore, read, train, write_page
-from grokscope.report import notebook
-from grokscope.report.page import ASSETS
-from grokscope.report.reading import Reading
-from grokscope.report.widget import Explorable
+from grokscope.page.live import notebook
+from grokscope.page.live.widget import Explorable
+from grokscope.page.page import ASSETS
+from grokscope.reading.reading import Reading
 from tests.browser import Opened
 
 TRAITS = ("run", "step", "neuron", "a", "b", "_facts", "_words")
@@ -72,7 +72,7 @@ def test_a_browser_sets_a_run_and_its_step_at_once(widget):
 
 def test_without_its_package_it_says_what_installs_it(readings, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "grokscope.report.widget")
+    monkeypatch.delitem(sys.modules, "grokscope.page.live.widget")
     with pytest.raises(BadInput, match=re.escape("pip install 'grokscope[notebook]'")):
         explore(readings[0])
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grokscope.circuits.parity import Parity, explained, find, influences, sign
+from grokscope.circuits.parity.circuit import Parity, explained, find, influences, sign
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted import digits, impostors, waves
 from grokscope.snapshot import Snapshot

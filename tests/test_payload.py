@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from grokscope.foreign import bring_all, export
-from grokscope.report.answers import ALL_SUBSETS
-from grokscope.report.movies import frames
-from grokscope.report.page import page, write_page
-from grokscope.report.panels import PANELS
-from grokscope.report.payload import FRAMES, payload
-from grokscope.report.reading import Reading, read
-from grokscope.report.stacks import LEVELS, NOTHING, stack
+from grokscope.page.page import page, write_page
+from grokscope.page.panels import PANELS
+from grokscope.page.payload import FRAMES, payload
+from grokscope.page.stacks import LEVELS, NOTHING, stack
+from grokscope.reading.answers import ALL_SUBSETS
+from grokscope.reading.film import frames
+from grokscope.reading.reading import Reading, read
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.files import as_json
@@ -233,7 +233,7 @@ def test_what_would_be_too_large_is_left_out_and_said(readings):
 def test_a_page_without_what_would_be_too_large_can_be_seen(
     kind, readings, browser, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("grokscope.report.page.MOST_BYTES", 1)
+    monkeypatch.setattr("grokscope.page.page.MOST_BYTES", 1)
     opened = Opened(browser, viewport={"width": 400, "height": 800})
     seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
     assert opened.page.get_by_text("Left out, so that the page stays small").is_visible()

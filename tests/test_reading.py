@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from grokscope.measures.phases import Phases
-from grokscope.report.page import page, write_page
-from grokscope.report.reading import Reading, read
-from grokscope.report.words import meant, percent, seen_at, sentences
+from grokscope.page.page import page, write_page
+from grokscope.reading.reading import Reading, read
+from grokscope.reading.sentences import meant, percent, seen_at, sentences
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.events import Events

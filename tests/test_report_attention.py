@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from grokscope.models.transformer import Transformer
-from grokscope.report import attention as module
-from grokscope.report.attention import Found, attention, chance
-from grokscope.report.page import write_page
-from grokscope.report.panels import PANELS
-from grokscope.report.payload import payload
-from grokscope.report.reading import Reading, read
-from grokscope.report.stacks import LEVELS, Stack
+from grokscope.page.page import write_page
+from grokscope.page.panels import PANELS
+from grokscope.page.payload import payload
+from grokscope.page.stacks import LEVELS, Stack
+from grokscope.reading import attention as module
+from grokscope.reading.attention import Found, attention, chance
+from grokscope.reading.reading import Reading, read
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tasks import make_task

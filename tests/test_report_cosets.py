@@ -11,13 +11,13 @@ from grokscope.algebra.irreps import irreps as irreps_of
 from grokscope.algebra.names import element_names
 from grokscope.algebra.splits import isotypic
 from grokscope.measures.cosets import sides
+from grokscope.page.page import content
+from grokscope.page.payload import payload
 from grokscope.planted.groups import cosets as planted_cosets
 from grokscope.planted.neurons import Neurons
-from grokscope.report.cosets import cosets, untrained
-from grokscope.report.movies import output_map
-from grokscope.report.page import content
-from grokscope.report.payload import payload
-from grokscope.report.reading import read
+from grokscope.reading.cosets import cosets, untrained
+from grokscope.reading.film import output_map
+from grokscope.reading.reading import read
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.tasks import make_task

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from grokscope.algebra.families import group
 from grokscope.algebra.splits import isotypic
-from grokscope.report.irreps import has_irreps, irrep_pictures, irreps
-from grokscope.report.payload import payload
+from grokscope.page.payload import payload
+from grokscope.reading.irreps import has_irreps, irrep_pictures, irreps
 from grokscope.tasks import make_task
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from grokscope.models.transformer import Transformer
-from grokscope.report.movies import cycle
+from grokscope.reading.film import cycle
 from grokscope.snapshot import Snapshot
 from grokscope.tasks import make_task
 

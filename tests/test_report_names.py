@@ -7,7 +7,7 @@ import pytest
 
 from grokscope.algebra.families import from_table, group
 from grokscope.algebra.names import element_names
-from grokscope.report.names import names_of
+from grokscope.reading.names import names_of
 from grokscope.task import Task
 from grokscope.tasks import make_task
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.circuits.circuit import Evidence
-from grokscope.circuits.rho_sets import RhoSets, commutant, find
+from grokscope.circuits.rho_set.circuit import RhoSets, commutant, find
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import rho_sets
 from grokscope.planted.neurons import Neurons

@@ -12,10 +12,10 @@ from grokscope.measures import trace
 from grokscope.measures.measure import applicable, evaluate
 from grokscope.models import make_model
 from grokscope.models.model import Model
+from grokscope.page.page import page
 from grokscope.papers import EXPERIMENTS
-from grokscope.report.page import page
-from grokscope.report.reading import read
-from grokscope.report.words import sentences
+from grokscope.reading.reading import read
+from grokscope.reading.sentences import sentences
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.task import Task

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from grokscope.report.trend import FEWEST, trend
+from grokscope.reading.trend import FEWEST, trend
 
 
 def rows(values):

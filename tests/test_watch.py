@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from grokscope.errors import BadInput
-from grokscope.report import watch as module
-from grokscope.report.watch import FILES, Shown, Watch, live, waiting
+from grokscope.page.live import watch as module
+from grokscope.page.live.watch import FILES, Shown, Watch, live, waiting
 from grokscope.training.run import Run
 from grokscope.training.train import train
 
@@ -372,7 +372,7 @@ def test_the_verb_prints_the_address_and_ends_on_ctrl_c(call, finished, monkeypa
 def test_without_its_packages_the_verb_says_what_installs_them(call, finished, monkeypatch):
     monkeypatch.setitem(sys.modules, "starlette", None)
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
-    monkeypatch.delitem(sys.modules, "grokscope.report.watch")
+    monkeypatch.delitem(sys.modules, "grokscope.page.live.watch")
     said = call("watch", finished.folder)
     assert said.code == 2
     assert 'pip install "grokscope[watch]"' in said.err
@@ -386,7 +386,7 @@ def test_nothing_else_needs_the_packages_of_watching():
     source = Path(module.__file__).parents[1]
     needs = re.compile(r"^ *(from|import) (starlette|uvicorn)", re.MULTILINE)
     assert [f.name for f in source.rglob("*.py") if needs.search(f.read_text())] == ["watch.py"]
-    at_once = re.compile(r"^(from|import) grokscope.report.watch", re.MULTILINE)
+    at_once = re.compile(r"^(from|import) grokscope.page.live.watch", re.MULTILINE)
     assert not any(at_once.search(f.read_text()) for f in source.rglob("*.py"))
 
 

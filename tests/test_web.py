@@ -10,9 +10,9 @@ from statistics import quantiles
 import pytest
 
 from benchmarks.scrubbing import SCRUB, eight_maps
-from grokscope.report.page import ASSETS, write_page
-from grokscope.report.reading import Reading, read
-from grokscope.report.short import headline
+from grokscope.page.page import ASSETS, write_page
+from grokscope.reading.reading import Reading, read
+from grokscope.reading.short import headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from tests.browser import Opened, seen_through

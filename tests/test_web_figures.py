@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grokscope.report.page import write_page
-from grokscope.report.payload import payload
-from grokscope.report.reading import Reading, read
-from grokscope.report.stacks import LEVELS
+from grokscope.page.page import write_page
+from grokscope.page.payload import payload
+from grokscope.page.stacks import LEVELS
+from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
 from grokscope.training.train import train
 

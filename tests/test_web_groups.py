@@ -8,8 +8,8 @@ import pytest
 
 from grokscope.algebra.families import group
 from grokscope.algebra.names import element_names
-from grokscope.report.page import write_page
-from grokscope.report.payload import payload
+from grokscope.page.page import write_page
+from grokscope.page.payload import payload
 from tests.browser import Opened
 
 S3 = group("S3")

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const folder = process.argv[2] ?? new URL("../src/grokscope/report/assets", import.meta.url).pathname;
+const folder = process.argv[2] ?? new URL("../src/grokscope/page/assets", import.meta.url).pathname;
 const source = new URL("src/", import.meta.url).pathname;
 const shared = {
   bundle: true,

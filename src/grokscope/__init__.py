@@ -25,12 +25,12 @@ if TYPE_CHECKING:
         StorageError,
         UnknownName,
     )
-    from grokscope.explain import Explanation
+    from grokscope.explain.explain import Explanation
     from grokscope.measures import trace
     from grokscope.models.model import Fold, Model
-    from grokscope.report.notebook import explore
-    from grokscope.report.page import write_page
-    from grokscope.report.reading import Reading, read
+    from grokscope.page.live.notebook import explore
+    from grokscope.page.page import write_page
+    from grokscope.reading.reading import Reading, read
     from grokscope.snapshot import Snapshot
     from grokscope.spec import Spec
     from grokscope.tap import edit, record
@@ -51,12 +51,12 @@ _HOMES = {
         "StorageError",
         "UnknownName",
     ],
-    "explain": ["Explanation"],
+    "explain.explain": ["Explanation"],
     "measures": ["trace"],
     "models.model": ["Fold", "Model"],
-    "report.notebook": ["explore"],
-    "report.page": ["write_page"],
-    "report.reading": ["Reading", "read"],
+    "page.live.notebook": ["explore"],
+    "page.page": ["write_page"],
+    "reading.reading": ["Reading", "read"],
     "snapshot": ["Snapshot"],
     "spec": ["Spec"],
     "tap": ["edit", "record"],

@@ -20,7 +20,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from grokscope.errors import BadInput, DamagedFile, GrokscopeError, unknown
 
 if TYPE_CHECKING:
-    from grokscope.report.watch import Watch
+    from grokscope.page.live.watch import Watch
     from grokscope.spec import Spec
     from grokscope.training.run import Run
 
@@ -51,7 +51,7 @@ def run(
     `grokscope run demo 'task=a*b' task.p=97 seed=1`. What was trained before is not trained again;
     what was interrupted goes on.
     """
-    from grokscope.report.terminal import print_reading, print_table
+    from grokscope.terminal import print_reading, print_table
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
     from grokscope.training.train import train
@@ -82,7 +82,7 @@ def run(
 
 def _watched(specs: "list[Spec]", out: Path, notes: Console) -> "Watch":
     """The page of the run that is trained, or of the first of several that is not finished."""
-    from grokscope.report.watch import Watch
+    from grokscope.page.live.watch import Watch
     from grokscope.training.run import Run
 
     runs = [Run.of(spec, out) for spec in specs]
@@ -122,7 +122,7 @@ def list_(
 ) -> None:
     """List the runs, or what can be run and measured by name."""
     _load(use)
-    from grokscope.report.terminal import print_table
+    from grokscope.terminal import print_table
     from grokscope.training.run import find_folders
 
     rows = _rows(find_folders(out)) if what == "runs" else _names(what)
@@ -137,7 +137,7 @@ def show(
     use: Plugins = (),
 ) -> None:
     """Say what happened in a run. RUN is its folder, its id, or the beginning of its id."""
-    from grokscope.report.terminal import print_reading
+    from grokscope.terminal import print_reading
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -158,8 +158,8 @@ def report(
 
     Each RUN is a folder, an id, or the beginning of one. It prints the file's name.
     """
-    from grokscope.report.page import write_page
-    from grokscope.report.terminal import read_with_bar
+    from grokscope.page.page import write_page
+    from grokscope.terminal import read_with_bar
 
     _load(use)
     if not runs:
@@ -188,7 +188,7 @@ def watch(
     """
     import webbrowser
 
-    from grokscope.report.watch import Watch
+    from grokscope.page.live.watch import Watch
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -222,8 +222,8 @@ def trace(
     Without --measures, the main ones. The table is kept as trace.parquet in the run's folder, and
     what it holds is not computed again.
     """
-    from grokscope.report.plots import check_format, plot_trace, save
-    from grokscope.report.terminal import print_trace, trace_with_bar
+    from grokscope.plots.files import check_format, plot_trace, save
+    from grokscope.terminal import print_trace, trace_with_bar
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -255,10 +255,10 @@ def spectrum(
 
     RUN is its folder, its id, or the beginning of it.
     """
-    from grokscope.report.plots import check_format, plot_spectrum, save
-    from grokscope.report.spectrum import read_spectrum
-    from grokscope.report.terminal import print_spectrum
+    from grokscope.plots.files import check_format, plot_spectrum, save
+    from grokscope.reading.spectrum import read_spectrum
     from grokscope.snapshot import Snapshot
+    from grokscope.terminal import print_spectrum
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -295,10 +295,10 @@ def explain(
     run and line (with --over, a checkpoint and line). The simplest circuit that holds is written
     into the run's folder as circuit.py.
     """
-    from grokscope.explain import explain as explained
-    from grokscope.explain import path, spread
-    from grokscope.report.terminal import print_explanation, print_path, with_bar
+    from grokscope.explain.explain import explain as explained
+    from grokscope.explain.explain import path, spread
     from grokscope.snapshot import Snapshot
+    from grokscope.terminal import print_explanation, print_path, with_bar
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -332,9 +332,9 @@ def compare(
     Beside them stands a network on Z/p, which has no subgroups, as a control. RUN is its folder,
     its id, or the beginning of it.
     """
-    from grokscope.report.compared import compared
-    from grokscope.report.terminal import print_compared
+    from grokscope.reading.compared import compared
     from grokscope.snapshot import Snapshot
+    from grokscope.terminal import print_compared
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -367,7 +367,7 @@ def exam(
     from grokscope.errors import lookup
     from grokscope.planted import EXPLAINERS, Exam
     from grokscope.planted.exam import FIRST_SEED, answers
-    from grokscope.report.terminal import print_exam
+    from grokscope.terminal import print_exam
     from grokscope.training.machine import use_threads
 
     _load(use)
@@ -403,7 +403,7 @@ def import_(
     and what cannot be a network of ours is refused with the reason.
     """
     from grokscope.foreign import bring_all
-    from grokscope.report.terminal import print_table, sources_bar
+    from grokscope.terminal import print_table, sources_bar
 
     _load(use)
     if not sources:
@@ -449,7 +449,7 @@ def construct(
     A network of a few neurons, every weight written down (Pearce et al. 2023, Appendix A). The page
     opens on the network asked for; its sliders show others.
     """
-    from grokscope.report.construct import write_construction
+    from grokscope.page.construct import write_construction
 
     if file.exists() and not file.is_file():
         raise BadInput(f"--file {file} is no file that could be replaced. Choose another name.")
@@ -556,7 +556,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
 def _print_plan(specs: "list[Spec]", out: Path, device: str, wants_json: bool) -> None:
     from dataclasses import asdict
 
-    from grokscope.report.terminal import print_upright
+    from grokscope.terminal import print_upright
     from grokscope.training.check import check, memory_needed
     from grokscope.training.machine import check_device
     from grokscope.training.run import Run

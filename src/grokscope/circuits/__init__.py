@@ -1,11 +1,8 @@
-"""The forms of explanation, one a file; importing this package registers them."""
+"""The forms of explanation, one a folder; importing this package registers them."""
 
-from grokscope.circuits import convolution as _convolution
-from grokscope.circuits import cosets as _cosets
-from grokscope.circuits import fourier as _fourier
-from grokscope.circuits import lookup as _lookup
-from grokscope.circuits import parity as _parity
-from grokscope.circuits import rho_sets as _rho_sets
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__: list[str] = []
-_ = (_convolution, _cosets, _fourier, _lookup, _parity, _rho_sets)
+for _form in iter_modules(__path__, f"{__name__}."):
+    if _form.ispkg:
+        import_module(_form.name)

@@ -1,17 +1,10 @@
-"""Other people's checkpoints, one layout a file. Importing this package registers the layouts."""
+"""Other people's checkpoints: the border that they cross, and their layouts."""
 
-from grokscope.foreign import chughtai as _chughtai  # noqa: F401  (registers itself)
-from grokscope.foreign import furuta as _furuta  # noqa: F401
-from grokscope.foreign import nanda as _nanda  # noqa: F401
-from grokscope.foreign import pair as _pair  # noqa: F401
-from grokscope.foreign import pizza as _pizza  # noqa: F401
-from grokscope.foreign import stander as _stander  # noqa: F401
-from grokscope.foreign import transformer_lens as _transformer_lens  # noqa: F401
-from grokscope.foreign import wu as _wu  # noqa: F401
+from grokscope.foreign import layouts as _layouts  # noqa: F401  (registers them)
 from grokscope.foreign.importing import Imported, bring, bring_all
-from grokscope.foreign.layout import LAYOUTS, Foreign, Found, layout
+from grokscope.foreign.layouts.layout import LAYOUTS, Foreign, Found, layout
+from grokscope.foreign.layouts.transformer_lens import export
 from grokscope.foreign.sources import sources
-from grokscope.foreign.transformer_lens import export
 
 __all__ = [
     "LAYOUTS",

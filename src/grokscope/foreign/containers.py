@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layout import Found, State
+from grokscope.foreign.layouts.layout import Found, State
 
 ONE = ("model", "model_state_dict", "state_dict", "model_state", "weights", "params")
 MANY = (("state_dicts", "epochs"), ("checkpoints", "checkpoint_epochs"))

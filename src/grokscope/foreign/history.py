@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.foreign.layout import Foreign, Losses
+from grokscope.foreign.layouts.layout import Foreign, Losses
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import UNKNOWN_SPLIT, Task

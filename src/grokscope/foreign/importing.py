@@ -19,7 +19,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, StorageError
 from grokscope.foreign.history import find_split, rows_of
-from grokscope.foreign.layout import Losses, State, layout_of
+from grokscope.foreign.layouts.layout import Losses, State, layout_of
 from grokscope.foreign.sources import Source, digest, opened, sources
 from grokscope.foreign.tasks import fitted, precision_of, settle
 from grokscope.models.model import Model

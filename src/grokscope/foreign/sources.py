@@ -14,7 +14,7 @@ from typing import Any
 from grokscope.errors import BadInput
 from grokscope.foreign.containers import unpack
 from grokscope.foreign.files import SUFFIXES, read_file, read_json
-from grokscope.foreign.layout import Found, State
+from grokscope.foreign.layouts.layout import Found, State
 
 CONFIGS = ("cfg.json", "config.json", "params.json", "hyper.json")
 ARRAYS = (".npy",)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from grokscope.algebra import families
 from grokscope.errors import BadInput
-from grokscope.foreign.layout import Foreign, State
+from grokscope.foreign.layouts.layout import Foreign, State
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.spec import Spec

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.circuits.circuit import Circuit
+from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.low_rank import low_rank
 from grokscope.verify.network import Bound, Network, brute_force
-from grokscope.verify.rho_bound import rho_set
 
 __all__ = ["Bound", "Network", "bound_of", "brute_force", "directions", "low_rank", "rho_set"]
 

@@ -1,0 +1,83 @@
+"""The layouts of Chughtai et al. 2023: `model.pt` with `cfg.json`, networks of finite groups.
+
+The element orders are pinned (`task.elements=chughtai2023`), and the split is made again from its
+seed. Weights have our axes already.
+
+Axes: none are turned.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from grokscope.errors import BadInput, lookup
+from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
+from grokscope.foreign.layouts.nanda import says_split, trained
+from grokscope.foreign.layouts.transformer_lens import weights_of
+from grokscope.spec import Spec
+
+GROUPS = {
+    "CyclicGroup": "C",
+    "DihedralGroup": "D",
+    "SymmetricGroup": "S",
+    "AlternatingGroup": "A",
+}
+ORDER = "chughtai2023"
+
+
+@layout("W_x", "W_y", "W", "W_U")
+def chughtai(found: Found) -> Foreign:
+    """Chughtai et al. 2023: their MLP, without biases."""
+    n, d_embed = found.shape("W_x", 2)
+    args = {"d_embed": d_embed, "d_mlp": found.shape("W", 2)[1]}
+    return _of_group(found, n, replace(SPEC, model="mlp", model_args=args), _as_it_is)
+
+
+def _as_it_is(w: State) -> State:
+    return {name: w[name] for name in ("W_x", "W_y", "W", "W_U")}
+
+
+def _is_theirs(found: Found) -> bool:
+    if found.state["blocks.0.attn.W_O"].ndim != 3:
+        return False
+    return "group" in found.config or found.has("x_embed", "y_embed")
+
+
+@layout("embed.W_E", "pos_embed.W_pos", "blocks.0.attn.W_O", "unembed.W_U", where=_is_theirs)
+def chughtai_transformer(found: Found) -> Foreign:
+    """Chughtai et al. 2023: their Transformer, a HookedTransformer with biases of 0 and stray
+    buffers."""
+    n, args = found.shape("unembed.W_U", 2)[1], _sizes(found)
+    if any(b.any() for name, b in found.state.items() if ".b_" in name and b.is_floating_point()):
+        raise BadInput("its biases are not 0. Read it with --layout transformer_lens.")
+    spec = replace(SPEC, model="chughtai", model_args=args)
+    return _of_group(found, n, spec, lambda w: weights_of(w, ("W_in", "W_out")))
+
+
+def _sizes(found: Found) -> dict[str, Any]:
+    n_heads, d_model, _ = found.shape("blocks.0.attn.W_Q", 3)
+    return {"d_model": d_model, "n_heads": n_heads, "d_mlp": found.shape("blocks.0.mlp.W_in", 2)[1]}
+
+
+def _of_group(found: Found, n: int, spec: Spec, weights: Any) -> Foreign:
+    """The network with the group and the split of its configuration."""
+    config = found.config
+    spec = replace(trained(spec, found, seed="seed", fraction="frac_train"), warmup=0)
+    if "group" not in config:
+        spec = replace(spec, task="composition", task_args={"group": f"C{n}"})
+        return Foreign((spec,), weights, n, elements=ORDER)
+    family = GROUPS[lookup_group(str(config["group"]))]
+    args = {"group": f"{family}{config.get('group_parameter')}"}
+    if family in "SA":
+        args["elements"] = ORDER
+    spec = replace(spec, task="composition", task_args=args)
+    if says_split(config):
+        # Their code does not shuffle for seed 0: the first pairs are the training pairs.
+        split = "ordered" if config["seed"] != 0 else "first"
+        spec = replace(spec, split=split, split_seed=config["seed"])
+    return Foreign((spec,), weights, n, says_task=True, elements=ORDER)
+
+
+def lookup_group(name: str) -> str:
+    """The name of a family of groups, as their configuration has it."""
+    lookup("group of Chughtai et al.", name, GROUPS)
+    return name

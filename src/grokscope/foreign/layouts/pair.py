@@ -1,0 +1,91 @@
+"""The arrays of the PAIR explorable: one .npy for each weight, of all checkpoints or of one.
+
+Collapsed (what the page draws): `hidden_embed_w` (W_input) and `out_embed_t_w` (W_output, turned),
+with or without `_sorted`, each (step, residue, neuron). Factored (what it trains): E, P and Q of
+logits = relu(E[a] P + E[b] P) Q Eᵀ. `hyper.json` beside them, where it is, says how often they
+were saved.
+
+Axes: step, where there is one; residue; d = an embedding's width; neuron.
+"""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from grokscope.errors import BadInput
+from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
+
+IN = ("hidden_embed_w", "hidden_embed_w_sorted", "W_input")
+OUT = ("out_embed_t_w", "out_embed_t_w_sorted", "W_output")
+E, P, Q = (
+    ("E", "W_embed", "embed"),
+    ("P", "W_in_proj", "W_in-proj"),
+    ("Q", "W_out_proj", "W_out-proj"),
+)
+BATCH = replace(
+    SPEC, task="a+b", warmup=0, loss="cross_entropy_per_class", steps=50_000, train_fraction=0.4
+)
+
+
+def _first(state: State, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in state), None)
+
+
+@layout(where=lambda found: all(_first(found.state, names) for names in (IN, OUT)))
+def pair_collapsed(found: Found) -> Foreign:
+    """The PAIR explorable: its collapsed matrices, W_input and W_output."""
+    W_in, W_out = (found.state[str(_first(found.state, names))] for names in (IN, OUT))
+    n = _residues(found, W_in, W_out)
+    width = W_in.numel() // n
+    args = {
+        "embed": "input_tied", "collapsed_hidden": True, "collapsed_out": True, "d_embed": width,
+    }  # fmt: skip
+
+    def weights(w: State) -> State:
+        first, last = (w[str(_first(w, names))] for names in (IN, OUT))
+        if _first(w, OUT) == "W_output" and n == width:  # as in the formula: neurons by residues
+            last = last.T
+        return {"W_E": _rows(first, n), "W_U": _rows(last, n).T}
+
+    return _pair(found, n, args, weights)
+
+
+@layout(where=lambda found: all(_first(found.state, names) for names in (E, P, Q)))
+def pair(found: Found) -> Foreign:
+    """The PAIR explorable: the factors E, P, Q that it trains."""
+    shapes = [found.shape(str(_first(found.state, names)), 2) for names in (E, P, Q)]
+    (n, d), (d_in, width), (d_mlp, d_out) = shapes
+    if d != d_in or d != d_out or width != d_mlp:
+        raise BadInput(f"E, P and Q have the shapes {shapes}, and E P and Q Eᵀ must be possible.")
+
+    def weights(w: State) -> State:
+        names = {"W_E": E, "W_in": P, "W_out": Q}
+        return {ours: w[str(_first(w, theirs))] for ours, theirs in names.items()}
+
+    return _pair(found, n, {"d_embed": d, "d_mlp": width}, weights)
+
+
+def _pair(found: Found, n: int, args: dict, weights) -> Foreign:
+    steps = max(1, *found.checkpoints)
+    spec = replace(BATCH, task_args={"p": n}, model_args=args, steps=steps)
+    seed = found.config.get("seed")
+    spec = replace(spec, seed=seed) if type(seed) is int and seed >= 0 else spec
+    return Foreign(tuple(replace(spec, model=x) for x in ("pair", "pairsquare")), weights, n)
+
+
+def _residues(found: Found, W_in: Tensor, W_out: Tensor) -> int:
+    """How many residues there are: the JSON's n_tokens, or the axis along which both are larger."""
+    said = found.config.get("n_tokens")
+    if type(said) is int and said in W_in.shape:
+        return said
+    if W_in.ndim != 2 or W_out.ndim != 2 or set(W_in.shape) != set(W_out.shape):
+        raise BadInput(
+            f"W_input and W_output have the shapes {tuple(W_in.shape)} and {tuple(W_out.shape)}, "
+            "and each must be residues by neurons."
+        )
+    return max(W_in.shape)
+
+
+def _rows(x: Tensor, n: int) -> Tensor:
+    """A matrix with residues along its rows."""
+    return x if x.shape[0] == n else x.T

@@ -1,0 +1,69 @@
+"""The layout of Stander et al. 2023: `full_run.pth`, with all checkpoints, or `{epoch}.pth`.
+
+Their split is in `data.parquet` beside the weights; without it, it is not known (it was drawn by
+numpy or polars). Theirs: torch's Embedding (element, d) and Linear (output, input).
+
+Axes: d = an embedding's width; neuron; pair = one input.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from grokscope.errors import BadInput
+from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
+from grokscope.foreign.layouts.nanda import check_plain, trained
+
+LARGEST_TABLE = 10**8  # bytes
+
+
+@layout("lembed.weight", "rembed.weight", "linear.weight", "unembed.weight", "unembed.bias")
+def stander(found: Found) -> Foreign:
+    """Stander et al. 2023: their MLP with a bias of the output."""
+    n, d_embed = found.shape("lembed.weight", 2)
+    if found.has("linear.bias") and found.state["linear.bias"].any():
+        raise BadInput("its hidden layer has a bias, which their published networks have not.")
+    check_plain(found.config, "activation")
+    args = {"d_embed": d_embed, "d_mlp": found.shape("linear.weight", 2)[0]}
+    spec = trained(SPEC, found, seed="seed", fraction="frac_train")
+    spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, warmup=0)
+    spec = replace(spec, model="stander", model_args=args)
+    table = (
+        found.path.parent / "data.parquet" if found.path.is_file() else found.path / "data.parquet"
+    )
+    split = _split(table, n) if table.is_file() else None
+    return Foreign((spec,), _weights, n, elements="stander2023", is_train=split)
+
+
+def _weights(w: State) -> State:
+    return {
+        "W_x": w["lembed.weight"],
+        "W_y": w["rembed.weight"],
+        "W": w["linear.weight"].T,
+        "W_U": w["unembed.weight"].T,
+        "b_U": w["unembed.bias"],
+    }
+
+
+def _split(path: Path, n: int) -> Bool[Tensor, " pair"]:
+    """Which pairs `data.parquet` says were trained on."""
+    if path.stat().st_size > LARGEST_TABLE:
+        raise BadInput(f"{path} is larger than {LARGEST_TABLE / 1e6:g} MB.")
+    try:
+        rows = pl.read_parquet(path, columns=["index_left", "index_right", "in_train"])
+        left, right, chosen = (torch.tensor(column.cast(pl.Int64).to_list()) for column in rows)
+    except (pl.exceptions.PolarsError, OSError, TypeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from None
+    if (
+        len(left) != n * n
+        or int(min(left.min(), right.min())) < 0
+        or int(max(left.max(), right.max())) >= n
+    ):
+        raise BadInput(f"{path} has not the {n * n:,} pairs of {n} elements.")
+    is_train = torch.zeros(n, n, dtype=torch.bool)
+    is_train[left, right] = chosen.bool()
+    return is_train.flatten()

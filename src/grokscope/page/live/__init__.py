@@ -1,0 +1,1 @@
+"""The page while a run trains, and in a notebook."""

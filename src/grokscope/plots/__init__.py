@@ -1,0 +1,1 @@
+"""Traces and spectra as pictures, drawn by matplotlib."""

@@ -1,0 +1,1 @@
+"""What there is to say of a run: facts, measured once, and their sentences."""

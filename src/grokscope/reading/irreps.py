@@ -1,0 +1,60 @@
+"""The irreps that the neurons of a network on a finite group lie in, as its page needs them.
+
+Axes: g = an element of the group, and so a symbol; shown = a neuron on the page; part = an irrep's,
+but the constants.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from grokscope.algebra.groups import Group
+from grokscope.algebra.splits import isotypic
+from grokscope.measures.cosets import irrep_shares
+from grokscope.measures.keys import Keys
+from grokscope.reading.names import group_of
+from grokscope.task import Task
+
+
+def has_irreps(task: Task) -> bool:
+    """Whether the symbols are those of a group that has other irreps than waves."""
+    group = group_of(task)
+    return group is not None and not bool(group.centre.all())
+
+
+def irreps(task: Task, keys: Keys | None) -> dict[str, Any] | None:
+    """The irreps that neurons may lie in, what chance gives each, and their shares of the logits at
+    the last checkpoint."""
+    if not has_irreps(task):
+        return None
+    assert task.group is not None
+    split = isotypic(task.group)
+    sizes = dict(zip(split.names, split.owner.bincount().tolist(), strict=True))
+    names = [name for name in split.names if name != "constant"]
+    return {
+        "parts": names,
+        "chance": [round(sizes[name] / (task.n_symbols - 1), 5) for name in names],
+        "logits": [float(f"{keys.shares[name]:.3g}") for name in names] if keys else None,
+    }
+
+
+def irrep_pictures(
+    group: Group,
+    of_a: Float[Tensor, "g shown"],
+    of_b: Float[Tensor, "g shown"],
+    out: Float[Tensor, "g shown"] | None,
+) -> dict[str, np.ndarray]:
+    """How much of each neuron lies in each irrep, a row for a neuron: of its functions of a and of
+    b together, and of its outputs."""
+    both = torch.stack([of_a.double(), of_b.double()])
+    weights = both.square().sum(dim=1)
+    shares = torch.stack([irrep_shares(f, group) for f in both])
+    inside = (shares.nan_to_num() * weights[:, None]).sum(dim=0) / weights.sum(dim=0)
+    found = {"irreps_in": inside}
+    if out is not None:
+        found["irreps_out"] = irrep_shares(out.double(), group)
+    keep = torch.tensor([name != "constant" for name in isotypic(group).names])
+    return {name: x[keep].T.numpy() for name, x in found.items()}

@@ -1,1 +1,0 @@
-"""A run made readable: the facts, the words, the figures, the page."""
