@@ -298,7 +298,7 @@ def test_a_run_without_a_checkpoint_cannot_be_shown(call, tmp_path):
 PLUG_IN = '''
 from grokscope.measures import measure
 from grokscope.models.model import Model, model, randn
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.task import binary, task
 
 
@@ -324,7 +324,7 @@ class Bilinear(Model):
         self.A, self.B = (randn(n_symbols, d_hidden, std=1.0) for _ in "ab")
         self.W_U = randn(d_hidden, n_answers, std=1.0)
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         h = tap("mlp_post", self.A[inputs[:, 0]] * self.B[inputs[:, 1]])
         return tap("logits", h @ self.W_U)
 

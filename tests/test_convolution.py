@@ -12,7 +12,7 @@ from grokscope.errors import NotApplicable, UnknownName
 from grokscope.explain.explain import explain
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 from grokscope.tasks import make_task
 from grokscope.verify.verify import verify
 from tests.published import CHECKPOINTS, chughtai, pizza
@@ -28,7 +28,7 @@ class Tabled(Model):
         self.register_buffer("W_L", W_L)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         hidden = tap("mlp_post", self.get_buffer("table"))
         return tap("logits", hidden @ self.get_buffer("W_L"))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from grokscope.circuits.circuit import FINDERS
+from grokscope.circuits.circuit import FORMS
 from grokscope.explain.explain import explain
 from grokscope.models import make_model
 from grokscope.models.model import Model
@@ -128,7 +128,7 @@ def test_numbers_that_are_void_are_null_in_json():
 
 def test_removing_neurons_is_void_where_removing_as_many_others_does_the_same():
     s = TRUTHS["pizza_relu"].draw(2, 0.01).snapshot
-    whole = FINDERS["fourier"](s)
+    whole = FORMS["fourier"].find(s)
     half = whole.keeping(whole.parts[: len(whole.parts) // 2])
     found = next(e for e in verify(s, half).evidence if e.name == "accuracy without its neurons")
     assert found.value < 0.5

@@ -20,7 +20,7 @@ from grokscope.models.mlp import MLP
 from grokscope.models.model import Model
 from grokscope.models.transformer import Transformer
 from grokscope.snapshot import Snapshot
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from tests.published import CHECKPOINTS, chughtai
@@ -48,7 +48,7 @@ class Hidden(Model):
         super().__init__()
         self.hidden, self.W_U, self.n_answers = hidden, W_U, W_U.shape[1]
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         return tap("logits", tap("mlp_post", self.hidden) @ self.W_U)
 
     def symbol_weights(self):

@@ -21,7 +21,7 @@ from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events
@@ -39,7 +39,7 @@ class Planted(Model):
         self.hidden = logits if hidden is None else hidden
         self.embedding = embedding
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         tap("mlp_post", self.hidden)
         return tap("logits", self.logits)
 

@@ -20,7 +20,7 @@ from grokscope.models.mlp import MLP
 from grokscope.models.model import Model
 from grokscope.models.transformer import Transformer
 from grokscope.snapshot import Snapshot
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.task import Task
 from grokscope.tasks import make_task
 
@@ -37,7 +37,7 @@ class Planted(Model):
         self.hidden = logits if hidden is None else hidden
         self.weights = weights
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         tap("mlp_post", tap("mlp_pre", self.hidden).relu())
         return tap("logits", self.logits)
 
@@ -48,7 +48,7 @@ class Planted(Model):
 class Unrectified(Planted):
     """The same with no nonlinearity."""
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         tap("mlp_post", tap("mlp_pre", self.hidden))
         return tap("logits", self.logits)
 

@@ -16,7 +16,7 @@ from grokscope.measures import pizza as measures
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
-from grokscope.tap import record, silent
+from grokscope.tap import no_tap, record
 from grokscope.task import Task
 from grokscope.tasks import make_task
 from grokscope.training.loss import cross_entropy
@@ -208,7 +208,7 @@ class Circles(Model):
         angle = torch.arange(p)[:, None] * self.w
         self.W_E = Parameter(torch.stack([angle.cos(), angle.sin()], dim=2).flatten(1), False)
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         x = tap("embed", self.W_E[inputs]).unflatten(2, (-1, 2))
         (a0, a1), (b0, b1) = (side.unbind(2) for side in x.unbind(1))  # pair x frequency each
         c = torch.arange(self.n_answers)[:, None] * self.w  # c x frequency
@@ -329,7 +329,7 @@ class Table(Model):
         super().__init__()
         self.n_answers, self.table = logits.shape[1], logits
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         return tap("logits", self.table)
 
     def symbol_weights(self):

@@ -10,7 +10,7 @@ from grokscope.errors import RewriteError
 from grokscope.models import make_model
 from grokscope.models.mlp import MLP
 from grokscope.models.model import Fold, Model
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training import steps
 from grokscope.training.folded import Plan, _faithful, _plain
@@ -159,7 +159,7 @@ def test_a_rewrite_is_checked_on_first_use_and_once_a_shape(monkeypatch):
     checked = []
 
     class Counted(MLP):
-        def forward(self, inputs, tap=silent):
+        def forward(self, inputs, tap=no_tap):
             checked.append(len(inputs))
             return super().forward(inputs, tap)
 

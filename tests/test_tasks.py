@@ -17,7 +17,7 @@ from grokscope.measures.measure import evaluate
 from grokscope.models import make_model
 from grokscope.models.model import Model, randn
 from grokscope.snapshot import Snapshot
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.task import TASKS, lenses
 from grokscope.tasks import make_task
 
@@ -201,7 +201,7 @@ class Wave(Model):
         super().__init__()
         self.n_answers = p
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         angle = inputs.sum(dim=1)[:, None] - torch.arange(self.n_answers)
         return tap("logits", (angle * 10 * torch.pi / self.n_answers).cos())
 
@@ -320,7 +320,7 @@ class Mixed(Model):
         self.W_op = randn(3, d, std=1.0)
         self.W_U = randn(d, n_answers, std=1.0)
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         a, b, op = inputs.unbind(dim=1)
         pre = tap("mlp_pre", self.W_x[a] + self.W_y[b] + self.W_op[op])
         return tap("logits", tap("mlp_post", pre.relu()) @ self.W_U)

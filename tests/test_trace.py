@@ -229,10 +229,10 @@ def test_a_plug_in_is_read_anew_with_all_the_files_beside_it(run, tmp_path):
     file.write_text(
         """from pathlib import Path
 from grokscope.measures import measure
-from grokscope.snapshot import shared
+from grokscope.snapshot import once_per_snapshot
 
 @measure
-@shared
+@once_per_snapshot
 def by_a_helper(s):
     text = (Path(__file__).parent / "helper.py").read_text()
     return float(text.split("=")[1])

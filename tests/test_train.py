@@ -11,7 +11,7 @@ from grokscope.models.mlp import MLP as MLPNetwork
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
-from grokscope.tap import silent
+from grokscope.tap import no_tap
 from grokscope.training import train as train_module
 from grokscope.training.run import Run, find_folders
 from grokscope.training.train import train
@@ -201,7 +201,7 @@ class Powered(MLPNetwork):
         super().__init__(n_symbols, n_answers, d_embed=8, d_mlp=12)
         self.power = power
 
-    def forward(self, inputs, tap=silent):
+    def forward(self, inputs, tap=no_tap):
         a, b = inputs.unbind(dim=1)
         h = (torch.cat([self.W_x[a], self.W_y[b]], dim=1) @ self.W).relu() ** self.power
         return tap("logits", tap("mlp_post", h) @ self.W_U)

@@ -22,10 +22,13 @@ from grokscope.algebra.lenses import Fibres, Lens
 from grokscope.algebra.splits import Split
 from grokscope.errors import NotApplicable
 from grokscope.models.model import Fold, Model
+from grokscope.score import is_right, is_symmetric, mirror_was_shown
 from grokscope.tap import record
 from grokscope.task import Task
 from grokscope.training.run import Run
 from grokscope.training.steps import can_fold, check_fold
+
+BLOCK = 65_536  # pairs: in float64 the logits of S6 would take 3 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,9 @@ class Snapshot:
     step: int | None = None
     keys: tuple[str, ...] | None = None
     taught: Int[Tensor, " pair *answer"] | None = None  # the answers shown; None: the task's
-    computed: dict[Hashable, Any] = field(default_factory=dict, init=False)  # see `shared`
+    computed: dict[Hashable, Any] = field(
+        default_factory=dict, init=False
+    )  # see `once_per_snapshot`
 
     @classmethod
     def of(cls, run: Run, step: int | None = None) -> "Snapshot":
@@ -62,6 +67,28 @@ class Snapshot:
                 "known to be a test pair."
             )
         return ~self.is_train
+
+    @property
+    def splits(self) -> dict[str, Bool[Tensor, " pair"]]:
+        """All pairs; and train and test apart, where the split is known."""
+        known = {"train": self.is_train, "test": ~self.is_train} if self.knows_split else {}
+        return {"all": torch.ones_like(self.is_train), **known}
+
+    @cached_property
+    def is_unseen(self) -> Bool[Tensor, " pair"]:
+        """The test pairs that were not given away: of a symmetric task those whose mirror (b, a)
+        was not trained on either (of a mixture, with the same operator); there may be none. Raises
+        `NotApplicable` where the split is not known."""
+        inputs, answers = self.task.inputs, self.task.answers
+        if not self.task.is_of_pairs or not is_symmetric(inputs, answers):
+            return self.is_test
+        return self.is_test & ~mirror_was_shown(inputs, self.is_train)
+
+    @cached_property
+    def is_right(self) -> Bool[Tensor, " pair *answer"]:
+        """Which answers are right; see `score.is_right`."""
+        blocks = zip(self.logits.split(BLOCK), self.task.answers.split(BLOCK), strict=True)
+        return torch.cat([is_right(logits, answers) for logits, answers in blocks])
 
     @cached_property
     def activations(self) -> dict[str, Tensor]:
@@ -205,7 +232,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def shared(f: Callable[Concatenate[Snapshot, P], R]) -> Callable[Concatenate[Snapshot, P], R]:
+def once_per_snapshot(
+    f: Callable[Concatenate[Snapshot, P], R],
+) -> Callable[Concatenate[Snapshot, P], R]:
     """`f`, computed once for each snapshot and arguments, however many measures ask for it; that
     it is not applicable is remembered too. Its arguments must be hashable: names, numbers, tuples.
     """

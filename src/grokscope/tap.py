@@ -16,7 +16,7 @@ Tap = Callable[[str, Tensor], Tensor]
 Edit = Callable[[Tensor], Tensor]
 
 
-def silent(name: str, x: Tensor) -> Tensor:
+def no_tap(name: str, x: Tensor) -> Tensor:
     """The tap that changes nothing."""
     return x
 

@@ -23,6 +23,7 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens, coset_lenses, own
 from grokscope.algebra.modular import modular_lenses
 from grokscope.errors import BadInput, lookup
+from grokscope.score import chance
 
 UNKNOWN_SPLIT = "unknown"  # of an imported network: every pair counts as shown, none as a test
 COSETS_UP_TO = 200  # elements: with more, `algebra.lenses.coset_lenses` is called by hand
@@ -91,6 +92,11 @@ class Task:
     def is_of_pairs(self) -> bool:
         """Whether an input is (a, b), with an operator where there is a choice."""
         return self.inputs.shape[1] == 2 + bool(self.operators)
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of giving the commonest answer always."""
+        return chance(self.answers)
 
     @cached_property
     def lenses(self) -> list[Lens]:

@@ -5,62 +5,39 @@ An explanation that cannot be run cannot be wrong. A circuit is a program: `logi
 `program` prints it as Python that anyone can run without this package's models. Whether it is true
 of a network is for `verify` to say, not for the circuit.
 
-One form of explanation stands in one file, with its `find`: from a snapshot to the circuit that
-fits it best, or `NotApplicable` with the reasons why there is none.
+One form of explanation is one folder, with its `find`: from a snapshot to the circuit that fits it
+best, or `NotApplicable` with the reasons why there is none.
 
 Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.errors import BadInput, unknown
+from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Evidence
+from grokscope.verify.low_rank import best_low_rank
+from grokscope.verify.network import Bound, Network
+
+ROWS = 8  # for each answer, logits looked at to find the directions they span
+RANK = 1e-6  # of the largest singular value
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One number for or against a circuit, beside what it is where there is no such circuit.
-
-    `passes` is None where the number is told but not judged, or where its control is void;
-    `is_open` where it was judged and leaves the question open. `rule` says in words what is asked
-    of it, and of a void control why it is one.
-    """
+class Algorithm:
+    """What a network does, by a name, and how, in words a student can read."""
 
     name: str
-    value: float
-    rule: str
-    passes: bool | None = None
-    controls: Mapping[str, float] = field(default_factory=dict)
-    is_open: bool = False
-
-
-def at_least(
-    name: str, value: float, need: float, open_from: float | None = None, **controls: float
-) -> Evidence:
-    """Evidence that must reach `need`, and leaves the question open from `open_from` on."""
-    is_open = open_from is not None and open_from <= value < need
-    between = "" if open_from is None else f", undecided from {open_from:g}"
-    passes = None if is_open else value >= need
-    named = {key.replace("_", " "): x for key, x in controls.items()}
-    return Evidence(name, value, f"at least {need:g}{between}", passes, named, is_open)
-
-
-def at_most(
-    name: str, value: float, need: float, open_to: float | None = None, **controls: float
-) -> Evidence:
-    """Evidence that must not exceed `need`, and leaves the question open up to `open_to`."""
-    is_open = open_to is not None and need < value <= open_to
-    between = "" if open_to is None else f", undecided up to {open_to:.3g}"
-    named = {key.replace("_", " "): x for key, x in controls.items()}
-    passes = None if is_open else value <= need
-    return Evidence(name, value, f"at most {need:,.6g}{between}", passes, named, is_open)
+    how: str
 
 
 class Circuit(ABC):
@@ -71,6 +48,9 @@ class Circuit(ABC):
     """
 
     form: ClassVar[str]  # "convolution", "coset", ...
+    title: ClassVar[str]  # what kind of explanation it is, in words
+    how: ClassVar[str]  # what a network does of which it is true, in a sentence without its stop
+    algorithms: ClassVar[tuple[str, ...]]  # the names it may give; none: a null hypothesis
 
     @property
     @abstractmethod
@@ -123,25 +103,66 @@ class Circuit(ABC):
         """The evidence that only circuits of this form have, with its controls."""
         return ()
 
+    def algorithm(self, snapshot: Snapshot) -> Algorithm | None:
+        """What a network does of which it is true; None where a form has several algorithms, and
+        what is measured does not say which."""
+        return Algorithm(self.form, self.how)
 
-Finder = Callable[[Snapshot], Circuit]
-FINDERS: dict[str, Finder] = {}
-NEED_ALL_PAIRS: set[str] = set()  # forms that cannot be found on a sample of the pairs
+    def bound(self, network: Network, task: Task) -> Bound | None:
+        """The best accuracy that it helps to prove; see `verify.low_rank`. None where its logits
+        may be any, as a lookup table's."""
+        return best_low_rank(network, self._directions(task))
+
+    def _directions(self, task: Task) -> Float[Tensor, "c r"]:
+        """An orthonormal basis of what its logits span, but for a constant, seen on a random sample
+        of pairs, eight for each answer."""
+        some = torch.randperm(len(task.inputs), generator=torch.Generator().manual_seed(0))
+        logits = centred(self.logits(task.at(some[: ROWS * task.n_answers])))
+        _, scale, Vh = torch.linalg.svd(logits, full_matrices=False)
+        return Vh[scale > RANK * scale[0]].T
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it says what the network answers, and not how."""
+        return not self.algorithms
 
 
-F = TypeVar("F", bound=Finder)
+Find = Callable[[Snapshot], Circuit]
 
 
-def finder(form: str, needs_all_pairs: bool = False) -> Callable[[F], F]:
-    """Make a form of explanation available by name, through the function that finds it."""
+@dataclass(frozen=True)
+class Form:
+    """A form of explanation: its circuits, and how one is found in a network."""
+
+    circuit: type[Circuit]
+    find: Find
+    needs_all_pairs: bool  # it cannot be found on a sample of them
+
+
+FORMS: dict[str, Form] = {}
+
+F = TypeVar("F", bound=Find)
+
+
+def finder(circuit: type[Circuit], needs_all_pairs: bool = False) -> Callable[[F], F]:
+    """Make a form of explanation available by name, through the function that finds its circuits.
+
+    Raises `BadInput` for the name of another form, and for a circuit that lacks a name.
+    """
 
     def register(find: F) -> F:
-        taken = FINDERS.get(form)
-        if taken is not None and taken.__module__ != find.__module__:
-            raise BadInput(f"`{form}` is a form of explanation already. Call yours otherwise.")
-        FINDERS[form] = find
-        if needs_all_pairs:
-            NEED_ALL_PAIRS.add(form)
+        for name in ("form", "title", "how", "algorithms"):
+            if not hasattr(circuit, name):
+                raise BadInput(
+                    f"the form of `{find.__name__}` has no `{name}`. Write @finder(Mine) with its "
+                    f"class, and give the class {name} = ..."
+                )
+        taken = FORMS.get(circuit.form)
+        if taken is not None and taken.find.__module__ != find.__module__:
+            raise BadInput(
+                f"`{circuit.form}` is a form of explanation already. Give yours another name."
+            )
+        FORMS[circuit.form] = Form(circuit, find, needs_all_pairs)
         return find
 
     return register

@@ -18,7 +18,7 @@ from grokscope.circuits.printed import round_
 from grokscope.errors import NotApplicable
 from grokscope.measures.cosets import PURE, elements, sides
 from grokscope.measures.weights import symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 
 NEGLIGIBLE = 1e-5  # of the logits: a bias below it is rounding
@@ -92,7 +92,7 @@ class Summed:
         return [f"{name} = {_short(x.tolist())}" for name, x in rows]
 
 
-@shared
+@once_per_snapshot
 def summed(s: Snapshot) -> Summed:
     """A network's live neurons. Output and bias are centred over the answers, which changes neither
     answer nor loss; the mean of a neuron over all pairs stands in its function of a.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from grokscope.foreign.layouts.layout import Foreign, Losses
 from grokscope.models.model import Model
+from grokscope.score import is_right
 from grokscope.spec import Spec
 from grokscope.task import UNKNOWN_SPLIT, Task
 from grokscope.training.loss import negative_log_likelihood
@@ -70,7 +71,7 @@ def evaluated(model: Model, task: Task) -> tuple[Float[Tensor, " pair"], Bool[Te
     for x, y in zip(task.inputs.split(AT_ONCE), task.answers.split(AT_ONCE), strict=True):
         logits = model.last(x)
         losses.append(negative_log_likelihood(logits, y))
-        rights.append(logits[:, : task.n_answers].argmax(dim=1) == y)
+        rights.append(is_right(logits[:, : task.n_answers], y))
     return torch.cat(losses), torch.cat(rights)
 
 
@@ -114,9 +115,9 @@ def rows_of(
 
 
 def _measured(model: Model, task: Task, is_train: Bool[Tensor, " pair"]) -> dict[str, float]:
-    losses, is_right = evaluated(model, task)
+    losses, right = evaluated(model, task)
     found = {}
     for part, here in (("train", is_train), ("test", ~is_train)):
         found[f"{part}_loss"] = float(losses[here].mean())
-        found[f"{part}_accuracy"] = float(is_right[here].double().mean())
+        found[f"{part}_accuracy"] = float(right[here].double().mean())
     return found

@@ -10,10 +10,10 @@ from torch import Tensor
 from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
 from grokscope.measures.spectra import lens_of
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
-@shared
+@once_per_snapshot
 def attention(s: Snapshot) -> Float[Tensor, "head pair pos"]:
     """The attention pattern of the last position, which the answer is read from. Raises
     `NotApplicable` where the positions before it are not a and b."""
@@ -44,7 +44,7 @@ def attention_to_equals(s: Snapshot) -> dict[str, float]:
     return _per_head(pattern[:, :, 2].mean(dim=1))
 
 
-@shared
+@once_per_snapshot
 def attention_scores(s: Snapshot) -> Float[Tensor, "head symbol"]:
     """C^h(x): how strongly head h is drawn to symbol x at the place of a, centred over symbols.
 

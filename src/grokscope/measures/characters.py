@@ -14,10 +14,10 @@ from torch import Tensor
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import keys_of, row_variation
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
-@shared
+@once_per_snapshot
 def characters(s: Snapshot) -> dict[str, Float[Tensor, "s c"]]:
     """χ(s c⁻¹) for each part of the lens but the constants, scaled to χ(1) = 1; 0 where s or c is
     no element of the group. Raises `NotApplicable` if the lens has no group, or if an answer stands
@@ -48,7 +48,7 @@ def characters(s: Snapshot) -> dict[str, Float[Tensor, "s c"]]:
 
 
 @measure
-@shared
+@once_per_snapshot
 def logit_similarity(s: Snapshot) -> dict[str, float]:
     """The cosine similarity of the logits, centred over classes, with χ(ab c⁻¹) of each part
     (Chughtai et al. 2023; for a+b mod p with cos w_k(a+b-c), Nanda et al. 2023). In [-1, 1];

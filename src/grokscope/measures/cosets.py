@@ -34,7 +34,7 @@ from grokscope.algebra.subgroups import subgroups
 from grokscope.errors import NotApplicable
 from grokscope.measures.irreps import group_of
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 Cosets = Literal["right", "left"]  # Hg, gH
 Spreads = dict[str, Float[Tensor, "subgroup neuron"]]  # of "left", l, and "right", r
@@ -70,7 +70,7 @@ class Proper:
     names: tuple[str, ...]
 
 
-@shared
+@once_per_snapshot
 def sides(s: Snapshot) -> Sides:
     """l and r of every live neuron. Raises `NotApplicable` where some pairs are missing, where
     operands are not one to one with the elements of a group, and where no neuron is alive."""
@@ -165,14 +165,14 @@ def stander_c(
     return spreads * (group.order - 1) / (order - 1)
 
 
-@shared
+@once_per_snapshot
 def right_sides(s: Snapshot) -> Spreads:
     """The spreads of l on right cosets and of r on left cosets."""
     x = sides(s)
     return {"left": spread(x.left, x.group, "right"), "right": spread(x.right, x.group, "left")}
 
 
-@shared
+@once_per_snapshot
 def wrong_sides(s: Snapshot) -> Spreads:
     """The spreads of l on left cosets and of r on right cosets."""
     x = sides(s)
@@ -187,7 +187,7 @@ def irrep_shares(f: Float[Tensor, "g neuron"], group: Group) -> Float[Tensor, "p
     return shares / shares.sum(dim=0)
 
 
-@shared
+@once_per_snapshot
 def is_sign(s: Snapshot) -> Bool[Tensor, " neuron"]:
     """Which live neurons have at least 95 % of l and of r in irreps ±1."""
     x = sides(s)
@@ -196,7 +196,7 @@ def is_sign(s: Snapshot) -> Bool[Tensor, " neuron"]:
     return torch.minimum(*shares) >= PURE
 
 
-@shared
+@once_per_snapshot
 def others(s: Snapshot) -> Bool[Tensor, " neuron"]:
     """Which live neurons are no sign neurons. Raises `NotApplicable` if all are."""
     if is_sign(s).all():
@@ -255,7 +255,7 @@ def _follows_cosets(group: Group, spreads: Spreads) -> Bool[Tensor, " neuron"]:
     return torch.maximum(*(stander_c(x, group).amin(dim=0) for x in spreads.values())) < 1
 
 
-@shared
+@once_per_snapshot
 def controls(s: Snapshot) -> dict[str, Spreads]:
     """The spreads, on the right sides, of what is put in place of the live neurons but sign
     neurons: the same with the elements of the group "relabelled" at random; "random" functions with

@@ -25,7 +25,7 @@ from grokscope.measures.measure import measure
 from grokscope.measures.restricted import component, excluded_losses
 from grokscope.measures.spectra import even_spectrum, spectrum
 from grokscope.measures.weights import lookalikes, symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.loss import negative_log_likelihood
 
 ETA = 0.5  # of the largest: what counts as present
@@ -85,7 +85,7 @@ def _residue_weights(s: Snapshot) -> dict[str, Tensor]:
 
 
 @measure
-@shared
+@once_per_snapshot
 def ffd(s: Snapshot) -> dict[str, float]:
     """Fourier Frequency Density of each folded weight: the share of additive cosines and sines
     above half of the largest of their kind (Furuta et al. 2024, eq. 5). Low is sparse. Chance:

@@ -23,7 +23,7 @@ from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.loss import cross_entropy
 
 LEARNED = 0.05  # logit similarity from which a part counts as learned
@@ -85,7 +85,7 @@ def hidden_fve_product(s: Snapshot) -> dict[str, float]:
     return found | {"keys": math.fsum(found.values())}
 
 
-@shared
+@once_per_snapshot
 def _hidden_variation(s: Snapshot) -> float:
     """The squared norm of the hidden layer, centred over all pairs."""
     post = s.mlp_post
@@ -94,7 +94,7 @@ def _hidden_variation(s: Snapshot) -> float:
     return max(float(whole - len(post) * mean.square().sum()), 1e-300)
 
 
-@shared
+@once_per_snapshot
 def hidden_component(s: Snapshot) -> Float[Tensor, "s neuron"]:
     """What the hidden layer, not centred, holds of ρ(ab) for the key parts, as a function of the
     product: Σ Q_ρ(ab) Q_ρ(ab)ᵀ H."""

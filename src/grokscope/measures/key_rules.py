@@ -19,7 +19,7 @@ from grokscope.measures.measure import measure
 from grokscope.measures.neurons import neuron_parts
 from grokscope.measures.spectra import components
 from grokscope.measures.weights import symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
 def by_logits(s: Snapshot) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ RULES: dict[str, Callable[[Snapshot], tuple[str, ...]]] = {
 }
 
 
-@shared
+@once_per_snapshot
 def key_sets(s: Snapshot) -> dict[str, tuple[str, ...]]:
     """The key parts by each rule that applies."""
     found = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from grokscope.errors import NotApplicable
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 KEY_SHARE = 0.01
 
@@ -31,7 +31,7 @@ class Keys:
         return sum(self.shares[name] for name in self.names)
 
 
-@shared
+@once_per_snapshot
 def key_parts(s: Snapshot) -> Keys:
     """The key parts of a network, by the logits.
 
@@ -66,7 +66,7 @@ def keys_of(s: Snapshot) -> tuple[str, ...]:
     return keys
 
 
-@shared
+@once_per_snapshot
 def row_variation(s: Snapshot) -> float:
     """The squared norm of the logits centred over classes for each pair."""
     return sum(
@@ -75,7 +75,7 @@ def row_variation(s: Snapshot) -> float:
     )
 
 
-@shared
+@once_per_snapshot
 def variation(s: Snapshot) -> float:
     """The squared norm of the logits centred over classes for each pair, and over all pairs for
     each class."""

@@ -12,29 +12,22 @@ Axes: pair = one input; answer = where an input has several.
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.score import accuracy, mirror_was_shown
+from grokscope.snapshot import BLOCK, Snapshot, once_per_snapshot
 from grokscope.training.loss import cross_entropy, negative_log_likelihood
 
-BLOCK = 65_536  # pairs
 
-
-@shared
+@once_per_snapshot
 def pair_losses(s: Snapshot) -> Float[Tensor, " pair *answer"]:
     """The cross-entropy of each right answer, in nats; by blocks, since in float64 the
     logits of S6 would take 3 GB."""
     blocks = zip(s.logits.split(BLOCK), s.task.answers.split(BLOCK), strict=True)
     return torch.cat([negative_log_likelihood(x, answers) for x, answers in blocks])
-
-
-@shared
-def is_right(s: Snapshot) -> Bool[Tensor, " pair *answer"]:
-    """Which answers are right."""
-    return s.logits.argmax(dim=-1) == s.task.answers
 
 
 @measure
@@ -58,31 +51,32 @@ def all_loss(s: Snapshot) -> float:
 
 @measure
 def train_accuracy(s: Snapshot) -> float:
-    """Share of the training pairs that are answered as they were taught. Chance: 1 / number of
-    answers."""
-    return float((s.train_logits.argmax(dim=-1) == s.train_answers).double().mean())
+    """Share of the training pairs that are answered as they were taught. Chance: the share of the
+    commonest answer."""
+    return accuracy(s.train_logits, s.train_answers)
 
 
 @measure
 def test_accuracy(s: Snapshot) -> float:
-    """Share of the held-out pairs that are answered right. Chance: 1 / number of answers."""
-    return float(is_right(s)[s.is_test].double().mean())
+    """Share of the held-out pairs that are answered right. Chance: the share of the commonest
+    answer."""
+    return float(s.is_right[s.is_test].double().mean())
 
 
 @measure
 def all_accuracy(s: Snapshot) -> float:
-    """Share of all pairs that are answered right. Chance: 1 / number of answers."""
-    return float(is_right(s).double().mean())
+    """Share of all pairs that are answered right. Chance: the share of the commonest answer."""
+    return float(s.is_right.double().mean())
 
 
 @measure
 def test_accuracy_by_mirror(s: Snapshot) -> dict[str, float]:
     """Test accuracy apart for pairs (a, b) whose mirror (b, a) was trained on, and for others.
 
-    On a symmetric task with an ordered split the first are given away. Chance: 1 / number of
-    answers.
+    On a symmetric task with an ordered split the first are given away. Chance: the share of the
+    commonest answer.
     """
-    return _by_mirror(s, lambda: is_right(s).double())
+    return _by_mirror(s, lambda: s.is_right.double())
 
 
 @measure
@@ -94,11 +88,7 @@ def test_loss_by_mirror(s: Snapshot) -> dict[str, float]:
 def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dict[str, float]:
     if s.task.inputs.shape[1] != 2:
         raise NotApplicable(f"the inputs of `{s.task.name}` are no pairs, and have no mirror.")
-    a, b = s.task.inputs.unbind(dim=1)
-    n = s.task.n_symbols
-    was_seen = torch.zeros(n, n, dtype=torch.bool)
-    was_seen[a[s.is_train], b[s.is_train]] = True
-    seen = was_seen[b, a]
+    seen = mirror_was_shown(s.task.inputs, s.is_train)
     groups = {"mirror seen": s.is_test & seen, "mirror not seen": s.is_test & ~seen}
     if not all(here.any() for here in groups.values()):
         raise NotApplicable("the split leaves no pairs with and without a mirror in training.")

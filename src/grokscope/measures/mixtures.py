@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import NotApplicable
-from grokscope.measures.losses import is_right, pair_losses
+from grokscope.measures.losses import pair_losses
 from grokscope.measures.measure import measure
 from grokscope.snapshot import Snapshot
 
@@ -16,9 +16,10 @@ from grokscope.snapshot import Snapshot
 @measure
 def test_accuracy_by_operator(s: Snapshot) -> dict[str, float]:
     """Share of the held-out inputs of each operator that are answered right (Furuta et al. 2024).
-    Chance: 1 / number of answers."""
+    Chance: the share of the
+    commonest answer."""
     held_out = _held_out(s)
-    right = is_right(s).double()
+    right = s.is_right.double()
     return {name: float(right[here].mean()) for name, here in held_out.items()}
 
 

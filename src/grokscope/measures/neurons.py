@@ -12,12 +12,12 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
 from grokscope.measures.weights import symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 LOCALISED = 0.85
 
 
-@shared
+@once_per_snapshot
 def neuron_parts(s: Snapshot) -> tuple[list[str], Float[Tensor, "part neuron"]]:
     """For each non-constant part, the share of each neuron's variation over all pairs (a, b) that
     it explains: by functions of a, of b, or of both, all in that part.

@@ -25,7 +25,8 @@ from grokscope.algebra.splits import fourier
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.score import accuracy
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 TRIPLES = 100
 SHUFFLED_UP_TO = 300_000  # triples: p = 66, a tenth of a second; the published p is 59
@@ -59,7 +60,7 @@ def symmetricity_by_symbols(s: Snapshot) -> float:
     return float(torch.cosine_similarity(by_a @ E.T, by_b @ E.T, eps=1e-30).mean())
 
 
-@shared
+@once_per_snapshot
 def _gradients(s: Snapshot) -> tuple[Float[Tensor, "triple d"], Float[Tensor, "triple d"]]:
     """Of a logit by the embeddings of a and of b, for the triples of `gradient_symmetricity`."""
     _shared_embedding(s)
@@ -140,14 +141,14 @@ def isolated_accuracy(s: Snapshot) -> dict[str, float]:
     """Accuracy over all pairs when the embeddings keep their mean and one frequency, for each key
     frequency (after Zhong et al. 2023, who keep pairs of principal components). Everything after
     the embedding is computed anew. One circle of a clock seldom answers alone. Chance: 1/p."""
-    return {key: _accuracy(s, isolated_logits(s, (key,))) for key in keys_of(s)}
+    return {key: accuracy(isolated_logits(s, (key,))) for key in keys_of(s, s.task.answers)}
 
 
 @measure
 def isolated_accuracy_all_keys(s: Snapshot) -> float:
     """The same when the embeddings keep their mean and all key frequencies. Below 1 where others
     matter too, as the doubled frequencies of accompanying pizzas do. Chance: 1/p."""
-    return _accuracy(s, isolated_logits(s, keys_of(s)))
+    return accuracy(isolated_logits(s, keys_of(s)), s.task.answers)
 
 
 @measure
@@ -187,7 +188,7 @@ def accompanying_pizza_fve(s: Snapshot) -> dict[str, float]:
     return _fve(s, form, at=2)
 
 
-@shared
+@once_per_snapshot
 def isolated_logits(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "pair c"]:
     """The logits when the embedding of each operand, as a function of its symbol, keeps only these
     parts and its mean."""
@@ -232,10 +233,6 @@ def _modulus(s: Snapshot) -> int:
     if not is_square or not torch.equal(task.answers, task.inputs.sum(dim=1) % p):
         raise NotApplicable(f"`{task.name}` is not addition mod p on all pairs, with p from 3.")
     return p
-
-
-def _accuracy(s: Snapshot, logits: Float[Tensor, "pair c"]) -> float:
-    return float((logits.argmax(dim=1) == s.task.answers).double().mean())
 
 
 def _fve(

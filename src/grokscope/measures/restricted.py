@@ -27,11 +27,12 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.characters import characters
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.score import accuracy, is_right
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.loss import cross_entropy, negative_log_likelihood
 
 
-@shared
+@once_per_snapshot
 def component(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "s c"]:
     """The sum of P_k L over these parts, as a function of the product, in float64."""
     return s.fibres.project(parts, s.mean_logits)
@@ -86,9 +87,9 @@ def restricted_loss_sum_by_key(s: Snapshot) -> dict[str, float]:
 
 @measure
 def restricted_accuracy_sum(s: Snapshot) -> dict[str, float]:
-    """Accuracy over train, test and all pairs of the logits of `restricted_loss_sum`. Chance: 1 /
-    number of answers."""
-    return by_pairs(s, (_kept(s, keys_of(s)).argmax(dim=1) == s.fibres.answers).double())
+    """Accuracy over train, test and all pairs of the logits of `restricted_loss_sum`. Chance: the
+    share of the commonest answer."""
+    return by_pairs(s, is_right(_kept(s, keys_of(s)), s.fibres.answers).double())
 
 
 @measure
@@ -138,7 +139,7 @@ def excluded_loss_sum_train(s: Snapshot) -> float:
     return _without_sum(s)[keys_of(s)]
 
 
-@shared
+@once_per_snapshot
 def _without_sum(s: Snapshot) -> dict[tuple[str, ...], float]:
     """The train loss without the sum directions of all key parts, of each one, and of the random
     choices beside them: together, since most of the work is the same."""
@@ -152,9 +153,10 @@ def _without_sum(s: Snapshot) -> dict[tuple[str, ...], float]:
 
 @measure
 def excluded_accuracy_sum_train(s: Snapshot) -> float:
-    """Train accuracy of the logits of `excluded_loss_sum_train`. Chance: 1 / number of answers."""
+    """Train accuracy of the logits of `excluded_loss_sum_train`. Chance: the share of the
+    commonest answer."""
     rest = s.train_logits - component(s, keys_of(s))[s.fibres.product[s.is_train]]
-    return float((rest.argmax(dim=1) == s.train_answers).double().mean())
+    return accuracy(rest, s.train_answers)
 
 
 @measure
@@ -166,7 +168,7 @@ def excluded_loss_sum_train_by_key(s: Snapshot) -> dict[str, float]:
 
 
 @measure
-@shared
+@once_per_snapshot
 def excluded_loss_sum_train_by_part(s: Snapshot) -> dict[str, float]:
     """The same for every part of the lens, key or not. Chance: the train loss itself."""
     names = [name for name in s.fibres.split.names if name != "constant"]
@@ -193,7 +195,7 @@ def excluded_loss_sum_train_control(s: Snapshot) -> float:
 CONTROLS = 8
 
 
-@shared
+@once_per_snapshot
 def other_parts(s: Snapshot) -> list[tuple[str, ...]]:
     """Random choices of parts that are no keys, each of at least the key parts' dimension.
 

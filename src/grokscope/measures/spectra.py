@@ -15,7 +15,7 @@ from grokscope.algebra.lenses import Lens, View
 from grokscope.errors import NotApplicable, lookup
 from grokscope.measures.measure import measure
 from grokscope.measures.weights import gini_coefficient, lookalikes, symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
 def lens_of(s: Snapshot, name: str | None = None) -> Lens:
@@ -32,7 +32,7 @@ def lens_of(s: Snapshot, name: str | None = None) -> Lens:
     return lookup("lens", name, lenses) if name is not None else next(iter(lenses.values()))
 
 
-@shared
+@once_per_snapshot
 def spectrum(s: Snapshot, weight: str, lens: str | None = None) -> dict[str, float]:
     """The share of the squared norm of a folded weight ("ab", "a", "b" or "c") in each part of a
     lens, by default the task's own; the shares sum to 1. An embedding that both operands share is
@@ -182,7 +182,7 @@ MARGIN = 0.1  # nats: a tenth fewer dimensions at the same power
 SIGMAS = 4.0
 
 
-@shared
+@once_per_snapshot
 def compare(s: Snapshot) -> Comparison:
     """The lenses of the task, scored on the network's folded weights.
 

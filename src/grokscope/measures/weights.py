@@ -15,10 +15,10 @@ from torch import Tensor
 
 from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
-@shared
+@once_per_snapshot
 def symbol_weights(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:
     """The model's `symbol_weights` in float64. Raises `NotApplicable` if it has none."""
     weights = s.model.symbol_weights()
@@ -40,7 +40,7 @@ def sum_of_squares(s: Snapshot) -> float:
 
 
 @measure
-@shared
+@once_per_snapshot
 def sum_of_squares_by_weight(s: Snapshot) -> dict[str, float]:
     """The same for each weight by its name. At the start: its size times the variance that it is
     drawn with."""
@@ -67,7 +67,7 @@ def effective_rank(s: Snapshot) -> dict[str, float]:
     return ranks
 
 
-@shared
+@once_per_snapshot
 def _singular_values(s: Snapshot) -> dict[str, Float[Tensor, " n"]]:
     return {role: torch.linalg.svdvals(W) for role, W in symbol_weights(s).items()}
 

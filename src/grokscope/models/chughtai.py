@@ -15,7 +15,7 @@ from grokscope.models.layers import (
     width_of_heads,
 )
 from grokscope.models.model import Fold, Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -53,12 +53,12 @@ class Chughtai(Model):
         self.W_U = randn(d_model, n_answers, std=std)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         return self._logits(inputs, tap, first_query=0)
 
     def last(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         return self._logits(inputs, tap, first_query=2)
 

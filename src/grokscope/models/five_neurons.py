@@ -12,7 +12,7 @@ from torch import Tensor
 from grokscope.errors import BadInput
 from grokscope.models.model import Fold, Model, model, pad_classes
 from grokscope.models.pair import cut_normal
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -36,7 +36,7 @@ class FiveNeurons(Model):
         self.W_out = cut_normal(d_mlp, 2, std=d_mlp**-0.5)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         E = self._circle()
         x = tap("embed", E[inputs])

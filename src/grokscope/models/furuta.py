@@ -22,7 +22,7 @@ from grokscope.models.layers import (
     width_of_heads,
 )
 from grokscope.models.model import Fold, Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 OPERATORS = "=+-*/"
 
@@ -93,7 +93,7 @@ class Furuta(Model):
         self.W_U = randn(d_model, vocabulary, std=std)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         (layer,) = layers_of(self)
         x = tap("resid_pre", tap("embed", self.W_E[self._tokens(inputs)]))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from grokscope.errors import lookup
 from grokscope.models.model import Fold, Model, model, pad_classes, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 KINDS = {
     "A": "embeddings added, one hidden layer",
@@ -54,7 +54,7 @@ class Linear(Model):
         return (self.W_x, self.W_y) if self.kind == "X" else (self.W_E, self.W_E)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         W_a, W_b = self._embeddings()
         x = tap("embed", torch.stack([W_a[inputs[:, 0]], W_b[inputs[:, 1]]], dim=1))

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grokscope.models.model import Fold, Model, model, pad_classes, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 class Concatenated(Model):
@@ -27,7 +27,7 @@ class Concatenated(Model):
         self.W_x, self.W_y, self.W, self.W_U, self.b_U = W_x, W_y, W, W_U, b_U
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         a, b = inputs.unbind(dim=1)
         x = tap("embed", torch.stack([self.W_x[a], self.W_y[b]], dim=1))

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 class Model(nn.Module, ABC):
@@ -30,12 +30,12 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair *answer c"]:
         """The logits, computed as a reader would write it; of several answers (pair, answer, c)."""
 
     def last(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair *answer c"]:
         """The same logits from no more than they need: of the last layer, the last position."""
         return self(inputs, tap)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grokscope.errors import lookup
 from grokscope.models.model import Fold, Model, model, pad_classes
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 EMBEDS = {
     "tied": "one matrix for a, b and, transposed, the answers",
@@ -59,7 +59,7 @@ class Factored(Model):
         """The nonlinearity."""
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         a, b = inputs.unbind(dim=1)
         x = tap("embed", torch.stack([self.W_E[a], self._of_b(self.W_E, self.W_E_b)[b]], dim=1))

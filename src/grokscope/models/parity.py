@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from grokscope.errors import BadInput
 from grokscope.models.model import Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -34,7 +34,7 @@ class ParityMLP(Model):
         self.W_out = randn(d_mlp, 1, std=d_mlp**-0.5)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         x = nn.functional.pad(inputs.to(self.W_in.dtype), (0, 1), value=1.0)
         h = tap("mlp_post", tap("mlp_pre", x @ self.W_in).relu())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from grokscope.errors import BadInput
 from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, rate_of, read
 from grokscope.models.model import Fold, Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -73,13 +73,13 @@ class Pizza(Model):
         self.W_U = randn(d_model, classes, std=classes**-0.5)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         mid = self._last_mid(inputs, tap, first_query=0)
         return read(mid, layers_of(self)[-1], self.W_U, tap)
 
     def last(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         mid = self._last_mid(inputs, tap, first_query=self.n_pos - 1)
         return read(mid, layers_of(self)[-1], self.W_U, tap)
@@ -102,7 +102,7 @@ class Pizza(Model):
         """Of one layer, tables over (position, symbol); of several, a row for each pair."""
         *earlier, layer = layers_of(self)
         if earlier:
-            mid = self._last_mid(inputs, silent, first_query=self.n_pos - 1)
+            mid = self._last_mid(inputs, no_tap, first_query=self.n_pos - 1)
             return fold_pairs(mid, layer, self.W_U)
         n, (a, b) = self.n_symbols, inputs.unbind(dim=1)
         x = [self.W_E[:n] + self.W_pos[0], self._of_b() + self.W_pos[1]]

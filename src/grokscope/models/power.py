@@ -16,7 +16,7 @@ from torch.nn.functional import layer_norm
 from grokscope.models.layers import attention, layers_of, mlp, toward_uniform, width_of_heads
 from grokscope.models.mlp import uniform
 from grokscope.models.model import Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 PLACES = (0, 2, 3, 1)  # in the sequence, of a, b, "=", operator
 
@@ -62,7 +62,7 @@ class Power(Model):
         self.W_U = uniform(d_model, self.operator + 2, fan_in=d_model)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         x = tap("embed", self.W_E[self._tokens(inputs)]) + self._positions()
         place = torch.tensor(PLACES, device=x.device)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from grokscope.models.mlp import uniform
 from grokscope.models.model import Fold, Model, model, pad_classes
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -30,7 +30,7 @@ class Prieto(Model):
         self.W_U = uniform(d_mlp, n_answers, fan_in=d_mlp)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         a, b = inputs.unbind(dim=1)
         x = tap("embed", self.W_E[torch.stack([a, b + self.n_symbols], dim=1)])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from grokscope.errors import BadInput
 from grokscope.models.layers import last_mid, layers_of, mlp, width_of_heads
 from grokscope.models.model import Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -66,12 +66,12 @@ class Sequence(Model):
         self.W_U = randn(d_model, n_answers, std=n_answers**-0.5)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair *answer c"]:
         return self._logits(inputs, tap, first_query=0)
 
     def last(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair *answer c"]:
         return self._logits(inputs, tap, first_query=inputs.shape[1] - self.n_read)
 

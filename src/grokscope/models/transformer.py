@@ -22,7 +22,7 @@ from grokscope.models.layers import (
     width_of_heads,
 )
 from grokscope.models.model import Fold, Model, model, randn
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 @model
@@ -66,13 +66,13 @@ class Transformer(Model):
         self.W_U = randn(d_model, vocabulary, std=vocabulary**-0.5)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         mid = self._last_mid(inputs, tap, first_query=0)
         return read(mid, layers_of(self)[-1], self.W_U, tap)
 
     def last(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         mid = self._last_mid(inputs, tap, first_query=2)
         return read(mid, layers_of(self)[-1], self.W_U, tap)
@@ -89,7 +89,7 @@ class Transformer(Model):
         """Of one layer, tables over (position, symbol); of several, a row for each pair."""
         *earlier, layer = layers_of(self)
         if earlier:
-            return fold_pairs(self._last_mid(inputs, silent, first_query=2), layer, self.W_U)
+            return fold_pairs(self._last_mid(inputs, no_tap, first_query=2), layer, self.W_U)
         return fold_at_equals(inputs, self.W_E, self.W_pos, layer, self.W_U, self.mix)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:

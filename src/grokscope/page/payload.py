@@ -65,7 +65,7 @@ def payload(r: Reading, most_frames: int = FRAMES, most_bytes: int = MOST_BYTES)
         "checkpoints": len(r.run.steps),
         "rows": _rows(r),
         "unit": r.unit if r.in_nats(1.0) is None else f"{r.unit}; 1 is {r.in_nats(1.0):g} nats",
-        "chance": {"accuracy": 1 / r.run.task.n_answers, "loss": r.guessing},
+        "chance": {"accuracy": r.run.task.chance, "loss": r.guessing},
         "events": _events(r),
         "phases": _phases(r),
         "trace": {"step": r.table["step"].to_list(), "figures": _progress(r)},

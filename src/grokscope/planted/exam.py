@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.planted.planted import ACCURATE, IMPOSTORS, TRUTHS, Kind, Planted
+from grokscope.score import accuracy
 from grokscope.snapshot import Snapshot
 
 Explainer = Callable[[Snapshot], Collection[str]]
@@ -39,8 +40,7 @@ def grokscope(snapshot: Snapshot) -> Collection[str]:
 @explainer
 def gullible(snapshot: Snapshot) -> list[str]:
     """A control: believes whatever is right on nearly all pairs, and names what is usual."""
-    right = (snapshot.logits.argmax(dim=1) == snapshot.task.answers).double().mean()
-    if right < ACCURATE:
+    if accuracy(snapshot.logits, snapshot.task.answers) < ACCURATE:
         return []
     return ["convolution" if snapshot.task.digits is None else "parity"]
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grokscope.models.model import Fold, Model, pad_classes
-from grokscope.tap import Tap, silent
+from grokscope.tap import Tap, no_tap
 
 
 class Layer(Model):
@@ -35,7 +35,7 @@ class Layer(Model):
         """The nonlinearity."""
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         a, b = inputs.unbind(dim=1)
         h = tap("mlp_post", self.act(tap("mlp_pre", self.L[a] + self.R[b])))

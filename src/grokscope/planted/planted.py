@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from grokscope import score
 from grokscope.algebra.groups import Group
 from grokscope.errors import BadInput, NotApplicable, lookup
 from grokscope.models.model import Model
@@ -60,7 +61,7 @@ class Planted:
 
     @property
     def accuracy(self) -> float:
-        """Over all pairs; of several largest logits the first is the answer."""
+        """Over all pairs."""
         return accuracy(self.model, self.task)
 
 
@@ -173,10 +174,7 @@ def _split(draft: Draft, seed: int) -> Bool[Tensor, " pair"]:
 def accuracy(model: Model, task: Task) -> float:
     """The share of all pairs that a network answers rightly; a tie counts as wrong."""
     with torch.no_grad():
-        logits = model.last(task.inputs)[:, : task.n_answers].double()
-    right = logits.gather(1, task.answers[:, None])[:, 0]
-    others = logits.scatter(1, task.answers[:, None], -torch.inf).amax(dim=1)
-    return float((right > others).double().mean())
+        return score.accuracy(model.last(task.inputs)[:, : task.n_answers], task.answers)
 
 
 def perturb(

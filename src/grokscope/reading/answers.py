@@ -17,8 +17,9 @@ from grokscope.page.stacks import LEVELS, Stack, stack
 from grokscope.reading.explained import simplest
 from grokscope.reading.film import grid
 from grokscope.reading.reading import Reading
+from grokscope.score import accuracy, centred
 from grokscope.verify.certificate import Certificate
-from grokscope.verify.verify import centred, is_right, less
+from grokscope.verify.verify import less
 
 MOST_LOGITS = 2_500_000  # that are put in a page: p = 135
 RUN_IN_PAGE = ("of_a", "of_b", "level", "out")
@@ -81,7 +82,7 @@ def _parts(r: Reading, c: Certificate) -> dict[str, Any]:
         "added": stack(rows.numpy()).packed(),
         "product": None if shared is None else shared[1].tolist(),
         "without": list(_without(r, c)),
-        "network": float(is_right(s.logits, task.answers).double().mean()),
+        "network": accuracy(s.logits, task.answers),
     }
 
 
@@ -112,7 +113,6 @@ def _without(r: Reading, c: Certificate) -> Iterator[dict[str, Any]]:
     for gone in (x for size in several for x in combinations(range(len(names)), size)):
         part = c.circuit.keeping([names[i] for i in gone])
         rest = less(network, centred(part.logits(s.task)))
-        accuracy = float(is_right(rest, s.task.answers).double().mean())
-        yield {"gone": list(gone), "accuracy": accuracy}
+        yield {"gone": list(gone), "accuracy": accuracy(rest, s.task.answers)}
     whole = c.value("accuracy without it, all")
     yield {"gone": list(range(len(names))), "accuracy": whole}

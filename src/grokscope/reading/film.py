@@ -21,6 +21,7 @@ from grokscope.models.parity import ParityMLP
 from grokscope.page.stacks import Stack, stack
 from grokscope.reading.irreps import has_irreps, irrep_pictures
 from grokscope.reading.reading import Reading
+from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 
 MOST_NEURONS = 48
@@ -131,8 +132,7 @@ def _is_all(
     a, b = s.task.inputs.unbind(dim=1)
     level = _level(s, of_a, of_b, slice(None))
     made = (of_a[a] + of_b[b] + level).relu() @ out.T
-    true = s.logits.double()
-    true = true - true.mean(dim=1, keepdim=True)
+    true = centred(s.logits)
     return bool((made - true).abs().max() <= 1e-3 * true.abs().max())
 
 

@@ -99,7 +99,7 @@ class Reading:
         step = self.events.t_memorize
         if step is None:
             return False
-        chance = 1 / self.run.task.n_answers
+        chance = self.run.task.chance
         return self.at(step)["test_accuracy"] < (1 + chance) / 2
 
     def at(self, step: int) -> dict[str, int | float]:

@@ -44,7 +44,7 @@ CAVEAT = "It is one network, and its key parts were chosen at its last checkpoin
 
 def _imported(r: Reading) -> str:
     """Where a network comes from that was not trained here, and what it is right on."""
-    final, chance = r.final, percent(1 / r.run.task.n_answers)
+    final, chance = r.final, percent(r.run.task.chance)
     known = "It is not known which of them it was shown."
     if r.run.knows_split:
         known = (
@@ -146,7 +146,7 @@ def _generalising(r: Reading) -> str:
         return (
             f"It did not generalise within {r.rows[-1]['step']:,} steps: "
             f"{percent(r.rows[-1]['test_accuracy'])} of the test {_asked(r)} right at the end "
-            f"(guessing: {percent(1 / r.run.task.n_answers)}).{at_the_end(r)}"
+            f"(guessing: {percent(r.run.task.chance)}).{at_the_end(r)}"
         )
     late = f", {e.delay:,} steps later" if e.delay and r.memorised_first else ""
     rule = f"the first of {r.run.spec.grok_patience} evaluations in a row above"

@@ -46,7 +46,7 @@ def in_short(r: Reading) -> list[tuple[str, str]]:
 
 def _asked(r: Reading) -> str:
     task, shown, them = r.run.task, int(r.run.is_train.sum()), inputs(r.run.task)
-    every, chance = len(r.run.is_train), percent(1 / task.n_answers)
+    every, chance = len(r.run.is_train), percent(task.chance)
     asked = f"for {task.name}{meant(task)}: one of {task.n_answers:,} answers"
     asked += f" (guessing: {chance} right)"
     if not r.run.knows_split:

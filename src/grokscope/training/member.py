@@ -13,6 +13,7 @@ from torch import Tensor
 
 from grokscope.errors import DamagedFile, StorageError
 from grokscope.models.model import Model
+from grokscope.score import is_right
 from grokscope.spec import Spec
 from grokscope.training.check import PAIRS_AT_ONCE
 from grokscope.training.files import cannot_write, read_tensors, write_tensors
@@ -121,11 +122,11 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
 
 def evaluate(member: Member, stack: Stack, k: int) -> None:
     """Add a row to the member's metrics: it is row `k` of the stack."""
-    losses, is_right = _losses(stack, k, member.everything, member.spec)
+    losses, right = _losses(stack, k, member)
     row: dict[str, int | float] = {"step": member.step}
     for part, here in (("train", member.is_train), ("test", ~member.is_train)):
         row[f"{part}_loss"] = float(losses[here].mean())
-        row[f"{part}_accuracy"] = float(is_right[here].double().mean())
+        row[f"{part}_accuracy"] = float(right[here].double().mean())
     row["sum_of_squares"] = float(stack.flat[k].double().square().sum())
     row["seconds"] = round(member.seconds, 3)
     member.rows.append(row)
@@ -134,17 +135,18 @@ def evaluate(member: Member, stack: Stack, k: int) -> None:
 
 @torch.no_grad()
 def _losses(
-    stack: Stack, k: int, examples: Examples, spec: Spec
+    stack: Stack, k: int, member: Member
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
     """Of each pair: the loss that is trained, over all output classes; and whether each of its
-    answers is right."""
+    answers is, among the answers proper, right."""
+    examples, spec, n_answers = member.everything, member.spec, member.run.task.n_answers
     weights = {name: leaf[k] for name, leaf in stack.weights.items()}
     objective, losses, rights = Objective.of(spec), [], []
     for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
         some = examples[start : start + PAIRS_AT_ONCE]
         logits = logits_of(stack.template, weights, some.inputs, spec.formulation)
         losses.append(objective.each(logits, some.answers, spec.loss_precision))
-        rights.append(logits.argmax(dim=-1) == some.answers)
+        rights.append(is_right(logits[..., :n_answers], some.answers))
     return torch.cat(losses), torch.cat(rights)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.measures.keys import keys_of
+from grokscope.score import is_right
 from grokscope.snapshot import Snapshot
 from grokscope.tap import edit
 
@@ -80,7 +81,7 @@ def _exchanged(s: Snapshot, parts: tuple[str, ...], pairings: list[Int[Tensor, "
     for other in pairings:
         logits = s.read_out(s.mlp_post - own + own[other])
         apart = s.task.answers != s.task.answers[other]
-        right += int((logits.argmax(dim=1) == s.task.answers[other])[apart].sum())
+        right += int(is_right(logits, s.task.answers[other])[apart].sum())
         total += int(apart.sum())
     return right / max(1, total)
 

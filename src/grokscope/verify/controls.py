@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.models.model import Model
-from grokscope.snapshot import Snapshot, shared
-from grokscope.tap import Tap, silent
+from grokscope.snapshot import Snapshot, once_per_snapshot
+from grokscope.tap import Tap, no_tap
 
 HIDDEN = ("mlp_pre", "mlp_post")
 RIDGE = 1e-6  # of the largest eigenvalue: keeps the fit stable, and right on what it is shown
@@ -32,7 +32,7 @@ class Fitted(Model):
         self.register_buffer("W_L", W_L)
 
     def forward(
-        self, inputs: Int[Tensor, "pair operand"], tap: Tap = silent
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
         seen: dict[str, Tensor] = {}
 
@@ -50,7 +50,7 @@ class Fitted(Model):
         return {**self.base.symbol_weights(), "c": self.get_buffer("W_L").T}
 
 
-@shared
+@once_per_snapshot
 def shuffled(snapshot: Snapshot) -> Snapshot:
     """The network with each weight's entries in random order."""
     model, generator = deepcopy(snapshot.model), torch.Generator().manual_seed(0)
@@ -61,7 +61,7 @@ def shuffled(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, model=model, keys=None)
 
 
-@shared
+@once_per_snapshot
 def memoriser(snapshot: Snapshot) -> Snapshot:
     """Random features, and an output map fitted to the training answers; where all pairs may have
     been trained on, to half of them."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from grokscope.errors import NotApplicable
 from grokscope.models.mlp import Concatenated
+from grokscope.score import accuracy
 from grokscope.snapshot import Snapshot
 from grokscope.tap import Edit, edit
 from grokscope.training.loss import cross_entropy
@@ -58,5 +59,4 @@ def _with(model: Concatenated, W_x: Tensor, W_y: Tensor) -> Concatenated:
 def _scores(s: Snapshot, model: Concatenated, change: Edit) -> tuple[float, float]:
     with torch.no_grad():
         logits = edit(model.last, s.task.inputs, {"mlp_pre": change})[:, : s.task.n_answers]
-    right = (logits.argmax(dim=1) == s.task.answers).double().mean()
-    return float(right), float(cross_entropy(logits, s.task.answers))
+    return accuracy(logits, s.task.answers), float(cross_entropy(logits, s.task.answers))

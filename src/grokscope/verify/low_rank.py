@@ -13,9 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.verify.network import SAMPLE, Bound, Network, best_wrong, centred, slack
+from grokscope.score import centred
+from grokscope.verify.network import SAMPLE, Bound, Network, best, best_wrong, slack
 
 NAME = "low rank"
+ENOUGH = 0.99  # a bound above it is not sought to be raised
 
 
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:
@@ -70,3 +72,14 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
     if own > 0:
         reason += f", {ranks[1]} of the network's own {shares[1]:.4g} more"
     return network.bound(NAME, is_proved, operations, reason)
+
+
+def best_low_rank(network: Network, directions: Float[Tensor, "c r"]) -> Bound | None:
+    """The bound along these directions; if it does not suffice, with as many of the network's own
+    added, if that is better. None where they are all there are."""
+    if directions.shape[1] >= network.W_L.shape[1] - 1:
+        return None
+    found = low_rank(network, directions)
+    if found.accuracy >= ENOUGH or found.of_brute_force >= 1:
+        return found
+    return best([found, low_rank(network, directions, own=directions.shape[1])])

@@ -9,7 +9,7 @@ arithmetic without rounding would.
 Axes: pair = one input; operand; neuron; c = an answer; row = a row of a table; term = a summand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.models.model import Fold
+from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 from grokscope.training.steps import can_fold, check_fold
 
@@ -159,6 +160,11 @@ def brute_force(network: Network) -> Bound:
     return network.bound("brute force", is_right, network.brute_operations, "every logit computed")
 
 
+def best(bounds: Iterable[Bound]) -> Bound | None:
+    """The best of those that are cheaper than brute force, if there are such; None of none."""
+    return max(bounds, key=lambda bound: (bound.of_brute_force < 1, bound.accuracy), default=None)
+
+
 def in_range(x: Float[Tensor, "*any"]) -> bool:
     """Whether these are numbers whose squares float64 can sum."""
     return bool((x.abs() < LARGEST).all())
@@ -171,11 +177,6 @@ def at_answer(x: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]) -> Floa
 def best_wrong(x: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]) -> Float[Tensor, " pair"]:
     """The largest entry of each pair but the answer's."""
     return x.scatter(1, answers[:, None], -torch.inf).amax(dim=1)
-
-
-def centred(W: Float[Tensor, "row c"]) -> Float[Tensor, "row c"]:
-    """Each row less its mean over answers, which moves all logits of a pair alike."""
-    return W - W.mean(dim=1, keepdim=True)
 
 
 def slack(terms: int, size: Float[Tensor, " pair"] | float) -> Float[Tensor, " pair"] | float:

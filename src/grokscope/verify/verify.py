@@ -8,30 +8,31 @@ other neurons, and for networks that have learned nothing or learned by heart.
 Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.circuits.circuit import (
-    FINDERS,
-    NEED_ALL_PAIRS,
-    Circuit,
-    Evidence,
-    at_least,
-    at_most,
-)
+from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
 from grokscope.measures.spectra import symbol_weights
+from grokscope.score import accuracy, centred, explained_variance, is_right
 from grokscope.snapshot import Snapshot
-from grokscope.task import Task
 from grokscope.training.loss import cross_entropy
-from grokscope.verify.bounds import bound_of
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.controls import memoriser, shuffled
+from grokscope.verify.evidence import (
+    Evidence,
+    Need,
+    Standing,
+    Tested,
+    Unit,
+    at_least,
+    at_most,
+    judged,
+)
+from grokscope.verify.network import Network
 
 AGREES = 0.99  # of pairs
 EXPLAINED, OPEN = 0.9, 0.7  # of the variance of logits
@@ -41,29 +42,93 @@ SHARE_OF_WEIGHTS = 0.5  # at most of the numbers it puts in order
 DRAWS = 4  # of each random control
 ROUNDING = 1e-6  # of the largest logit; a network's own logits are in float32
 
+OTHER_PARTS = "other parts, as many"
+WITHOUT_OTHERS = "without other parts, as many"
+OTHER_NEURONS = "as many others"
+
+
+class OfAll(Tested):
+    """What every circuit is tested on."""
+
+    SAME_ANSWERS = (
+        "the network's own answer",
+        Unit.SHARE,
+        "Same answers",
+        "For how many inputs the explanation gives the answer that the network gives.",
+    )
+    SAME_LOGITS = (
+        "explained variance of the logits",
+        Unit.SHARE,
+        "Same scores",
+        "How much of the variation of the network's scores for all answers it gives.",
+    )
+    KEPT = (
+        "accuracy kept alone, {of}",
+        Unit.SHARE,
+        "Enough",
+        "Only what it explains is kept of the network: how many answers are right.",
+    )
+    LOSS_KEPT = "loss kept alone, {of}", Unit.NATS
+    REMOVED = (
+        "accuracy without it, all",
+        Unit.SHARE,
+        "Needed",
+        "What it explains is taken out of the network, which should then fail.",
+    )
+    LOSS_REMOVED = "loss without it, train", Unit.NATS
+    WITHOUT_PART = "accuracy without {of}", Unit.SHARE
+    IN_ITS_PLACE = (
+        "accuracy with its activations in place of the network's",
+        Unit.SHARE,
+        "In its place",
+        "It computes the network's hidden layer: the answers should stay right.",
+    )
+    WITHOUT_NEURONS = (
+        "accuracy without its neurons",
+        Unit.SHARE,
+        "Its neurons",
+        "The neurons it speaks of are silenced, and the network should fail.",
+    )
+    SIZE = (
+        "size: numbers used",
+        Unit.COUNT,
+        "Short",
+        "How many numbers it needs: as many as it explains would explain nothing.",
+    )
+
 
 def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None) -> Certificate:
     """All the evidence for a circuit in a network. With a `sample` of its pairs the numbers on
     logits are of these; the bound is of all pairs, and so are the checks of a circuit whose form
     needs them."""
     some = snapshot if sample is None else sample
-    checks = circuit.checks(snapshot if circuit.form in NEED_ALL_PAIRS else some)
-    found = (_size(snapshot, circuit), *_evidence(some, circuit), *checks)
-    return Certificate(circuit, found, bound_of(snapshot, circuit))
+    checks = circuit.checks(snapshot if _needs_all_pairs(circuit) else some)
+    evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
+    network = Network.of(snapshot)
+    bound = None if network is None else circuit.bound(network, snapshot.task)
+    return Certificate(circuit, evidence, circuit.algorithm(snapshot), bound)
 
 
-def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
+def _needs_all_pairs(circuit: Circuit) -> bool:
+    form = FORMS.get(circuit.form)
+    return form is not None and form.needs_all_pairs
+
+
+def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     network, claimed = centred(s.logits), centred(circuit.logits(s.task))
     agree, explain = _elsewhere(s, circuit)
     yield at_least(
-        "the network's own answer",
+        OfAll.SAME_ANSWERS,
         _agreement(network, claimed),
         AGREES,
-        chance=chance_of(s.task),
-        **agree,
+        controls={"chance": s.task.chance, **agree},
     )
     yield at_least(
-        "explained variance of the logits", explained(network, claimed), EXPLAINED, OPEN, **explain
+        OfAll.SAME_LOGITS,
+        explained_variance(network, claimed),
+        EXPLAINED,
+        OPEN,
+        controls=explain,
     )
     others = [centred(x.logits(s.task)) for x in _others(circuit)]
     yield from _kept(s, network, claimed, others)
@@ -74,64 +139,57 @@ def _evidence(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
 def _size(s: Snapshot, circuit: Circuit) -> Evidence:
     """The numbers used: of logits alone, against a table of the answers; of weights, against the
     weights they stand for."""
-    name, size = "size: numbers used", float(circuit.size)
+    size = float(circuit.size)
     if circuit.output() is None:
         table = len(s.task.inputs)
-        return at_most(name, size, table / 2, lookup_table=float(table))
+        return at_most(OfAll.SIZE, size, table / 2, controls={"lookup table": float(table)})
     folded = [W.numel() for W in symbol_weights(s).values()]
     weights = sum(folded or [w.numel() for w in s.model.parameters()])
-    return at_most(name, size, SHARE_OF_WEIGHTS * weights, folded_weights=float(weights))
+    return at_most(
+        OfAll.SIZE, size, SHARE_OF_WEIGHTS * weights, controls={"folded weights": float(weights)}
+    )
 
 
 def _kept(
     s: Snapshot, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
 ) -> Iterator[Evidence]:
     own, kept, *rest = (is_right(x, s.task.answers).double() for x in (network, claimed, *others))
-    for part, here in splits(s).items():
-        beside = {"network": float(own[here].mean()), "chance": chance_of(s.task)}
+    for part, here in s.splits.items():
+        controls = {"network": float(own[here].mean()), "chance": s.task.chance}
         if others:
-            beside["other parts, as many"] = max(float(x[here].mean()) for x in rest)
-        yield _not_below(
-            f"accuracy kept alone, {part}",
-            float(kept[here].mean()),
-            max(0.0, min(AGREES, beside["network"] - (1 - AGREES))),
-            beside,
-            is_void=beside.get("other parts, as many", 0.0) >= AGREES,
+            controls[OTHER_PARTS] = max(float(x[here].mean()) for x in rest)
+        evidence = judged(
+            OfAll.KEPT, float(kept[here].mean()), _as_good_as(controls["network"]), controls, part
+        )
+        yield _inconclusive_if(
+            evidence, controls.get(OTHER_PARTS, 0.0) >= AGREES, "a control has as much"
         )
         yield Evidence(
-            f"loss kept alone, {part}",
+            OfAll.LOSS_KEPT,
             _loss(s, claimed, here),
-            "told, nats",
             controls={"network": _loss(s, network, here)},
+            of=part,
         )
 
 
 def _removed(
     s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
 ) -> Iterator[Evidence]:
-    everywhere = torch.ones_like(s.is_train)
-    accuracy = _accuracy(s, network)
-    controls = {"network": accuracy, "chance": chance_of(s.task)}
+    own, without = accuracy(network, s.task.answers), less(network, claimed)
+    controls = {"network": own, "chance": s.task.chance}
     if others:
-        controls["without other parts, as many"] = min(
-            _accuracy(s, less(network, x)) for x in others
-        )
-    without = less(network, claimed)
-    value = _accuracy(s, without)
-    need, perhaps = _fallen(s, accuracy)
-    found = at_most("accuracy without it, all", value, need, perhaps, **controls)
-    yield _void_if_as_low(found, "without other parts, as many", need)
+        controls[WITHOUT_OTHERS] = min(accuracy(less(network, x), s.task.answers) for x in others)
+    yield _gone(s, OfAll.REMOVED, accuracy(without, s.task.answers), own, controls, WITHOUT_OTHERS)
+    everywhere = torch.ones_like(s.is_train)
     yield Evidence(
-        "loss without it, train",
+        OfAll.LOSS_REMOVED,
         _loss(s, without, s.is_train),
-        "told, nats",
         controls={"network": _loss(s, network, s.is_train), "all": _loss(s, network, everywhere)},
     )
     if len(circuit.parts) > 1:
         for part in circuit.parts:
             rest = less(network, centred(circuit.keeping([part]).logits(s.task)))
-            value = _accuracy(s, rest)
-            yield Evidence(f"accuracy without {part}", value, "told")
+            yield Evidence(OfAll.WITHOUT_PART, accuracy(rest, s.task.answers), of=part)
 
 
 def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
@@ -140,58 +198,54 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     hidden = circuit.hidden(s.task)
     if hidden is None:
         return
-    accuracy = _accuracy(s, s.logits)
-    yield _not_below(
-        "accuracy with its activations in place of the network's",
-        _accuracy(s, with_hidden(s, hidden)),
-        max(0.0, min(AGREES, accuracy - (1 - AGREES))),
-        {"network": accuracy},
-    )
+    own = accuracy(s.logits, s.task.answers)
+    replaced = accuracy(with_hidden(s, hidden), s.task.answers)
+    yield judged(OfAll.IN_ITS_PLACE, replaced, _as_good_as(own), {"network": own})
     claimed = circuit.neurons()
     if not claimed:
         return
     mine = torch.stack(list(claimed.values())).any(dim=0)
-    without = _accuracy(s, with_hidden(s, _at_mean(s.mlp_post, mine)))
-    rest = len(mine) - int(mine.sum())
-    if rest < int(mine.sum()):
+    without = accuracy(with_hidden(s, _at_mean(s.mlp_post, mine)), s.task.answers)
+    count, rest = int(mine.sum()), int((~mine).sum())
+    if rest < count:
         yield Evidence(
-            "accuracy without its neurons",
+            OfAll.WITHOUT_NEURONS,
             without,
-            f"told: it has {int(mine.sum())} of {len(mine)} neurons, so as many others are not "
-            "there to compare with",
+            why=f"it has {count} of {len(mine)} neurons, so as many others are not there to "
+            "compare with",
         )
         return
     draws = [_at_mean(s.mlp_post, _other_neurons(mine, seed)) for seed in range(DRAWS)]
-    control = min(_accuracy(s, with_hidden(s, x)) for x in draws)
-    need, perhaps = _fallen(s, accuracy)
-    found = at_most(
-        "accuracy without its neurons", without, need, perhaps, **{"as many others": control}
-    )
-    yield _void_if_as_low(found, "as many others", need)
+    control = min(accuracy(with_hidden(s, x), s.task.answers) for x in draws)
+    yield _gone(s, OfAll.WITHOUT_NEURONS, without, own, {OTHER_NEURONS: control}, OTHER_NEURONS)
 
 
-def _fallen(s: Snapshot, accuracy: float) -> tuple[float, float]:
-    """Below what an accuracy must fall, counted from chance, and up to what it is open."""
-    chance = min(chance_of(s.task), accuracy)
-    way = accuracy - chance
-    return chance + GONE * way, chance + PERHAPS * way
+def _as_good_as(network: float) -> Need:
+    """What an accuracy must reach beside the network's own."""
+    return Need("at least", max(0.0, min(AGREES, network - (1 - AGREES))))
 
 
-def _void_if_as_low(found: Evidence, control: str, need: float) -> Evidence:
-    """What speaks for a circuit does not where a control, too, falls below `need`."""
-    if not found.passes or found.controls.get(control, math.inf) > need:
-        return found
-    return replace(found, rule=f"{found.rule}; void: a control falls as low", passes=None)
-
-
-def _not_below(
-    name: str, value: float, need: float, controls: dict[str, float], is_void: bool = False
+def _gone(
+    s: Snapshot,
+    tested: Tested,
+    without: float,
+    own: float,
+    controls: dict[str, float],
+    control: str,
 ) -> Evidence:
-    """Evidence against a circuit where it is below `need`; for it otherwise, unless a control
-    reaches as much."""
-    rule = f"at least {need:.3g}" + ("; void: a control has as much" if is_void else "")
-    passes = value >= need
-    return Evidence(name, value, rule, None if is_void and passes else passes, controls)
+    """Evidence that the network's `own` accuracy is lost without something: counted from chance.
+    It is inconclusive where a control, too, falls as low."""
+    chance = min(s.task.chance, own)
+    need = Need("at most", chance + GONE * (own - chance), chance + PERHAPS * (own - chance))
+    is_as_low = control in controls and controls[control] <= need.value
+    evidence = judged(tested, without, need, controls)
+    return _inconclusive_if(evidence, is_as_low, "a control falls as low")
+
+
+def _inconclusive_if(evidence: Evidence, is_as_good: bool, why: str) -> Evidence:
+    """What speaks for a circuit does not where a control is as good; what speaks against does."""
+    is_for = evidence.standing is Standing.FOR
+    return evidence.inconclusive(why) if is_for and is_as_good else evidence
 
 
 def with_hidden(s: Snapshot, hidden: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair c"]:
@@ -211,9 +265,9 @@ def _other_neurons(mine: Bool[Tensor, " neuron"], seed: int) -> Bool[Tensor, " n
     generator = torch.Generator().manual_seed(seed)
     rest = (~mine).nonzero()[:, 0]
     chosen = rest[torch.randperm(len(rest), generator=generator)[: int(mine.sum())]]
-    found = torch.zeros_like(mine)
-    found[chosen] = True
-    return found
+    others = torch.zeros_like(mine)
+    others[chosen] = True
+    return others
 
 
 def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[str, float]]:
@@ -224,28 +278,17 @@ def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[st
         agree[name] = explain[name] = 0.0
         try:
             other = made(s)
-            like = FINDERS[circuit.form](other)
+            like = FORMS[circuit.form].find(other)
         except (NotApplicable, KeyError):
             continue
         network, claimed = centred(other.logits), centred(like.logits(s.task))
-        agree[name], explain[name] = _agreement(network, claimed), explained(network, claimed)
+        agree[name] = _agreement(network, claimed)
+        explain[name] = explained_variance(network, claimed)
     return agree, explain
 
 
 def _others(circuit: Circuit) -> list[Circuit]:
     return [x for seed in range(DRAWS) if (x := circuit.others(seed)) is not None]
-
-
-def centred(logits: Float[Tensor, "pair c"]) -> Float[Tensor, "pair c"]:
-    """The logits less their mean over the answers, in float64; one column as it is."""
-    x = logits.double()
-    return x if x.shape[1] == 1 else x - x.mean(dim=1, keepdim=True)
-
-
-def explained(network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"]) -> float:
-    """1 - |network - claimed|² / |network|² of centred logits."""
-    rest = (network - claimed).square().sum()
-    return float(1 - rest / network.square().sum().clamp(min=1e-300))
 
 
 def less(
@@ -260,32 +303,5 @@ def _agreement(network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"
     return float((network.argmax(dim=1) == claimed.argmax(dim=1)).double().mean())
 
 
-def is_right(
-    logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]
-) -> Bool[Tensor, " pair"]:
-    """Where the answer has the only largest logit: ties are wrong."""
-    right = logits.gather(1, answers[:, None])
-    return ((logits >= right).sum(dim=1) == 1) & right[:, 0].isfinite()
-
-
-def _accuracy(s: Snapshot, logits: Float[Tensor, "pair c"]) -> float:
-    """The share of all pairs that these logits answer rightly."""
-    return float(is_right(logits, s.task.answers).double().mean())
-
-
 def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pair"]) -> float:
     return float(cross_entropy(logits[here], s.task.answers[here]))
-
-
-def chance_of(task: Task) -> float:
-    """The accuracy of giving the commonest answer always."""
-    counts = torch.bincount(task.answers, minlength=task.n_answers)
-    return float(counts.max() / counts.sum())
-
-
-def splits(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
-    """All pairs; and train and test apart, where the split is known."""
-    found = {"all": torch.ones_like(s.is_train)}
-    if s.knows_split:
-        found |= {"train": s.is_train, "test": ~s.is_train}
-    return found

@@ -27,16 +27,31 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens
 from grokscope.algebra.splits import Split, isotypic
 from grokscope.circuits import printed
-from grokscope.circuits.circuit import Circuit, Evidence, at_least, chosen_parts, finder
+from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE
-from grokscope.snapshot import Snapshot, shared
+from grokscope.score import centred
+from grokscope.snapshot import Snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Evidence, Tested, Unit, at_least
 
 EXPLAINED, OPEN = 0.9, 0.7  # of the logits' variance: Nanda et al. have .95, the given networks .98
 CONCENTRATED, MAYBE = 0.1, 0.05  # nats by which a kernel's parts are ahead of a lookup table's:
 # of networks that were fitted to all pairs through random features at most .02
-AT_ONCE = 20_000_000  # logits whose places are held at a time
+TITLE = "a formula for its logits"
+HOW = (
+    "It gives each answer a score by how far the answer is from the right one, a sum of a few "
+    "waves that is highest at the right answer; how its neurons do so is left open"
+)
+
+
+class OfKernel(Tested):
+    """What a kernel, or a table of products, is tested on."""
+
+    KERNEL_AHEAD = "kernel: nats its parts are ahead of a lookup table's", Unit.NATS
+    TABLE_AHEAD = "table: nats its parts are ahead of a lookup table's", Unit.NATS
+    ALL_PARTS = "logits explained by a kernel of all parts"
+    CLASS_FUNCTIONS = "of that, by class functions (Chughtai et al.)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +65,9 @@ class Convolution(Circuit):
     whole: Float[Tensor, " g"]  # the kernel with all parts
     ends: tuple[float, float, float] = (0.0, 0.0, 0.0)
     form: ClassVar[str] = "convolution"
+    title: ClassVar[str] = TITLE
+    how: ClassVar[str] = HOW
+    algorithms: ClassVar[tuple[str, ...]] = ("convolution",)
 
     @property
     def group(self) -> Group:
@@ -98,23 +116,23 @@ class Convolution(Circuit):
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return (
             at_least(
-                "kernel: nats its parts are ahead of a lookup table's",
+                OfKernel.KERNEL_AHEAD,
                 concentration(self.split, self.whole),
                 CONCENTRATED,
                 MAYBE,
-                lookup_table=0.0,
+                controls={"lookup table": 0.0},
             ),
             at_least(
-                "logits explained by a kernel of all parts",
+                OfKernel.ALL_PARTS,
                 _fve(snapshot, places(snapshot.task, self.lens)),
                 EXPLAINED,
                 OPEN,
-                **_wrong_groups(snapshot, self),
+                controls=_wrong_groups(snapshot, self),
             ),
             Evidence(
-                "of that, by class functions (Chughtai et al.)",
+                OfKernel.CLASS_FUNCTIONS,
                 _class_function_fve(snapshot, self),
-                "told: all of it on an abelian group",
+                why="all of it on an abelian group",
             ),
         )
 
@@ -127,6 +145,9 @@ class OnProduct(Circuit):
     keys: tuple[str, ...]
     whole: Float[Tensor, "point c"]  # a row for each product that occurs, in ascending order
     form: ClassVar[str] = "convolution"
+    title: ClassVar[str] = TITLE
+    how: ClassVar[str] = HOW
+    algorithms: ClassVar[tuple[str, ...]] = ("convolution",)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -166,16 +187,16 @@ class OnProduct(Circuit):
         even = fibres.power(_lookup(fibres.answers, self.whole.shape[1]))
         return (
             at_least(
-                "table: nats its parts are ahead of a lookup table's",
+                OfKernel.TABLE_AHEAD,
                 _divergence(fibres.split, power, even),
                 CONCENTRATED,
                 MAYBE,
-                lookup_table=0.0,
+                controls={"lookup table": 0.0},
             ),
         )
 
 
-@finder("convolution")
+@finder(Convolution)
 def find(snapshot: Snapshot) -> Convolution | OnProduct:
     """The kernel that fits the centred logits best, with the parts that hold at least 1 % of it.
     Raises `NotApplicable` if the task is no lens's product, or if no part holds as much."""
@@ -183,15 +204,14 @@ def find(snapshot: Snapshot) -> Convolution | OnProduct:
     if lens.group is None or not _is_one_to_one(lens):
         return _on_product(snapshot, lens)
     where = places(snapshot.task, lens)
-    kernel, ends = fit(centred(snapshot), where, lens.group.order)
+    kernel, ends = fit(centred(snapshot.logits), where, lens.group.order)
     keys = key_parts_of(isotypic(lens.group), isotypic(lens.group).power(kernel[:, None]))
     return Convolution(lens, keys, kernel, ends)
 
 
 def _on_product(snapshot: Snapshot, lens: Lens) -> OnProduct:
     fibres = lens.fibres
-    means = snapshot.mean_logits.double()
-    means = means - means.mean(dim=1, keepdim=True)
+    means = centred(snapshot.mean_logits)
     return OnProduct(lens, key_parts_of(fibres.split, fibres.power(means)), means)
 
 
@@ -217,13 +237,6 @@ def drawn(split: Split, keys: tuple[str, ...], seed: int) -> tuple[str, ...] | N
         names.append(rest[i])
         dimensions += split.parts[rest[i]].shape[1]
     return tuple(names) if dimensions >= need else None
-
-
-@shared
-def centred(snapshot: Snapshot) -> Float[Tensor, "pair c"]:
-    """The logits less their mean over the answers, in float64."""
-    logits = snapshot.logits.double()
-    return logits - logits.mean(dim=1, keepdim=True)
 
 
 def lens_for(task: Task, lens: Lens) -> Lens:
@@ -276,7 +289,7 @@ def at_places(
 
 def _fve(snapshot: Snapshot, where: Int[Tensor, "pair c"]) -> float:
     """The share of the centred logits that depends on the place alone."""
-    x, order = centred(snapshot), int(where.max()) + 1
+    x, order = centred(snapshot.logits), int(where.max()) + 1
     kernel, ends = fit(x, where, order)
     count = torch.bincount(where.flatten(), minlength=order + 3)
     kept = (torch.cat([kernel, kernel.new_tensor(ends)]).square() * count).sum()

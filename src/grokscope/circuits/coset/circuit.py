@@ -29,7 +29,7 @@ from torch import Tensor
 from grokscope.algebra.groups import Group
 from grokscope.algebra.subgroups import double_cosets, left_cosets, right_cosets
 from grokscope.circuits import printed
-from grokscope.circuits.circuit import Circuit, Evidence, at_most, chosen_parts, finder
+from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.circuits.summed import (
     Summed,
     lone_signs,
@@ -57,11 +57,23 @@ from grokscope.measures.cosets import (
 )
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Evidence, Need, Standing, Tested, at_most, judged
 
 CONCENTRATED = 0.9  # of the neurons' energy: learned networks on S5 have .97 and more
 BY_CHANCE = 0.25  # at most of what is put in their place: of networks without cosets it is .5, as
 # a neuron's spread is then as likely to be above as below its control's
 EXACT = 1e-6  # spreads below it are rounding
+
+
+class OfCosets(Tested):
+    """What a coset circuit is tested on."""
+
+    CONSTANT = "neurons' energy constant on cosets, irreps ±1 left out"
+    WRONG_SIDE = "as constant on the wrong side: l on left cosets, r on right ones"
+    IN_ONE_IRREP = "in one irrep each"
+    PROJECTED = "projected ρ-sets: on cosets and in one irrep (Wu et al., Lemma G.6)"
+    STANDER = "neurons with C_H < 1 (Stander et al.)"
+    OUTPUTS = "outputs explained by double cosets"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +91,12 @@ class Cosets(Circuit):
     lone: Float[Tensor, " sign"]  # how much of each irrep ±1 outputs hold beside, for length 1 of l
     names: tuple[str, ...]
     form: ClassVar[str] = "coset"
+    title: ClassVar[str] = "cosets"
+    how: ClassVar[str] = (
+        "Its neurons ask in which cosets of subgroups a and b are, and so in which coset their "
+        "product is; the answer is what lies in all of these"
+    )
+    algorithms: ClassVar[tuple[str, ...]] = ("coset",)
 
     @property
     def group(self) -> Group:
@@ -180,7 +198,7 @@ def _is_free(group: Group, H: Int[Tensor, " neuron"]) -> Bool[Tensor, "sign neur
     return (averages[H].abs() < 0.5).T
 
 
-@finder("coset", needs_all_pairs=True)
+@finder(Cosets, needs_all_pairs=True)
 def find(snapshot: Snapshot) -> Cosets:
     """Every neuron whose l and r are constant, to 1 % of their variance, on the right and left
     cosets of conjugate subgroups, with its means on them; of several subgroups it takes the
@@ -312,8 +330,8 @@ class Following:
 def _checks(circuit: Cosets, s: Snapshot) -> tuple[Evidence, ...]:
     x = ~is_sign(s)
     if not x.any():
-        rule = "void: all neurons lie in irreps ±1, which are constant on cosets by definition"
-        return (Evidence(CONSTANT_ON_COSETS, 1.0, rule),)
+        why = "all neurons lie in irreps ±1, which are constant on cosets by definition"
+        return (Evidence(OfCosets.CONSTANT, 1.0).inconclusive(why),)
     known, whole, given = circuit.subgroups, summed(s), sides(s).pick(x)
     found = Following(known, joint_spreads(right_sides(s), known)[:, x], whole.energy[x])
     to = torch.randperm(whole.group.order, generator=torch.Generator().manual_seed(0))
@@ -324,31 +342,26 @@ def _checks(circuit: Cosets, s: Snapshot) -> tuple[Evidence, ...]:
         _concentration(s, found),
         _wrong_side(s, found),
         Evidence(
-            "in one irrep each",
+            OfCosets.IN_ONE_IRREP,
             mean_share(in_one, found.energy),
-            "told: cosets may take several irreps",
-            None,
-            {"relabelled": mean_share(relabelled, found.energy)},
+            controls={"relabelled": mean_share(relabelled, found.energy)},
+            why="cosets may take several irreps",
         ),
         Evidence(
-            "projected ρ-sets: on cosets and in one irrep (Wu et al., Lemma G.6)",
+            OfCosets.PROJECTED,
             mean_share(in_one & found.proves, found.energy),
-            "told: cosets of subgroups that are not normal",
-            None,
-            {k: mean_share(those & found.proves, found.energy) for k, those in by_chance.items()},
+            controls={
+                k: mean_share(those & found.proves, found.energy) for k, those in by_chance.items()
+            },
+            why="cosets of subgroups that are not normal",
         ),
         _stander(s, x),
         Evidence(
-            "outputs explained by double cosets",
+            OfCosets.OUTPUTS,
             _outputs(circuit, whole),
-            "told",
-            None,
-            {"relabelled": _outputs(circuit, replace(whole, output=whole.output[to]))},
+            controls={"relabelled": _outputs(circuit, replace(whole, output=whole.output[to]))},
         ),
     )
-
-
-CONSTANT_ON_COSETS = "neurons' energy constant on cosets, irreps ±1 left out"
 
 
 def _in_one_irrep(
@@ -366,28 +379,31 @@ def _concentration(s: Snapshot, found: Following) -> Evidence:
         name: mean_share(found.matched(spreads), found.energy)
         for name, spreads in controls(s).items()
     }
-    rule = f"at least {CONCENTRATED:g}, and of each control at most {BY_CHANCE:g}"
+    need = Need("at least", CONCENTRATED, controls_at_most=BY_CHANCE)
     if share >= CONCENTRATED and mean_share(found.proves, found.energy) <= share / 2:
-        rule += (
-            "; void beside random functions: on the cosets of these subgroups, which are normal, "
-            "all functions of some irreps are constant"
+        evidence = judged(
+            OfCosets.CONSTANT, share, need, {"relabelled": by_chance["relabelled"]}, why=NORMAL
         )
-        by_chance = {"relabelled": by_chance["relabelled"]}
-        passes = None if by_chance["relabelled"] <= BY_CHANCE else False
-    else:
-        passes = share >= CONCENTRATED and max(by_chance.values()) <= BY_CHANCE
-    return Evidence(CONSTANT_ON_COSETS, share, rule, passes, by_chance)
+        is_for = evidence.standing is Standing.FOR
+        return evidence.inconclusive(NORMAL) if is_for else evidence
+    return judged(OfCosets.CONSTANT, share, need, by_chance)
+
+
+NORMAL = (
+    "random functions do as well: on the cosets of these subgroups, which are normal, all "
+    "functions of some irreps are constant"
+)
 
 
 def _wrong_side(s: Snapshot, found: Following) -> Evidence:
     """How much is as constant with l on left cosets and r on right ones."""
-    name = "as constant on the wrong side: l on left cosets, r on right ones"
     if not found.proves.any():
-        return Evidence(name, 1.0, "void: the subgroups are normal, so both sides are one")
+        why = "the subgroups are normal, so both sides are one"
+        return Evidence(OfCosets.WRONG_SIDE, 1.0).inconclusive(why)
     spreads = {side: x[:, ~is_sign(s)] for side, x in wrong_sides(s).items()}
     is_wrong = found.matched(spreads) & found.proves
     share = mean_share(is_wrong, found.energy * found.proves)
-    return at_most(name, share, BY_CHANCE, right_side=1.0)
+    return at_most(OfCosets.WRONG_SIDE, share, BY_CHANCE, controls={"right side": 1.0})
 
 
 def _stander(s: Snapshot, x: Bool[Tensor, " neuron"]) -> Evidence:
@@ -398,8 +414,8 @@ def _stander(s: Snapshot, x: Bool[Tensor, " neuron"]) -> Evidence:
         for name, spreads in {"": there, **controls(s)}.items()
     }
     value = shares.pop("")
-    rule = "told, never judged: random functions pass it"
-    return Evidence("neurons with C_H < 1 (Stander et al.)", value, rule, None, shares)
+    why = "random functions pass it"
+    return Evidence(OfCosets.STANDER, value, controls=shares, why=why)
 
 
 def _smallest(spreads: Spreads, s: Snapshot) -> list[Float[Tensor, " neuron"]]:

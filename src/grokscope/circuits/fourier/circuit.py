@@ -31,7 +31,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.circuits import printed
-from grokscope.circuits.circuit import Circuit, Evidence, at_least, chosen_parts, finder
+from grokscope.circuits.circuit import Algorithm, Circuit, chosen_parts, finder
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE, key_parts
 from grokscope.measures.pizza import (
@@ -40,8 +40,10 @@ from grokscope.measures.pizza import (
     symmetricity_by_symbols,
 )
 from grokscope.measures.weights import symbol_weights
-from grokscope.snapshot import Snapshot, shared
+from grokscope.score import accuracy, centred, explained_variance
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Between, Evidence, Tested, Unit, at_least
 
 ACTS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -112,18 +114,41 @@ class Circle:
         return self.a[task.inputs[:, 0]], self.b[task.inputs[:, 1]]
 
 
+class OfWaves(Tested):
+    """What a Fourier circuit is tested on."""
+
+    NEURONS = "neurons' variance explained by their waves"
+    ONE_FREQUENCY = "neurons of one frequency"
+    OUTPUT_MAP = "output map explained by waves of the answer"
+    PHASE_LAW = "law of phases: mean cos(ψ - φ - φ')"
+    REBUILT = "accuracy of the rebuilt network", Unit.SHARE
+    SYMMETRICITY = "gradient symmetricity"
+    ONE_SUM = "neurons on one sum of vectors"
+    IRRELEVANCE = "distance irrelevance"
+    DEPTH = "depth of |cos(w(a-b)/2)| in the logits"
+    DEPTH_EXPLAINS = "share of the amplitude's variance it explains"
+    ISOLATED = "accuracy of {of} of the embedding alone", Unit.SHARE
+
+
+CLOCK = Algorithm(
+    "clock",
+    "It turns a and b into angles on a few circles, multiplies their cosines and sines so that the "
+    "angles add, and reads off the answer whose angle is the sum (a clock)",
+)
+PIZZA = Algorithm(
+    "pizza",
+    "It turns a and b into points on a few circles and takes the middle of the two, whose "
+    "direction is half the sum of their angles, and reads off the answer (a pizza)",
+)
+OF_LOGARITHMS = ": angles of logarithms, for those of a product add"
+
+
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """Which algorithm a Fourier circuit is, and the numbers that say so."""
+class ClockOrPizza:
+    """Which algorithm a Fourier circuit is, None where that is open, and the evidence."""
 
-    algorithm: str  # "clock", "pizza" or "undetermined"
+    algorithm: Algorithm | None
     evidence: tuple[Evidence, ...]
-
-    @property
-    def reason(self) -> str:
-        """The numbers in words."""
-        judged = (e for e in self.evidence if not e.rule.startswith("told"))
-        return ", ".join(f"{e.name} {e.value:.3g} ({e.rule})" for e in judged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +165,9 @@ class Fourier(Circuit):
     rows: Float[Tensor, "neuron outer"]
     bias: Float[Tensor, " c"]  # what is the same for every pair
     form: ClassVar[str] = "fourier"
+    title: ClassVar[str] = "waves in its neurons"
+    how: ClassVar[str] = "Its neurons follow waves of a and of b, and are read out as waves of c"
+    algorithms: ClassVar[tuple[str, ...]] = ("clock", "pizza")
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -196,12 +224,15 @@ class Fourier(Circuit):
             _rows_explained(snapshot, self),
             _phase_law(self),
             _rebuilt(snapshot, self),
-            *self.reading(snapshot).evidence,
+            *clock_or_pizza(snapshot, self).evidence,
         )
 
-    def reading(self, snapshot: Snapshot) -> Reading:
-        """Clock, pizza or undetermined; see `_read`."""
-        return _read(snapshot, self)
+    def algorithm(self, snapshot: Snapshot) -> Algorithm | None:
+        """Clock or pizza; see `clock_or_pizza`."""
+        found = clock_or_pizza(snapshot, self).algorithm
+        if found is None or snapshot.lens.name != "multiplicative":
+            return found
+        return replace(found, how=found.how + OF_LOGARITHMS)
 
     def phases(self, k: int) -> "Phases":
         """Of each neuron at a key frequency k > 0."""
@@ -244,8 +275,8 @@ class Phases:
     c: Tensor
 
 
-@finder("fourier")
-@shared
+@finder(Fourier)
+@once_per_snapshot
 def find(snapshot: Snapshot) -> Fourier:
     """The waves of the hidden layer and of the output map at the frequencies that the logits have,
     and in the hidden layer also at their doubles.
@@ -273,8 +304,7 @@ def find(snapshot: Snapshot) -> Fourier:
 
 def _distance(s: Snapshot, circuit: Fourier) -> float:
     """How far its logits are from the network's, each less its mean over the answers."""
-    error = s.logits.double() - circuit.logits(s.task)
-    return float((error - error.mean(dim=1, keepdim=True)).square().sum())
+    return float(centred(s.logits.double() - circuit.logits(s.task)).square().sum())
 
 
 def _keys(snapshot: Snapshot, circle: Circle) -> tuple[int, ...]:
@@ -465,8 +495,8 @@ def _neurons_explained(s: Snapshot, circuit: Fourier) -> Evidence:
     out, what the circuit's activations explain; for the controls, of the hidden layer as the
     circuit fits it, before or after the nonlinearity."""
     weight, post = _read_out(s), s.mlp_post.double()
-    rest = (post - circuit.hidden(s.task)).var(dim=0) @ weight
-    value = float(1 - rest / (post.var(dim=0) @ weight).clamp(min=1e-300))
+    varies, claimed = (x - x.mean(dim=0) for x in (post, circuit.hidden(s.task)))
+    value = explained_variance(varies, claimed, weight)
     x = post if circuit.act == "identity" else s.mlp_pre.double()
 
     def like(circle: Circle, waves: tuple[int, ...]) -> float:
@@ -479,14 +509,12 @@ def _neurons_explained(s: Snapshot, circuit: Fourier) -> Evidence:
         "other frequencies": like(circuit.circle, _other_waves(circuit)),
         "relabelled elements": like(_relabelled(circuit.circle), circuit.waves),
     }
-    name = "neurons' variance explained by their waves"
-    return at_least(name, value, EXPLAINED, OPEN, **controls)
+    return at_least(OfWaves.NEURONS, value, EXPLAINED, OPEN, controls=controls)
 
 
 def _read_out(s: Snapshot) -> Float[Tensor, " neuron"]:
     """How strongly each neuron is read out: the squared norm of its centred row."""
-    W = output_map(s)
-    return (W - W.mean(dim=1, keepdim=True)).square().sum(dim=1)
+    return centred(output_map(s)).square().sum(dim=1)
 
 
 def _other_waves(circuit: Fourier) -> tuple[int, ...]:
@@ -516,7 +544,7 @@ def _one_frequency(s: Snapshot, circuit: Fourier) -> Evidence:
     weight = _read_out(s)
     is_read = (circuit.rows != 0).any(dim=1) & (weight > 1e-3 * weight.max())
     value = float((share[is_read] >= EXPLAINED).double().mean()) if is_read.any() else 0.0
-    return Evidence("neurons of one frequency", value, "told: the others have several")
+    return Evidence(OfWaves.ONE_FREQUENCY, value, why="the others have several")
 
 
 def _rows_explained(s: Snapshot, circuit: Fourier) -> Evidence:
@@ -526,9 +554,8 @@ def _rows_explained(s: Snapshot, circuit: Fourier) -> Evidence:
 
     def explained(rows: Float[Tensor, "neuron c"]) -> float:
         reached = ~circuit.circle.unreached
-        x, y = (w[:, reached] - w[:, reached].mean(dim=1, keepdim=True) for w in (W, rows))
-        rest = (x - y).square().sum(dim=1) @ weight
-        return float(1 - rest / (x.square().sum(dim=1) @ weight).clamp(min=1e-300))
+        x, y = (centred(w[:, reached]).T for w in (W, rows))
+        return explained_variance(x, y, weight)
 
     order = torch.randperm(W.shape[1], generator=torch.Generator().manual_seed(0))
     moved = output_map(s)[:, order]
@@ -536,10 +563,10 @@ def _rows_explained(s: Snapshot, circuit: Fourier) -> Evidence:
     back = torch.empty_like(relabelled)
     back[:, order] = relabelled
     return at_least(
-        "output map explained by waves of the answer",
+        OfWaves.OUTPUT_MAP,
         explained(circuit.output()),
         OPEN,
-        relabelled_elements=explained(back),
+        controls={"relabelled elements": explained(back)},
     )
 
 
@@ -547,17 +574,14 @@ def _phase_law(circuit: Fourier) -> Evidence:
     """The mean of cos(ψ - φ - φ') over neurons and key frequencies, each as strong as it acts on
     the logits: 1 where the output's phase is the sum of the inputs', 0 by chance."""
     if not circuit.circle.is_one_to_one:
-        return Evidence(
-            "law of phases: mean cos(ψ - φ - φ')",
-            math.nan,
-            "void: an answer stands for several places, so its wave has no phase",
-        )
+        why = "an answer stands for several places, so its wave has no phase"
+        return Evidence(OfWaves.PHASE_LAW, math.nan).inconclusive(why)
     found = [_phases(circuit, k) for k in circuit.keys if k]
     total = torch.cat(found)
     law = float(total.real.sum() / total.abs().sum().clamp(min=1e-300))
     spread = math.sqrt(-2 * math.log(min(1.0, max(1e-9, abs(float(law))))))
-    controls = {"shuffled": _shuffled_law(circuit), "circular_spread_in_radians": spread}
-    return at_least("law of phases: mean cos(ψ - φ - φ')", law, PHASE_LAW, OPEN, **controls)
+    controls = {"shuffled": _shuffled_law(circuit), "circular spread in radians": spread}
+    return at_least(OfWaves.PHASE_LAW, law, PHASE_LAW, OPEN, controls=controls)
 
 
 def _phases(circuit: Fourier, k: int) -> Tensor:
@@ -576,25 +600,22 @@ def _shuffled_law(circuit: Fourier) -> float:
 
 def _rebuilt(s: Snapshot, circuit: Fourier) -> Evidence:
     """How often the rebuilt network is right, and with its rows' phases drawn at random."""
-
-    def accuracy(x: Fourier) -> float:
-        return float((x.logits(s.task).argmax(dim=1) == s.task.answers).double().mean())
-
-    network = float((s.logits.argmax(dim=1) == s.task.answers).double().mean())
+    answers = s.task.answers
     order = torch.randperm(len(circuit.rows), generator=torch.Generator().manual_seed(0))
     return Evidence(
-        "accuracy of the rebuilt network",
-        accuracy(circuit),
-        "told",
+        OfWaves.REBUILT,
+        accuracy(circuit.logits(s.task), answers),
         controls={
-            "network": network,
-            "its rows at other neurons": accuracy(replace(circuit, rows=circuit.rows[order])),
+            "network": accuracy(s.logits, answers),
+            "its rows at other neurons": accuracy(
+                replace(circuit, rows=circuit.rows[order]).logits(s.task), answers
+            ),
         },
     )
 
 
-@shared
-def _read(s: Snapshot, circuit: Fourier) -> Reading:
+@once_per_snapshot
+def clock_or_pizza(s: Snapshot, circuit: Fourier) -> ClockOrPizza:
     """Clock or pizza.
 
     A pizza's neurons see one sum of a's vector and b's, and how large its right logit is hangs on
@@ -606,13 +627,13 @@ def _read(s: Snapshot, circuit: Fourier) -> Reading:
     together, is_one, is_none = _togetherness(s, circuit)
     irrelevance = _irrelevance(s, circuit)
     modulation = _modulation(s, circuit)
-    told = [together, irrelevance, *modulation, *_isolation(s)]
+    evidence = (together, irrelevance, *modulation, *_isolation(s))
     depends = irrelevance.value < IRRELEVANT
     if is_one and depends:
-        return Reading("pizza", tuple(told))
+        return ClockOrPizza(PIZZA, evidence)
     if is_none and not depends and not _is_modulated(modulation):
-        return Reading("clock", tuple(told))
-    return Reading("undetermined", tuple(told))
+        return ClockOrPizza(CLOCK, evidence)
+    return ClockOrPizza(None, evidence)
 
 
 def _togetherness(s: Snapshot, circuit: Fourier) -> tuple[Evidence, bool, bool]:
@@ -624,14 +645,14 @@ def _togetherness(s: Snapshot, circuit: Fourier) -> tuple[Evidence, bool, bool]:
         except NotApplicable:
             pass
         else:
-            rule = f"a pizza above {PIZZA_SYMMETRY:g}, a clock below"
-            beside = {"along the embeddings": by_symbols}
-            found = Evidence("gradient symmetricity", value, rule, None, beside)
+            need = Between("clock", PIZZA_SYMMETRY, "pizza", PIZZA_SYMMETRY)
+            controls = {"along the embeddings": by_symbols}
+            found = Evidence(OfWaves.SYMMETRICITY, value, need=need, controls=controls)
             is_one = value > PIZZA_SYMMETRY or by_symbols > SAME
             return found, is_one, not is_one
     value = _one_sum(circuit)
-    rule = f"a pizza from {ONE_SUM:g}, a clock up to {NO_SUM:g}"
-    return Evidence("neurons on one sum of vectors", value, rule), value >= ONE_SUM, value <= NO_SUM
+    evidence = Evidence(OfWaves.ONE_SUM, value, need=Between("clock", NO_SUM, "pizza", ONE_SUM))
+    return evidence, value >= ONE_SUM, value <= NO_SUM
 
 
 def _one_sum(circuit: Fourier) -> float:
@@ -668,8 +689,8 @@ def _irrelevance(s: Snapshot, circuit: Fourier) -> Evidence:
 
     spread = mean((right - mean(right)[at]).square()).sqrt()
     value = float((spread * count).sum() / count.sum() / right.std(correction=0).clamp(min=1e-300))
-    rule = f"a pizza below {IRRELEVANT:g}, a clock from there"
-    return Evidence("distance irrelevance", value, rule)
+    need = Between("pizza", IRRELEVANT, "clock", IRRELEVANT)
+    return Evidence(OfWaves.IRRELEVANCE, value, need=need)
 
 
 def _modulation(s: Snapshot, circuit: Fourier) -> tuple[Evidence, Evidence]:
@@ -679,8 +700,7 @@ def _modulation(s: Snapshot, circuit: Fourier) -> tuple[Evidence, Evidence]:
     pizzas, at 2k, cancel it: a small depth does not speak against a pizza."""
     here, at, d = _distances(s, circuit)
     x, y = (place[here] for place in circuit.circle.places(s.task))
-    logits = s.logits.double()[here]
-    logits = logits - logits.mean(dim=1, keepdim=True)
+    logits = centred(s.logits[here])
     count = torch.bincount(at).double()
     depth = explained = total = 0.0
     for k in (k for k in circuit.keys if k):
@@ -699,8 +719,8 @@ def _modulation(s: Snapshot, circuit: Fourier) -> tuple[Evidence, Evidence]:
         total += weight
     total = max(total, 1e-300)
     return (
-        Evidence("depth of |cos(w(a-b)/2)| in the logits", depth / total, "1 an ideal pizza"),
-        Evidence("share of the amplitude's variance it explains", explained / total, "told"),
+        Evidence(OfWaves.DEPTH, depth / total, why="an ideal pizza has 1"),
+        Evidence(OfWaves.DEPTH_EXPLAINS, explained / total),
     )
 
 
@@ -718,11 +738,8 @@ def _isolation(s: Snapshot) -> tuple[Evidence, ...]:
         logits = isolated_logits(s, (strongest,))
     except NotApplicable:
         return ()
-    value = float((logits.argmax(dim=1) == s.task.answers).double().mean())
-    chance = {"chance": 1 / s.task.n_answers}
-    return (
-        Evidence(f"accuracy of {strongest} of the embedding alone", value, "told", None, chance),
-    )
+    value, chance = accuracy(logits, s.task.answers), {"chance": s.task.chance}
+    return (Evidence(OfWaves.ISOLATED, value, controls=chance, of=strongest),)
 
 
 def _program(circuit: Fourier) -> str:

@@ -15,8 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
-from grokscope.measures.losses import BLOCK
-from grokscope.snapshot import Snapshot
+from grokscope.snapshot import BLOCK, Snapshot
 from grokscope.task import Task
 
 
@@ -28,6 +27,9 @@ class Lookup(Circuit):
     inputs: Int[Tensor, "pair operand"]
     height: float
     form: ClassVar[str] = "lookup"
+    title: ClassVar[str] = "a table of all answers"
+    how: ClassVar[str] = "It gives what stands in a table of all answers"
+    algorithms: ClassVar[tuple[str, ...]] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -71,7 +73,7 @@ def _numbers(
     return numbers[: len(known)], numbers[len(known) :]
 
 
-@finder("lookup", needs_all_pairs=True)
+@finder(Lookup, needs_all_pairs=True)
 def find(snapshot: Snapshot) -> Lookup:
     """The network's own answers, with the height that fits its logits best."""
     answers = snapshot.logits.argmax(dim=1)

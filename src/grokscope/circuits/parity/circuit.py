@@ -20,19 +20,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.circuits.circuit import (
-    Circuit,
-    Evidence,
-    at_least,
-    at_most,
-    chosen_parts,
-    finder,
-)
+from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.models.parity import ParityMLP
-from grokscope.snapshot import Snapshot, shared
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Evidence, Tested, at_least, at_most
 
 CANDIDATES = 10  # digits, of which all subsets are tried
 EXPLAINED, OPEN = 0.9, 0.7  # of the logits' variance
@@ -41,6 +35,18 @@ DROPPED = 0.3  # weight of a digit that distracts beside one of S; of random fea
 SETTINGS = 1_024  # of the digits of S that are written out
 FILLINGS = 16  # random values of the other digits, for each setting
 DRAWS = 20  # of random digits
+
+
+class OfDigits(Tested):
+    """What a parity is tested on."""
+
+    EXPLAINED = "logits explained by the parity of {of}"
+    MINE_CHANGE = "flips of a digit of it that change the answer, least"
+    OTHERS_CHANGE = "flips of another digit that change the answer, most"
+    OTHERS_MOVE = "how far flipping another digit moves the logits, most"
+    SETTINGS = "all settings of its digits, the others random: agreement"
+    OTHER_WEIGHTS = "weight of other digits beside its own"
+    NEURONS_ALONE = "agreement with its {of} neurons alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,9 @@ class Parity(Circuit):
     height: float
     carriers: Bool[Tensor, " neuron"] | None = None
     form: ClassVar[str] = "parity"
+    title: ClassVar[str] = "parity of a few digits"
+    how: ClassVar[str] = "It looks at a few digits only, and gives the parity of their sum"
+    algorithms: ClassVar[tuple[str, ...]] = ("parity",)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -114,7 +123,7 @@ class Parity(Circuit):
         )
 
 
-@finder("parity")
+@finder(Parity)
 def find(snapshot: Snapshot) -> Parity:
     """The parity that explains most of the logits over the task's inputs, all or a sample. Raises
     `NotApplicable` if the task is not one of digits, or if no parity explains 1 %."""
@@ -156,7 +165,7 @@ def explained(s: Snapshot, digits: Sequence[int]) -> float:
     return float((z @ x).square() / scale) if scale > 0 else 0.0
 
 
-@shared
+@once_per_snapshot
 def influences(s: Snapshot) -> Float[Tensor, " digit"]:
     """How far flipping each digit moves the logits: the mean of (z(x) - z(x'))² over four times
     their variance; 1 for a digit of a parity, 0 for one that does not matter."""
@@ -165,7 +174,7 @@ def influences(s: Snapshot) -> Float[Tensor, " digit"]:
     return torch.stack(moved) / (4 * z.var(correction=0)).clamp(min=1e-300)
 
 
-@shared
+@once_per_snapshot
 def _margins(s: Snapshot) -> Float[Tensor, " pair"]:
     return _of_logits(s.logits)
 
@@ -174,7 +183,7 @@ def _of_logits(logits: Float[Tensor, "pair c"]) -> Float[Tensor, " pair"]:
     return logits[:, 1].double() - logits[:, 0].double()
 
 
-@shared
+@once_per_snapshot
 def _flipped(s: Snapshot) -> Float[Tensor, "digit pair"]:
     """logit(1) - logit(0) with each digit flipped."""
     found = []
@@ -210,11 +219,12 @@ def _variance(s: Snapshot, circuit: Parity) -> Evidence:
     more = [explained(s, [*circuit.digits, d]) for d in rest]
     controls = {"random digits, as many": random, "one digit fewer": fewer, "one more": more}
     return at_least(
-        f"logits explained by the parity of {circuit.parts[0]}",
+        OfDigits.EXPLAINED,
         explained(s, circuit.digits),
         EXPLAINED,
         OPEN,
-        **{name: max(values) for name, values in controls.items() if values},
+        of=circuit.parts[0],
+        controls={name: max(values) for name, values in controls.items() if values},
     )
 
 
@@ -224,24 +234,22 @@ def _flips(s: Snapshot, circuit: Parity) -> tuple[Evidence, ...]:
     changed = ((_flipped(s) > 0) != is_odd).double().mean(dim=1)
     mine = torch.zeros(circuit.n_digits, dtype=torch.bool)
     mine[list(circuit.digits)] = True
-    least = at_least(
-        "flips of a digit of it that change the answer, least", float(changed[mine].min()), ALWAYS
-    )
+    least = at_least(OfDigits.MINE_CHANGE, float(changed[mine].min()), ALWAYS)
     if mine.all():
         return (least,)
     return (
         replace(least, controls={"of other digits, mean": float(changed[~mine].mean())}),
         at_most(
-            "flips of another digit that change the answer, most",
+            OfDigits.OTHERS_CHANGE,
             float(changed[~mine].max()),
             NEVER,
-            of_its_digits=float(changed[mine].mean()),
+            controls={"of its digits": float(changed[mine].mean())},
         ),
         at_most(
-            "how far flipping another digit moves the logits, most",
+            OfDigits.OTHERS_MOVE,
             float(moved[~mine].max()),
             NEVER,
-            of_its_digits=float(moved[mine].mean()),
+            controls={"of its digits": float(moved[mine].mean())},
         ),
     )
 
@@ -258,8 +266,7 @@ def _settings(s: Snapshot, circuit: Parity) -> Evidence:
     shuffled = torch.randperm(circuit.n_digits, generator=generator)
     wrong = circuit.height * sign(inputs[:, shuffled], circuit.digits) > 0
     other = float(((z > 0) == wrong).double().mean())
-    name = "all settings of its digits, the others random: agreement"
-    return at_least(name, value, ALWAYS, relabelled_digits=other)
+    return at_least(OfDigits.SETTINGS, value, ALWAYS, controls={"relabelled digits": other})
 
 
 def _weights(s: Snapshot, circuit: Parity) -> tuple[Evidence, ...]:
@@ -271,7 +278,7 @@ def _weights(s: Snapshot, circuit: Parity) -> tuple[Evidence, ...]:
     mine = torch.zeros(circuit.n_digits, dtype=torch.bool)
     mine[list(circuit.digits)] = True
     value = float((power[~mine].mean() / power[mine].mean().clamp(min=1e-300)).sqrt())
-    return (at_most("weight of other digits beside its own", value, DROPPED, random_features=1.0),)
+    return (at_most(OfDigits.OTHER_WEIGHTS, value, DROPPED, controls={"random features": 1.0}),)
 
 
 def _carriers(s: Snapshot) -> Bool[Tensor, " neuron"] | None:
@@ -297,5 +304,5 @@ def _neurons(s: Snapshot, circuit: Parity) -> tuple[Evidence, ...]:
 
     count = int(circuit.carriers.sum())
     controls = {"random neurons, as many": agreement(random)}
-    name = f"agreement with its {count} of {len(order)} neurons alone"
-    return (Evidence(name, agreement(hidden), "told", None, controls),)
+    of = f"{count} of {len(order)}"
+    return (Evidence(OfDigits.NEURONS_ALONE, agreement(hidden), controls=controls, of=of),)

@@ -36,7 +36,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.algebra.groups import Group
-from grokscope.verify.network import SAMPLE, Bound, Network, centred, in_range, slack
+from grokscope.score import centred
+from grokscope.verify.network import SAMPLE, Bound, Network, in_range, slack
 
 NAME = "rho-sets"
 CLOSED = 1e-6  # of a vector's length: as near must ρ(g)b be to a point of B

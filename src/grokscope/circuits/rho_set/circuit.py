@@ -35,7 +35,8 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.algebra.subgroups import left_cosets, stabiliser
 from grokscope.circuits import printed
-from grokscope.circuits.circuit import Circuit, Evidence, at_least, at_most, chosen_parts, finder
+from grokscope.circuits.circuit import Circuit, chosen_parts, finder
+from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.summed import (
     Summed,
     lone_signs,
@@ -50,6 +51,8 @@ from grokscope.errors import BadInput, NotApplicable
 from grokscope.measures.cosets import CONSTANT, PURE, irrep_shares, proper_subgroups
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
+from grokscope.verify.evidence import Evidence, Need, Tested, at_least, at_most, judged
+from grokscope.verify.network import Bound, Network, best
 
 SHARED = 0.99  # of the vectors a, which lie in so few dimensions
 NEAR = 0.98  # the cosine of vectors that are taken for one: |b - b'|² < .04 (Wu et al. 2024: .2-.3)
@@ -61,6 +64,18 @@ IN_ONE = 0.9  # of the energy: learned networks have .97 and more
 THIN = 0.9  # of l and r: learned networks have .99 and more
 OUTPUT = 0.7  # of the outputs: learned networks have .9 and more
 BY_CHANCE = 0.25  # at most, of random vectors as near to a finite set; .5 where there is none
+
+
+class OfVectors(Tested):
+    """What a ρ-set circuit is tested on."""
+
+    IN_ONE_IRREP = "neurons' energy in one irrep each"
+    OUTPUTS = "outputs explained by the b and c of the inputs"
+    RANK_ONE = "of rank one over the irrep's field"
+    SHARED_A = "of the vectors a, in at most two dimensions for an irrep"
+    FINITE = "energy in finite ρ-sets, irreps ±1 left out"
+    CLOSED = "distance of ρ(g)b from the finite sets"
+    PAIRS = "share of the pairs (b, c) of two orbits that have a neuron"
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,6 +405,12 @@ class RhoSets(Circuit):
     whole: Summed  # the network that it was found in
     lone: Float[Tensor, " sign"]  # how much of each irrep ±1 outputs hold beside, for length 1 of l
     form: ClassVar[str] = "rho-set"
+    title: ClassVar[str] = "vectors that the group permutes"
+    how: ClassVar[str] = (
+        "Its neurons project a and b onto a few vectors that the group permutes, and compare them; "
+        "the answer is where all of them agree"
+    )
+    algorithms: ClassVar[tuple[str, ...]] = ("rho-set",)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -469,8 +490,15 @@ class RhoSets(Circuit):
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return _checks(self)
 
+    def bound(self, network: Network, task: Task) -> Bound | None:
+        """That of its double sums, where it is better than what any circuit proves."""
+        bounds = [] if (plain := super().bound(network, task)) is None else [plain]
+        if task.group is not None:
+            bounds.append(rho_set(network, task.group, task.inputs, self.claim()))
+        return best(bounds)
 
-@finder("rho-set", needs_all_pairs=True)
+
+@finder(RhoSets, needs_all_pairs=True)
 def find(snapshot: Snapshot) -> RhoSets:
     """The neurons of which one irrep holds more than .95 of l and of r, by their vectors there.
 
@@ -564,12 +592,12 @@ def _checks(circuit: RhoSets) -> tuple[Evidence, ...]:
     elsewhere = replace(whole, left=whole.left[to], right=whole.right[to])
     in_one, relabelled = (mean_share(_own_irrep(x) >= 0, whole.energy) for x in (whole, elsewhere))
     found = (
-        at_least("neurons' energy in one irrep each", in_one, IN_ONE, 0.7, relabelled=relabelled),
+        at_least(OfVectors.IN_ONE_IRREP, in_one, IN_ONE, 0.7, controls={"relabelled": relabelled}),
         _outputs(circuit),
     )
     if not others:
-        rule = "void: all neurons lie in irreps ±1, where each vector is ±1"
-        return (*found, Evidence(FINITE, 1.0, rule))
+        why = "all neurons lie in irreps ±1, where each vector is ±1"
+        return (*found, Evidence(OfVectors.FINITE, 1.0).inconclusive(why))
     sets = [f for f in others if f.points is not None]
     found = (*found, _rank_one(others), _shared_a(others), _finite(circuit, others))
     return (*found, _closed(sets), _pairs(sets)) if sets else found
@@ -580,9 +608,8 @@ def _outputs(circuit: RhoSets) -> Evidence:
     given = _given_outputs(circuit)
     said = torch.cat([waves(f.irrep, f.b, f.c) for f in circuit.each], dim=1)
     to = torch.randperm(given.shape[1], generator=torch.Generator().manual_seed(0))
-    name = "outputs explained by the b and c of the inputs"
     value, by_chance = _explained(given, said), _explained(given, said[:, to])
-    return at_least(name, value, OUTPUT, 0.5, other_neurons=by_chance)
+    return at_least(OfVectors.OUTPUTS, value, OUTPUT, 0.5, controls={"other neurons": by_chance})
 
 
 def _explained(f: Float[Tensor, "g neuron"], by: Float[Tensor, "g neuron"]) -> float:
@@ -593,13 +620,15 @@ def _explained(f: Float[Tensor, "g neuron"], by: Float[Tensor, "g neuron"]) -> f
 
 def _rank_one(each: list[Factors]) -> Evidence:
     """How much of l and r is of rank one over the irreps' own fields."""
-    name, judged = "of rank one over the irrep's field", [f for f in each if not f.is_void]
-    if not judged:
-        return Evidence(name, 1.0, "void: so is every function in irreps of this type and degree")
-    energy = torch.cat([f.energy for f in judged])
-    drawn = torch.cat([_random_thin(f.irrep).expand(len(f.thin)) for f in judged])
-    share = mean_share(torch.cat([f.thin for f in judged]), energy)
-    return at_least(name, share, THIN, random_matrices=mean_share(drawn, energy))
+    some = [f for f in each if not f.is_void]
+    if not some:
+        why = "so is every function in irreps of this type and degree"
+        return Evidence(OfVectors.RANK_ONE, 1.0).inconclusive(why)
+    energy = torch.cat([f.energy for f in some])
+    drawn = torch.cat([_random_thin(f.irrep).expand(len(f.thin)) for f in some])
+    share = mean_share(torch.cat([f.thin for f in some]), energy)
+    controls = {"random matrices": mean_share(drawn, energy)}
+    return at_least(OfVectors.RANK_ONE, share, THIN, controls=controls)
 
 
 def _random_thin(irrep: Irrep) -> Float[Tensor, ""]:
@@ -614,21 +643,17 @@ def _random_thin(irrep: Irrep) -> Float[Tensor, ""]:
 
 def _shared_a(each: list[Factors]) -> Evidence:
     """How much of the vectors a lies in one dimension, or in two, over the irreps' fields."""
-    name = "of the vectors a, in at most two dimensions for an irrep"
-    judged = [f for f in each if len(f.a_share) > 2]
-    if not judged:
-        return Evidence(name, 1.0, "void: none of the irreps has more than two over its field")
-    energy = torch.stack([f.energy.sum() for f in judged])
-    one, two = energy.new_tensor([f.a_share[:2] for f in judged]).unbind(dim=1)
-    random = energy.new_tensor([2 / len(f.a_share) for f in judged])
+    some = [f for f in each if len(f.a_share) > 2]
+    if not some:
+        why = "none of the irreps has more than two over its field"
+        return Evidence(OfVectors.SHARED_A, 1.0).inconclusive(why)
+    energy = torch.stack([f.energy.sum() for f in some])
+    one, two = energy.new_tensor([f.a_share[:2] for f in some]).unbind(dim=1)
+    random = energy.new_tensor([2 / len(f.a_share) for f in some])
     controls = {"in one": mean_share(one, energy), "random vectors": mean_share(random, energy)}
-    words = ", ".join(f"{f.irrep.name} {f.rank}" for f in judged)
-    share = mean_share(two, energy)
-    rule = f"at least {SHARED:g}; dimensions it takes: {words}"
-    return Evidence(name, share, rule, share >= SHARED, controls)
-
-
-FINITE = "energy in finite ρ-sets, irreps ±1 left out"
+    why = "dimensions it takes: " + ", ".join(f"{f.irrep.name} {f.rank}" for f in some)
+    need = Need("at least", SHARED)
+    return judged(OfVectors.SHARED_A, mean_share(two, energy), need, controls, why=why)
 
 
 def _finite(circuit: RhoSets, each: list[Factors]) -> Evidence:
@@ -644,10 +669,9 @@ def _finite(circuit: RhoSets, each: list[Factors]) -> Evidence:
     for f in each:
         names.setdefault(f.why, []).append(f.irrep.name)
     reasons = [f"{', '.join(of)}: {why}" for why, of in names.items() if why]
-    rule = f"at least {SNAPPED:g}, and random vectors as near at most {BY_CHANCE:g}"
-    passes = share >= SNAPPED and by_chance <= BY_CHANCE
+    need = Need("at least", SNAPPED, controls_at_most=BY_CHANCE)
     controls = {"random vectors": by_chance}
-    return Evidence(FINITE, share, "; ".join([rule, *reasons]), passes, controls)
+    return judged(OfVectors.FINITE, share, need, controls, why="; ".join(reasons))
 
 
 def _closed(sets: list[Factors]) -> Evidence:
@@ -659,8 +683,7 @@ def _closed(sets: list[Factors]) -> Evidence:
         random = torch.randn(f.points.shape, generator=generator, dtype=f.points.dtype)
         errors.append(closure_error(f.points, f.irrep))
         drawn.append(closure_error(_unit(random), f.irrep))
-    name = "distance of ρ(g)b from the finite sets"
-    return at_most(name, max(errors), EXACT, random_sets=min(drawn))
+    return at_most(OfVectors.CLOSED, max(errors), EXACT, controls={"random sets": min(drawn)})
 
 
 def closure_error(points: Float[Tensor, "point d"], irrep: Irrep) -> float:
@@ -683,11 +706,10 @@ def _pairs(sets: list[Factors]) -> Evidence:
             possible += n
             by_chance += n * (1 - (1 - 1 / n) ** int(here.sum()))
     return Evidence(
-        "share of the pairs (b, c) of two orbits that have a neuron",
+        OfVectors.PAIRS,
         there / possible,
-        'told: where some are missing, Wu et al. call it "ρ-bad", and bounds are loose',
-        None,
-        {"as many neurons at random": by_chance / possible},
+        controls={"as many neurons at random": by_chance / possible},
+        why='where some are missing, Wu et al. call it "ρ-bad", and bounds are loose',
     )
 
 

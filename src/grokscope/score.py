@@ -1,0 +1,75 @@
+"""What right, accuracy, chance, centred and explained mean, and which test pairs were given away.
+
+Training, measures, circuits, certificates and pages count by these and by nothing else.
+
+Axes: pair = one input; answer = where an input has several; c = an answer; operand = its symbols.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def is_right(
+    logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]
+) -> Bool[Tensor, "*pair"]:
+    """Where the answer has the only largest logit. A tie is wrong, and so is a row that holds
+    something that is not a number."""
+    right = logits.gather(-1, answers[..., None])
+    return (~(logits < right)).sum(dim=-1).eq(1) & right[..., 0].isfinite()
+
+
+def accuracy(logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]) -> float:
+    """The share of the answers that are right."""
+    return float(is_right(logits, answers).double().mean())
+
+
+def chance(answers: Int[Tensor, "*pair"]) -> float:
+    """The accuracy of one who always gives the commonest answer: 1/n where all n are as common."""
+    return float(answers.flatten().bincount().max() / answers.numel())
+
+
+def centred(x: Float[Tensor, "*row c"]) -> Float[Tensor, "*row c"]:
+    """Less the mean over the last axis, in float64: of logits this changes no answer and no loss.
+    One column is left as it is."""
+    x = x.double()
+    return x if x.shape[-1] == 1 else x - x.mean(dim=-1, keepdim=True)
+
+
+def explained_variance(
+    x: Float[Tensor, "row column"],
+    by: Float[Tensor, "row column"],
+    weights: Float[Tensor, " column"] | None = None,
+) -> float:
+    """1 - Σ w |x - by|² / Σ w |x|², summed over columns with these weights, by default all alike.
+    What does not count, as the mean of each row or column, is taken from both beforehand."""
+    rest, whole = ((y.square()).sum(dim=0).double() for y in (x - by, x))
+    if weights is not None:
+        rest, whole = rest * weights, whole * weights
+    return float(1 - rest.sum() / whole.sum().clamp(min=1e-300))
+
+
+def mirror_was_shown(
+    inputs: Int[Tensor, "pair operand"], is_train: Bool[Tensor, " pair"]
+) -> Bool[Tensor, " pair"]:
+    """Which inputs have their mirror, the same with a and b exchanged, among the trained ones."""
+    number, mirror = _numbers_with_mirrors(inputs)
+    return torch.isin(mirror, number[is_train])
+
+
+def is_symmetric(inputs: Int[Tensor, "pair operand"], answers: Int[Tensor, " pair"]) -> bool:
+    """Whether every input's mirror is there too, and has the same answer."""
+    number, mirror = _numbers_with_mirrors(inputs)
+    order = number.argsort()
+    place = torch.searchsorted(number[order], mirror).clamp(max=len(number) - 1)
+    found = order[place]
+    return bool((number[found] == mirror).all() and (answers[found] == answers).all())
+
+
+def _numbers_with_mirrors(
+    inputs: Int[Tensor, "pair operand"],
+) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"]]:
+    """A number for each different input, and that of its mirror."""
+    turned = inputs[:, [1, 0, *range(2, inputs.shape[1])]]
+    both = torch.cat([inputs, turned]).unique(dim=0, return_inverse=True)[1]
+    return both[: len(inputs)], both[len(inputs) :]
