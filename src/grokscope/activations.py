@@ -40,3 +40,51 @@ class Activation:
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(x)
+
+
+def _gelu_slope(x: Tensor) -> Tensor:
+    density = (-x.square() / 2).exp() / (2 * pi) ** 0.5
+    return (1 + torch.erf(x / 2**0.5)) / 2 + x * density
+
+
+def _silu_slope(x: Tensor) -> Tensor:
+    s = x.sigmoid()
+    return s * (1 + x * (1 - s))
+
+
+RELU = Activation(
+    "relu", torch.relu, lambda x: (x > 0).to(x), 1,
+    "max(0.0, x)", "Math.max(0, x)", least=0.0, steepest=1.0,
+)  # fmt: skip
+SQUARE = Activation(
+    "square", torch.square, lambda x: 2 * x, 2,
+    "x * x", "x * x", least=0.0, steepest=inf,
+)  # fmt: skip
+IDENTITY = Activation(
+    "identity", lambda x: x, torch.ones_like, 1,
+    "x", "x", least=-inf, steepest=1.0,
+)  # fmt: skip
+GELU = Activation(
+    "gelu", torch.nn.functional.gelu, _gelu_slope, None,
+    "x * (1 + erf(x / 2**0.5)) / 2", "x * (1 + erf(x / Math.SQRT2)) / 2",
+    least=-0.17, steepest=1.129,
+)  # fmt: skip
+SILU = Activation(
+    "silu", torch.nn.functional.silu, _silu_slope, None,
+    "x / (1 + exp(-x))", "x / (1 + Math.exp(-x))", least=-0.2785, steepest=1.1,
+)  # fmt: skip
+TANH = Activation(
+    "tanh", torch.tanh, lambda x: 1 - torch.tanh(x).square(), None,
+    "tanh(x)", "Math.tanh(x)", least=-1.0, steepest=1.0,
+)  # fmt: skip
+
+ACTIVATIONS: dict[str, Activation] = {
+    row.name: row for row in (RELU, SQUARE, IDENTITY, GELU, SILU, TANH)
+}
+
+
+def activation(name: str) -> Activation:
+    """The activation called so. Raises `UnknownName`, with the nearest, for another."""
+    if not isinstance(name, str):
+        raise BadInput(f"act={name!r} is not a name. Known: {', '.join(ACTIVATIONS)}.")
+    return lookup("activation", name, ACTIVATIONS)
