@@ -13,7 +13,7 @@ import tempfile
 import torch
 
 from benchmarks.timing import Spread, milliseconds, parser, show
-from grokscope.explain.explain import explain
+from grokscope.explain.explanation import explain
 from grokscope.papers import EXPERIMENTS
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec

@@ -9,7 +9,7 @@ from grokscope.algebra.splits import isotypic
 from grokscope.circuits.convolution.circuit import Convolution, OnProduct, find
 from grokscope.circuits.lookup.circuit import find as find_lookup
 from grokscope.errors import NotApplicable, UnknownName
-from grokscope.explain.explain import explain
+from grokscope.explain.explanation import explain
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.tap import Tap, no_tap

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from grokscope.explain.explain import Explanation, explain
+from grokscope.explain.explanation import Explanation, explain
 from grokscope.page.certificate import TESTS, certificates
 from grokscope.planted import IMPOSTORS, waves
 from grokscope.verify.certificate import number

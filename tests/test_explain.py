@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from grokscope.circuits.circuit import FORMS
-from grokscope.explain.explain import explain
+from grokscope.explain.explanation import explain
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.planted import TRUTHS

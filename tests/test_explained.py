@@ -8,7 +8,7 @@ import pytest
 
 from grokscope.circuits.fourier.circuit import Fourier, Reading
 from grokscope.errors import BadInput
-from grokscope.explain.explain import UNDETERMINED, explain, path, spread
+from grokscope.explain.explanation import UNDETERMINED, explain, path, spread
 from grokscope.planted import IMPOSTORS, groups, waves
 from grokscope.reading.explained import simplest, told, write_circuit
 from grokscope.spec import Spec

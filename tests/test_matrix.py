@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grokscope.explain.explain import Explanation, explain
+from grokscope.explain.explanation import Explanation, explain
 from grokscope.planted import TRUTHS
 from grokscope.reading.explained import told
 from grokscope.spec import Spec

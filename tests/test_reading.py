@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from grokscope.measures.phases import Phases
+from grokscope.training.events import Phases
 from grokscope.page.page import page, write_page
 from grokscope.reading.reading import Reading, read
 from grokscope.reading.sentences import meant, percent, seen_at, sentences

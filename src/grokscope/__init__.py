@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StorageError,
         UnknownName,
     )
-    from grokscope.explain.explain import Explanation
+    from grokscope.explain.explanation import Explanation
     from grokscope.measures import trace
     from grokscope.models.model import Fold, Model
     from grokscope.page.live.notebook import explore
@@ -51,7 +51,7 @@ _HOMES = {
         "StorageError",
         "UnknownName",
     ],
-    "explain.explain": ["Explanation"],
+    "explain.explanation": ["Explanation"],
     "measures": ["trace"],
     "models.model": ["Fold", "Model"],
     "page.live.notebook": ["explore"],

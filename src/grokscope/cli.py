@@ -295,8 +295,8 @@ def explain(
     run and line (with --over, a checkpoint and line). The simplest circuit that holds is written
     into the run's folder as circuit.py.
     """
-    from grokscope.explain.explain import explain as explained
-    from grokscope.explain.explain import path, spread
+    from grokscope.explain.explanation import explain as explained
+    from grokscope.explain.explanation import path, spread
     from grokscope.snapshot import Snapshot
     from grokscope.terminal import print_explanation, print_path, with_bar
     from grokscope.training.machine import use_threads

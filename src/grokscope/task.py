@@ -22,6 +22,7 @@ from torch import Tensor
 from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens, coset_lenses, own
 from grokscope.algebra.modular import modular_lenses
+from grokscope.algebra.names import element_names
 from grokscope.errors import BadInput, lookup
 from grokscope.score import chance
 
@@ -92,6 +93,18 @@ class Task:
     def is_of_pairs(self) -> bool:
         """Whether an input is (a, b), with an operator where there is a choice."""
         return self.inputs.shape[1] == 2 + bool(self.operators)
+
+    @property
+    def symbol_group(self) -> Group | None:
+        """The group whose elements the symbols are."""
+        return self.group if self.modulus is None else None
+
+    @property
+    def symbol_names(self) -> tuple[str, ...] | None:
+        """What a reader calls the symbols and answers; None where these are their numbers."""
+        group = self.symbol_group
+        names = self.labels or (() if group is None else element_names(group))
+        return None if names in ((), tuple(map(str, range(len(names))))) else names
 
     @property
     def chance(self) -> float:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from grokscope.explain.explain import Explanation
+from grokscope.explain.explanation import Explanation
 from grokscope.measures import trace
 from grokscope.page.page import write_page
 from grokscope.planted.exam import Exam

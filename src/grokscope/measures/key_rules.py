@@ -19,6 +19,9 @@ from grokscope.measures.measure import measure
 from grokscope.measures.neurons import neuron_parts
 from grokscope.measures.spectra import components
 from grokscope.measures.weights import symbol_weights
+from grokscope.models.chughtai import Chughtai
+from grokscope.models.mlp import Concatenated
+from grokscope.models.transformer import Transformer
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
 
@@ -60,6 +63,17 @@ RULES: dict[str, Callable[[Snapshot], tuple[str, ...]]] = {
     "output": by_output,
     "similarity": by_similarity,
 }
+
+
+def published_keys(s: Snapshot) -> tuple[str, ...] | None:
+    """The key parts by the rule of those who trained such networks; None where they had none."""
+    is_similar = isinstance(s.model, Concatenated | Chughtai)
+    if not is_similar and not isinstance(s.model, Transformer):
+        return None
+    try:
+        return by_similarity(s) if is_similar else by_neurons(s)
+    except NotApplicable:
+        return ()
 
 
 @once_per_snapshot

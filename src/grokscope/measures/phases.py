@@ -7,21 +7,11 @@ generalises.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
 from grokscope.errors import BadInput
-from grokscope.training.events import Events, Row
-
-
-@dataclass(frozen=True)
-class Phases:
-    """Steps at which one phase ends and the next begins."""
-
-    memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
-    formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)
-    cleaned: int  # cleanup ends: 95 % of the final fall of log test loss is done
+from grokscope.training.events import Events, Phases, Row
 
 
 def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Phases:

@@ -151,27 +151,6 @@ class Comparison:
         return self.ranking[0] if self.lead > self.margin else None
 
     @property
-    def verdict(self) -> str:
-        """Which lens wins and by how much, or why none does, in a sentence."""
-        first, *rest = self.ranking
-        value = self.scores[first].value
-        if self.winner is not None:
-            rival = f"the next ({rest[0]})" if rest and self.scores[rest[0]].value > 0 else "chance"
-            return (
-                f"The {first} lens wins: ahead of {rival} by {self.lead:.3g} nats; it needed "
-                f"{self.margin:.2g}."
-            )
-        if value <= self.margin:
-            return (
-                f"No lens wins: in the best, the {first} one, the weights are {value:.2g} nats "
-                f"sparser than chance, and {self.margin:.2g} are needed."
-            )
-        return (
-            f"A tie: the {first} lens is ahead of the {rest[0]} one by {self.lead:.2g} nats, and "
-            f"{self.margin:.2g} are needed."
-        )
-
-    @property
     def lead(self) -> float:
         """Nats by which the best lens is ahead of the next, or of chance (0) where that is more."""
         first, *rest = (self.scores[name].value for name in self.ranking)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from grokscope.circuits.circuit import Evidence
-from grokscope.explain.explain import Explanation
+from grokscope.explain.explanation import Explanation
 from grokscope.reading.explained import called, not_found, percent, simplest
 from grokscope.verify.certificate import Certificate, number
 

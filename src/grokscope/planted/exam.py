@@ -32,7 +32,9 @@ def explainer(explain: Explainer) -> Explainer:
 @explainer
 def grokscope(snapshot: Snapshot) -> Collection[str]:
     """Our own: the algorithms of `explain`, all whose circuit holds."""
-    from grokscope.explain.explain import explain as explained  # planted networks do not need it
+    from grokscope.explain.explanation import (
+        explain as explained,  # planted networks do not need it
+    )
 
     return explained(snapshot).algorithms
 

@@ -13,7 +13,7 @@ import torch
 
 from grokscope.algebra.names import is_prime
 from grokscope.errors import NotApplicable
-from grokscope.explain.explain import Explanation, explain
+from grokscope.explain.explanation import Explanation, explain
 from grokscope.models.mlp import MLP
 from grokscope.planted import waves
 from grokscope.snapshot import Snapshot

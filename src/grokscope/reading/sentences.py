@@ -1,192 +1,35 @@
-"""What happened, in plain sentences. Each is made from measured facts, with its control beside it;
-an algorithm is named only where its circuit holds."""
+"""All English about a run. Each fact has one sentence, made here of plain numbers; the terminal and
+the page say the same.
 
-from grokscope.reading import explained
-from grokscope.reading.explained import percent
-from grokscope.reading.reading import Reading, is_small
-from grokscope.task import Task
+An algorithm is named only where its circuit holds and the network generalises.
+"""
 
+from collections.abc import Iterable
+from math import floor
 
-def sentences(reading: Reading) -> list[str]:
-    """The story of a run, a paragraph an item."""
-    return [text for paragraphs in topics(reading).values() for text in paragraphs]
+from grokscope.explain.verdict import Verdict
+from grokscope.reading.facts import (
+    CertificateFacts,
+    ExplanationFacts,
+    Facts,
+    TaskFacts,
+)
+from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
 
-
-def topics(reading: Reading) -> dict[str, list[str]]:
-    """The same by what it is about: what was asked, when it was learned, what else happened, where
-    the weights live, how that came about, and how the network does it."""
-    r = reading
-    if r.run.is_imported:
-        asked, when, what = [_imported(r)], _history(r), []
-    else:
-        asked, when, what = [_question(r)], [_memorising(r), _generalising(r)], _ending(r)
-    weights = [] if r.lenses is None else [_lens(r)]
-    weights.append(_no_keys(r) if r.keys is None else _keys(r))
-    if r.keys is not None and r.keys.names:
-        weights += [*_sets(r), CAVEAT]
-    progress = [] if r.keys is None else _losses(r)
-    progress += _phases(r)
-    how = [] if r.explanation is None else explained.told(r.explanation)
-    if not how and not is_small(r.snapshot):
-        how = [f"How it does this: `grokscope explain {r.run.folder}` (a large table)."]
-    return {
-        "asked": asked,
-        "when": when,
-        "what": what,
-        "weights": weights,
-        "progress": progress,
-        "how": how,
-    }
+# ---- numbers -------------------------------------------------------------------------------------
 
 
-CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."
+def percent(share: float) -> str:
+    """A share in percent, never rounded up to 100 or down to 0."""
+    if 0 < share < 0.0001:
+        return "less than 0.01 %"
+    rounded = round(share * 100, 2)
+    return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
-def _imported(r: Reading) -> str:
-    """Where a network comes from that was not trained here, and what it is right on."""
-    final, chance = r.final, percent(r.run.task.chance)
-    known = "It is not known which of them it was shown."
-    if r.run.knows_split:
-        known = (
-            f"It was shown {int(r.run.is_train.sum()):,} of them and answers "
-            f"{percent(final['train_accuracy'])} of these right; of the others, the test, "
-            f"{percent(final['test_accuracy'])} (loss {final['test_loss']:.2g})."
-        )
-    return (
-        f"The network ({r.run.spec.model}) was imported ({r.run.spec.source}). Its task is "
-        f"{r.run.task.name}: at step {final['step']:,} it answers {percent(final['all_accuracy'])} "
-        f"of all {len(r.run.is_train):,} {inputs(r.run.task)} right (guessing: {chance}; loss "
-        f"{final['all_loss']:.2g}). {known}"
-    )
-
-
-def knows_when(r: Reading) -> bool:
-    """Whether the evaluations say when it learned what it was shown."""
-    return r.events.t_memorize is not None and len(r.rows) >= r.run.spec.grok_patience
-
-
-def _history(r: Reading) -> list[str]:
-    """What its checkpoints say of when it memorised and generalised, where there are some."""
-    if not knows_when(r):
-        return []
-    return [_memorising(r), *([_generalising(r)] if r.events.t_grok is not None else [])]
-
-
-def meant(task: Task) -> str:
-    """What the name of a task means that is no formula by itself: of several, or in a group."""
-    if task.operators:
-        return ", one of these at a time, which the input names"
-    group = task.group
-    if group is None or task.modulus is not None:
-        return ""
-    moved = "" if group.points is None else f", rearrangements of {group.points.shape[1]} things"
-    return f", the product of two of the {group.order} elements of {group.name}{moved}"
-
-
-def inputs(task: Task) -> str:
-    """What an input is called."""
-    return "pairs" if task.is_of_pairs else "inputs"
-
-
-def _question(r: Reading) -> str:
-    n, shown, them = len(r.run.is_train), int(r.run.is_train.sum()), inputs(r.run.task)
-    return (
-        f"The network ({r.run.spec.model}) was asked for {r.run.task.name}{meant(r.run.task)}. It "
-        f"was shown "
-        f"{shown:,} of the {n:,} {them} ({percent(shown / n)}) with their answers; the other "
-        f"{n - shown:,} are the test.{oddities(r)}"
-    )
-
-
-def oddities(r: Reading) -> str:
-    """What is unlike other runs in what it was asked."""
-    noise, count = r.run.spec.label_noise, r.run.task.n_read
-    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
-    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
-    return f"{several}{wrong}"
-
-
-def _asked(r: Reading) -> str:
-    """What an accuracy counts: pairs, or their answers where each has several."""
-    return "answers" if r.run.task.n_read > 1 else inputs(r.run.task)
-
-
-def seen_at(r: Reading, step: int) -> str:
-    """A step, and how far before it the last evaluation was, where that is far."""
-    before = max((int(row["step"]) for row in r.rows if row["step"] < step), default=step)
-    rough = f" (at {before:,}, the evaluation before, not yet)"
-    return f"step {step:,}{rough if step - before >= COARSE * step else ''}"
-
-
-COARSE = 0.25  # of a step: from there on the evaluation before it is told
-
-
-def _memorising(r: Reading) -> str:
-    step = r.events.t_memorize
-    if step is None:
-        return (
-            f"It never memorised the {_asked(r)} it was shown: their accuracy stayed below "
-            f"{percent(r.run.spec.memorize_at)}."
-        )
-    train, test = (percent(r.at(step)[f"{part}_accuracy"]) for part in ("train", "test"))
-    if not r.memorised_first:
-        return (
-            f"It did not memorise first: by {seen_at(r, step)} it was right on {train} of the "
-            f"{_asked(r)} it was shown, and on {test} of the others too."
-        )
-    return (
-        f"It memorised them by {seen_at(r, step)}: {train} of the {_asked(r)} it was shown right, "
-        f"{test} of the others."
-    )
-
-
-def _generalising(r: Reading) -> str:
-    e = r.events
-    if e.t_grok is None:
-        return (
-            f"It did not generalise within {r.rows[-1]['step']:,} steps: "
-            f"{percent(r.rows[-1]['test_accuracy'])} of the test {_asked(r)} right at the end "
-            f"(guessing: {percent(r.run.task.chance)}).{at_the_end(r)}"
-        )
-    late = f", {e.delay:,} steps later" if e.delay and r.memorised_first else ""
-    rule = f"the first of {r.run.spec.grok_patience} evaluations in a row above"
-    rule = f"{rule} {percent(r.run.spec.grok_at)}"
-    return f"It generalised at step {e.t_grok:,}{late} ({rule}).{falls(r)}"
-
-
-def falls(r: Reading) -> str:
-    """How often what it had learned was lost again; nothing if never."""
-    at = r.events.falls
-    if not at:
-        return ""
-    times = "once" if len(at) == 1 else f"{len(at)} times"
-    return (
-        f" Its test accuracy fell below {percent(r.run.spec.grok_at)} again, {times}, first at "
-        f"step {at[0]:,}."
-    )
-
-
-def at_the_end(r: Reading) -> str:
-    """Whether the test accuracy of a network that did not generalise still moved; nothing where
-    that is not known."""
-    found = r.trend
-    if found is None:
-        return ""
-    since, error = f"from step {found.since:,} on", _points(found.error)
-    if found.moves and found.rise > 0:
-        return (
-            f" It was still rising, by {_points(found.rise)} {since} (a fitted line, standard "
-            f"error {error}): longer training might have changed this."
-        )
-    lost = found.best - r.rows[-1]["test_accuracy"]
-    best = f"; its best was {percent(found.best)}, at step {found.best_at:,}"
-    best = best if lost > WORTH_TELLING else ""
-    if found.moves:
-        return f" It was falling, by {_points(-found.rise)} {since} (standard error {error}){best}."
-    return f" It was not seen to rise {since} (standard error {error}{best})."
-
-
-WORTH_TELLING = 0.02  # of accuracy
+def number(x: float) -> str:
+    """Counts in full, others to three digits."""
+    return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else f"{x:.3g}"
 
 
 def _points(share: float) -> str:
@@ -194,58 +37,237 @@ def _points(share: float) -> str:
     return f"{100 * share:.2g} points" if share >= 1e-6 else "0 points"
 
 
-def _ending(r: Reading) -> list[str]:
-    last, why = r.rows[-1], r.events.stop
-    reason = {
-        "steps": "as asked",
-        "grokked": f"{r.run.spec.stop_after_grok or 0:,} steps after generalising, as asked",
-        "hopeless": "its stopping rule: no generalisation in sight",
-        "diverged": "the loss was no longer a number",
-        None: "training is not finished",
-    }[why]
-    guess = "" if r.guessing is None else f"; guessing: {_loss(r, r.guessing)}"
+def _loss(f: Facts, x: float) -> str:
+    """A trained loss, and in nats if it is counted otherwise and can be."""
+    nats = f.in_nats(x)
+    return f"{x:.3g}" + ("" if nats is None else f" = {nats:.3g} nats")
+
+
+# ---- what was asked, and when it was learned -----------------------------------------------------
+
+
+def inputs(task: TaskFacts) -> str:
+    """What an input is called."""
+    return "pairs" if task.is_of_pairs else "inputs"
+
+
+def meaning(task: TaskFacts) -> str:
+    """What the name of a task means that is not a formula by itself: several, or in a group."""
+    if task.operators:
+        return ", one of these at a time, which the input names"
+    if task.group is None:
+        return ""
+    n = task.group.n_points
+    moved = "" if n is None else f", rearrangements of {n} things"
+    return f", the product of two of the {task.group.order} elements of {task.group.name}{moved}"
+
+
+def asked(f: Facts) -> str:
+    """The task, its chance, the split, and what is unlike other runs."""
+    task = f.task
+    text = f"for {task.name}{meaning(task)}: one of {task.n_answers:,} answers"
+    text += f" (guessing: {percent(task.chance)} right)"
+    if not f.knows_split:
+        return f"{text}. Which {inputs(task)} it was shown is not known."
+    noise, count = f.spec.label_noise, task.n_read
+    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
+    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
+    return (
+        f"{text}. It was shown {f.n_shown:,} of the {f.n_inputs:,} {inputs(task)} "
+        f"({percent(f.n_shown / f.n_inputs)}) with their answers (train) and tried on the other "
+        f"{f.n_inputs - f.n_shown:,} (test).{several}{wrong}"
+    )
+
+
+def right_on(f: Facts) -> str:
+    """What a network that was not trained here is right on."""
+    split = ""
+    if f.knows_split:
+        train, test = (percent(f.final[f"{part}_accuracy"]) for part in ("train", "test"))
+        split = f" (train {train}, test {test})"
+    when = "" if f.knows_when else "; when it learned them is not known here"
+    return (
+        f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} at step {f.final['step']:,}"
+        f"{split}, with a loss of {f.final['all_loss']:.2g} nats. It was imported "
+        f"({f.spec.source}){when}."
+    )
+
+
+COARSE = 0.25  # of a step: from there on the evaluation before it is told
+
+
+def by_step(f: Facts, step: int) -> str:
+    """A step, and how far before it the last evaluation was, where that is far."""
+    before = f.before(step)
+    rough = f" (at {before:,}, the evaluation before, not yet)"
+    return f"by step {step:,}{rough if step - before >= COARSE * step else ''}"
+
+
+def memorised(f: Facts) -> str:
+    """When it was right on what it was shown, and what it was right on besides."""
+    step = f.events.t_memorize
+    if step is None:
+        best = percent(max(row["train_accuracy"] for row in f.rows))
+        need = percent(f.spec.memorize_at)
+        return f"never: at most {best} of train was right, of the {need} that are asked for"
+    train, test = (percent(f.at(step)[f"{part}_accuracy"]) for part in ("train", "test"))
+    if not f.memorised_first:
+        return f"not first: {by_step(f, step)} train was {train} right, and test {test} already"
+    return f"{by_step(f, step)}: train {train} right, test {test}"
+
+
+def generalised(f: Facts) -> str:
+    """When it was right on the rest, and whether it stayed so."""
+    e = f.events
+    if e.t_grok is None:
+        last = f.rows[-1]
+        return (
+            f"not within {int(last['step']):,} steps: test {percent(last['test_accuracy'])} right "
+            f"at the end{_given_away(f)}.{_moves(f)}"
+        )
+    late = f", {e.delay:,} steps after it had memorised" if e.delay and f.memorised_first else ""
+    kept = "" if e.falls else "from then on "
+    lost = "" if f.generalises else " At the end it no longer does."
+    return (
+        f"{by_step(f, e.t_grok)}{late}: {kept}test at least {percent(f.spec.grok_at)} right, in "
+        f"{f.spec.grok_patience} evaluations in a row.{_falls(f)}{lost}"
+    )
+
+
+def _falls(f: Facts) -> str:
+    """How often what it had learned was lost again; nothing if never."""
+    at = f.events.falls
+    if not at:
+        return ""
+    times = "once" if len(at) == 1 else f"{len(at)} times"
+    return (
+        f" Its test accuracy fell below {percent(f.spec.grok_at)} again, {times}, first at step "
+        f"{at[0]:,}."
+    )
+
+
+GIVEN_AWAY = 0.1  # of accuracy, from there on it is told
+
+
+def _given_away(f: Facts) -> str:
+    """How much of the test was given away, where that matters."""
+    if f.given_away is None or f.given_away[0] - f.given_away[1] < GIVEN_AWAY:
+        return ""
+    shown, others = map(percent, f.given_away)
+    return f", of those whose mirror (b, a) it was shown {shown}, of the others {others}"
+
+
+WORTH_TELLING = 0.02  # of accuracy
+
+
+def _moves(f: Facts) -> str:
+    """Whether the test accuracy of a network that did not generalise still moved; nothing where
+    that is not known."""
+    trend = f.trend
+    if trend is None:
+        return ""
+    since, error = f"from step {trend.since:,} on", _points(trend.error)
+    if trend.moves and trend.rise > 0:
+        return (
+            f" It was still rising, by {_points(trend.rise)} {since} (a fitted line, standard "
+            f"error {error}): longer training might have changed this."
+        )
+    lost = trend.best - f.rows[-1]["test_accuracy"]
+    best = f"; its best was {percent(trend.best)}, at step {trend.best_at:,}"
+    best = best if lost > WORTH_TELLING else ""
+    if trend.moves:
+        return f" It was falling, by {_points(-trend.rise)} {since} (standard error {error}){best}."
+    return f" It was not seen to rise {since} (standard error {error}{best})."
+
+
+MEMORISED = 0.1  # of the test right, at most, for a network that is said to have memorised alone
+
+
+def headline(f: Facts) -> str:
+    """What became of the network, in three or four words."""
+    if f.is_imported:
+        return f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} right"
+    if f.events.t_grok is not None and f.generalises:
+        return "it grokked" if f.events.delay and f.memorised_first else "it generalised"
+    if f.events.t_grok is not None:
+        return "it generalised, and lost it"
+    if f.events.t_memorize is None:
+        return "not learned"
+    only = f.memorised_first and f.final["test_accuracy"] < MEMORISED
+    return "memorised" if only else "it has not generalised"
+
+
+def summary(f: Facts) -> list[tuple[str, str]]:
+    """The first questions of a newcomer with their answers."""
+    rows = [("It was asked", asked(f))]
+    if f.is_imported:
+        rows.append(("It is right on", right_on(f)))
+    if f.knows_when:
+        rows += [("It memorised", memorised(f)), ("It generalised", generalised(f))]
+    return [*rows, ("Its algorithm", algorithm(f.explanation)), ("How sure", how_sure(f))]
+
+
+# ---- what else happened --------------------------------------------------------------------------
+
+
+ENDINGS = {
+    "steps": "as asked",
+    "hopeless": "its stopping rule: no generalisation in sight",
+    "diverged": "the loss was no longer a number",
+    None: "training is not finished",
+}
+
+
+def ending(f: Facts) -> list[str]:
+    """How a training that was done here ended, a paragraph an item."""
+    if f.is_imported:
+        return []
+    last, why = f.rows[-1], f.events.stop
+    after = f"{f.spec.stop_after_grok or 0:,} steps after generalising, as asked"
+    reason = after if why == "grokked" else ENDINGS[why]
+    guess = "" if f.guessing is None else f"; guessing: {_loss(f, f.guessing)}"
+    mirrors = ""
+    if f.given_away is not None:
+        shown, others = map(percent, f.given_away)
+        mirrors = f" Test pairs whose mirror (b, a) was shown: {shown} right; others: {others}."
     return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
-        f"{percent(last['test_accuracy'])}, test loss {_loss(r, last['test_loss'])}, train loss "
-        f"{_loss(r, last['train_loss'])} ({r.unit}{guess}).{_mirrored(r)}{_jumped(r)}"
+        f"{percent(last['test_accuracy'])}, test loss {_loss(f, last['test_loss'])}, train loss "
+        f"{_loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{_jumped(f)}"
     ]
-
-
-def _jumped(r: Reading) -> str:
-    """Whether the network that is read is one after a jump of its loss."""
-    last, least = r.rows[-1], min(r.rows, key=lambda row: row["train_loss"])
-    if not last["train_loss"] > JUMP * least["train_loss"]:
-        return ""
-    return (
-        f" Its train loss had been {_loss(r, least['train_loss'])} at step {least['step']:,} and "
-        "jumped since: what is read below is the network after that."
-    )
 
 
 JUMP = 10  # times the least train loss
 
 
-def mirrors(r: Reading) -> tuple[float, float] | None:
-    """The accuracy on test pairs whose mirror was shown, and on the others, where the one gives the
-    other away."""
-    group, found = r.run.task.group, r.test_by_mirror
-    if not found or not (group is None or bool((group.table == group.table.T).all())):
-        return None
-    return found["mirror seen"], found["mirror not seen"]
-
-
-def _mirrored(r: Reading) -> str:
-    found = mirrors(r)
-    if found is None:
+def _jumped(f: Facts) -> str:
+    """Whether the network that is read is one after a jump of its loss."""
+    last, least = f.rows[-1], min(f.rows, key=lambda row: row["train_loss"])
+    if not last["train_loss"] > JUMP * least["train_loss"]:
         return ""
-    seen, unseen = map(percent, found)
-    return f" Test pairs whose mirror (b, a) was shown: {seen} right; others: {unseen}."
+    return (
+        f" Its train loss had been {_loss(f, least['train_loss'])} at step {least['step']:,} and "
+        "jumped since: what is read below is the network after that."
+    )
 
 
-def _loss(r: Reading, x: float) -> str:
-    """A trained loss, and in nats if it is counted otherwise and can be."""
-    nats = r.in_nats(x)
-    return f"{x:.3g}" + ("" if nats is None else f" = {nats:.3g} nats")
+def acts(f: Facts) -> list[tuple[str, int, int]]:
+    """What a button can play: its name, and from which step to which."""
+    e, p = f.events, f.ordered_phases
+    buttons: list[tuple[str, int, int]] = []
+    if e.t_memorize and f.memorised_first:
+        buttons.append(("watch it memorise", 0, e.t_memorize))
+    if e.t_grok is not None and e.delay and f.memorised_first:
+        buttons.append(("watch it generalise", e.t_memorize or 0, e.t_grok))
+    elif e.t_grok:
+        buttons.append(("watch it generalise", 0, e.t_grok))
+    if p is not None and p.memorized < p.formed < p.cleaned:
+        buttons.append(("circuit formation", p.memorized, p.formed))
+        buttons.append(("cleanup", p.formed, p.cleaned))
+    return buttons
+
+
+# ---- where its weights live ----------------------------------------------------------------------
 
 
 LENSES = {
@@ -253,48 +275,74 @@ LENSES = {
     "multiplicative": "the characters of multiplication, waves in the discrete logarithm",
     "group": "the parts of the group's own functions",
 }
+CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."
 
 
-def _lens(r: Reading) -> str:
-    """Which lens won, by how much, over what."""
-    found = r.lenses
-    assert found is not None
-    score, where = found.scores[found.ranking[0]].value, found.ranking[0]
-    named = LENSES.get(where, where)
-    rest = [f"{found.scores[k].value:.2f} in the {k} one" for k in found.ranking[1:3]]
-    rivals = f"; {', '.join(rest)}" if rest else ""
-    if found.winner is None:
-        return f"Which lens are its weights sparsest in? {found.verdict}"
-    clean = "" if r.t_clean is None else f" That had settled by step {r.t_clean:,}."
+def weights(f: Facts) -> list[str]:
+    """Which lens its weights are sparse in, and which parts carry the answers."""
+    lens = [] if f.lenses is None else [_lens(f)]
+    if f.keys is None or not f.keys.names:
+        return [*lens, _no_keys(f)]
+    return [*lens, _keys(f), *_followed(f), CAVEAT]
+
+
+def lens_verdict(scores: dict[str, float], winner: str | None, lead: float, margin: float) -> str:
+    """Which lens wins and by how much, or why none does. `scores` has the best first."""
+    first, *rest = scores
+    if winner is not None:
+        rival = f"the next ({rest[0]})" if rest and scores[rest[0]] > 0 else "chance"
+        return (
+            f"The {first} lens wins: ahead of {rival} by {lead:.3g} nats; it needed {margin:.2g}."
+        )
+    if scores[first] <= margin:
+        return (
+            f"No lens wins: in the best, the {first} one, the weights are {scores[first]:.2g} nats "
+            f"sparser than chance, and {margin:.2g} are needed."
+        )
     return (
-        f"Its weights are sparsest in the {where} lens, {named}: by {score:.2f} nats more than "
-        f"random weights (0 is chance{rivals}).{clean}"
+        f"A tie: the {first} lens is ahead of the {rest[0]} one by {lead:.2g} nats, and "
+        f"{margin:.2g} are needed."
     )
 
 
-def _no_keys(r: Reading) -> str:
-    if not r.run.task.is_of_pairs:
-        n = r.run.task.inputs.shape[1]
-        return f"No key parts are read: an input is no pair (a, b), but {n} symbols."
-    if r.run.task.operators:
+def _lens(f: Facts) -> str:
+    assert f.lenses is not None
+    lenses, scores = f.lenses, dict(f.lenses.scores)
+    if lenses.winner is None:
+        verdict = lens_verdict(scores, None, lenses.lead, lenses.margin)
+        return f"Which lens are its weights sparsest in? {verdict}"
+    first, *rest = scores
+    rivals = "".join(f"; {scores[name]:.2f} in the {name} one" for name in rest[:2])
+    clean = "" if f.t_clean is None else f" That had settled by step {f.t_clean:,}."
+    return (
+        f"Its weights are sparsest in the {first} lens, {LENSES.get(first, first)}: by "
+        f"{scores[first]:.2f} nats more than random weights (0 is chance{rivals}).{clean}"
+    )
+
+
+def _no_keys(f: Facts) -> str:
+    if f.keys is not None:
+        return "No part of the group's functions holds 1 % of its logits: it has no key parts."
+    if not f.task.is_of_pairs:
+        n = f.task.n_operands
+        return f"No key parts are read: an input is not a pair (a, b), but {n} symbols."
+    if f.task.operators:
         return "No key parts are read: several formulas are learned at once."
     return (
-        f"No key parts are read: {r.run.task.name} is not known to be a sum or product of "
-        "functions of its operands, or a group's product."
+        f"No key parts are read: {f.task.name} is not known to be a sum or product of functions of "
+        "its operands, or a group's product."
     )
 
 
-def _keys(r: Reading) -> str:
-    keys = r.keys
+def _keys(f: Facts) -> str:
+    keys = f.keys
     assert keys is not None
-    if not keys.names:
-        return "No part of the group's functions holds 1 % of its logits: it has no key parts."
-    held = ", ".join(f"{n} ({percent(keys.shares[n])})" for n in keys.names)
+    listed = ", ".join(f"{name} ({percent(keys.shares[name])})" for name in keys.names)
     count, every = len(keys.names), sum(keys.shares.values())
     rest = (
         f" The other parts hold {percent(max(0.0, every - keys.explained))}; "
         f"{percent(max(0.0, 1 - every))} is no function of the answer alone: it differs between "
-        f"{inputs(r.run.task)} of the same answer, and lies in no part."
+        f"{inputs(f.task)} of the same answer, and lies in no part."
     )
     doubt = ""
     if keys.gap is not None and keys.gap < 2:
@@ -304,52 +352,56 @@ def _keys(r: Reading) -> str:
         )
     gate = (
         ""
-        if r.generalises or not r.run.knows_split
+        if f.generalises or not f.knows_split
         else " At its last checkpoint it does not generalise, so they show no algorithm."
     )
     return (
         f"Key parts: {count} of {len(keys.shares)} hold{'' if count > 1 else 's'} "
-        f"{percent(keys.explained)} of the variation of its logits: {held}.{rest}{doubt}{gate}"
+        f"{percent(keys.explained)} of the variation of its logits: {listed}.{rest}{doubt}{gate}"
     )
 
 
-def _sets(r: Reading) -> list[str]:
+def _followed(f: Facts) -> list[str]:
     """Which parts neurons follow, and where these, the circuit's and the key parts differ."""
-    assert r.keys is not None
-    e = r.explanation
-    best = None if e is None or e.algorithm is None else e.named.get(e.algorithm)
-    told: list[str] = []
+    assert f.keys is not None
+    best = None if f.explanation is None else f.explanation.best
+    texts: list[str] = []
     others: dict[str, set[str]] = {}
-    if r.neurons is not None:
-        count, followed = r.neurons[1].shape[1], r.neurons_of()
-        told.append(
-            f"{sum(followed.values())} of its {count} neurons follow one part alone (85 % or more "
-            "of their variation)."
+    if f.neurons is not None:
+        texts.append(
+            f"{sum(f.neurons.following.values())} of its {f.neurons.total} neurons follow one part "
+            "alone (85 % or more of their variation)."
         )
-        others |= {"single neurons follow so closely": set(followed)} if followed else {}
-    known = set(r.keys.shares)
-    if best is not None and set(best.circuit.parts) <= known:
-        others["the explanation uses"] = set(best.circuit.parts)
+        if f.neurons.following:
+            others["single neurons follow so closely"] = set(f.neurons.following)
+    if best is not None and set(best.parts) <= set(f.keys.shares):
+        others["the explanation uses"] = set(best.parts)
     for who, theirs in others.items():
-        missing, more = sorted(set(r.keys.names) - theirs), sorted(theirs - set(r.keys.names))
+        missing, more = sorted(set(f.keys.names) - theirs), sorted(theirs - set(f.keys.names))
         if missing:
-            told.append(f"Of the key parts {who} all but {_named(missing)}.")
+            texts.append(f"Of the key parts {who} all but {_listed(missing)}.")
         if more:
-            told.append(f"Besides them {who} {_named(more)}.")
-    return [" ".join(told)] if told else []
+            texts.append(f"Besides them {who} {_listed(more)}.")
+    return [" ".join(texts)] if texts else []
 
 
-MOST_NAMED = 6
+def _listed(parts: Iterable[str], most: int = 6) -> str:
+    names = list(parts)
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _named(parts: list[str]) -> str:
-    more = len(parts) - MOST_NAMED
-    return ", ".join(parts[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+# ---- how that came about -------------------------------------------------------------------------
 
 
-def _losses(r: Reading) -> list[str]:
-    last = r.table.row(-1, named=True)
-    if "restricted_loss_sum[all]" not in last:
+def progress(f: Facts) -> list[str]:
+    """The losses of the key parts, and the phases."""
+    return [*_key_losses(f), *_phases(f)]
+
+
+def _key_losses(f: Facts) -> list[str]:
+    last = f.measures
+    if f.keys is None or "restricted_loss_sum[all]" not in last:
         return []
     control = last.get("excluded_loss_sum_train_control")
     beside = (
@@ -357,17 +409,17 @@ def _losses(r: Reading) -> list[str]:
         if control is not None
         else ""
     )
-    shown = "train loss" if r.run.knows_split else "whole loss"
+    shown = "train loss" if f.knows_split else "whole loss"
     return [
-        f"With its key parts alone its loss over all {inputs(r.run.task)} is "
+        f"With its key parts alone its loss over all {inputs(f.task)} is "
         f"{last['restricted_loss_sum[all]']:.2g} nats (restricted loss). Its {shown} is "
         f"{last['train_loss']:.2g}; without them it is "
         f"{last['excluded_loss_sum_train']:.2g} (excluded loss){beside}."
     ]
 
 
-def _phases(r: Reading) -> list[str]:
-    p = r.shown_phases
+def _phases(f: Facts) -> list[str]:
+    p = f.ordered_phases
     if p is None:
         return []
     return [
@@ -376,3 +428,277 @@ def _phases(r: Reading) -> list[str]:
         f"{p.formed:,}, where test loss is last near its highest; cleanup until {p.cleaned:,}, "
         "where 95 % of its fall from there, in logarithms, is done."
     ]
+
+
+# ---- how it does it, and how sure that is --------------------------------------------------------
+
+
+VERDICTS: dict[Verdict, str] = {
+    "generalised": "It generalised",
+    "partial": "It generalises in part",
+    "not generalised": "It did not generalise",
+    "accurate": "It is accurate; whether it generalised is not known",
+}
+UNLEARNED: dict[Verdict, str] = {
+    "partial": "it generalises in part only",
+    "not generalised": "it does not generalise",
+    "accurate": "it is not known whether it generalised",
+}
+
+
+def reason(e: ExplanationFacts) -> str:
+    """What the verdict rests on."""
+    shares, gate = {part: percent(x) for part, x in e.accuracy.items()}, e.gate
+    if "unseen" in shares:
+        text = f"{shares['test']} of the test pairs and {shares['train']} of the train pairs"
+        if gate.is_mirrored:
+            return f"It is right on {text}; on {shares['unseen']} of those not shown as (b, a)."
+        luck = "; guessing could be right on as many of them" if gate.may_be_luck else ""
+        return f"It is right on {text}{luck}."
+    shown = "every test pair was shown as (b, a)"
+    split = shown if "test" in shares else "which it was trained on is not known"
+    settled = ""
+    if gate.is_settled and e.settling is not None:
+        settled = f" A circuit of {e.settling:,} numbers settles it."
+    return f"It is right on {shares['all']} of all pairs; {split}.{settled}"
+
+
+def algorithm(e: ExplanationFacts | None) -> str:
+    """How it does it, in words, or why that is not said."""
+    if e is None:
+        return "not looked for here"
+    if e.algorithm is None:
+        return f"none is said to be learned: {UNLEARNED[e.gate.verdict]}"
+    if e.best is not None:
+        return f"{e.best.how}."
+    if e.unnamed is None:
+        return "undetermined: no explanation holds"
+    return f"undetermined: {e.unnamed.title} explain it, but as {_either(e.unnamed)} is open"
+
+
+def _either(c: CertificateFacts) -> str:
+    return " or as ".join(f"a {name}" for name in c.algorithms)
+
+
+NO_CONTROLS = {"network", "folded weights", "lookup table"}  # what a number is compared with
+
+
+def how_sure(f: Facts) -> str:
+    """What the explanation has passed, and what is proved without it."""
+    e = f.explanation
+    if e is None:
+        return "nothing was looked for here"
+    if e.best is None:
+        tried = ", ".join(f"{kind(c)} {c.verdict}" for c in e.tried)
+        return f"no explanation is claimed. Tried: {tried or 'none applies'}."
+    c = e.best
+    judged = [x for x in c.evidence if x.is_judged]
+    beside = sum(bool(set(x.controls) - NO_CONTROLS) for x in judged)
+    void = sum(x.need is not None for x in c.standing(Standing.INCONCLUSIVE))
+    uncounted = f"; {void} more do not count, as a control did as well" if void else ""
+    share = proved(e)
+    also = (
+        "" if share is None else f" Its weights alone prove it right on {share} {inputs(f.task)}."
+    )
+    return (
+        f"its explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
+        f"of them beside controls{uncounted}.{also} It is one network: another seed may learn "
+        "otherwise."
+    )
+
+
+def kind(c: CertificateFacts) -> str:
+    """What kind of explanation a circuit is, in words, with its name."""
+    return c.form if c.title == c.form else f"{c.title} ({c.form})"
+
+
+def account(e: ExplanationFacts) -> list[str]:
+    """What the network does and how that is known, a paragraph an item."""
+    verdict = f"{VERDICTS[e.gate.verdict]}. {reason(e)}"
+    how, certified = [], []
+    if e.best is not None:
+        how, certified = [f"{e.best.how}."], [_certified(e.best)]
+    return [verdict, *how, *details(e), *certified]
+
+
+def details(e: ExplanationFacts) -> list[str]:
+    """The same, less what the page of a run says in its first lines and in its certificates."""
+    if e.algorithm is None:
+        return [_no_algorithm(e)]
+    if e.best is None:
+        return [_undetermined(e)]
+    parts = f"Its parts: {_listed(e.best.parts, 8)}.{_not_the_other(e.best)}"
+    unnamed = [] if e.unnamed is None else [_open(e.unnamed)]
+    return [parts, *unnamed, *_others(e), *_proof(e)]
+
+
+def _no_algorithm(e: ExplanationFacts) -> str:
+    holding = [c.form for c in e.certificates if c.holds]
+    if holding:
+        return (
+            f"An explanation describes what it computes ({', '.join(holding)}), but since "
+            f"{UNLEARNED[e.gate.verdict]}, no algorithm is said to be learned."
+        )
+    if not e.certificates:
+        return f"No form of explanation applies to it. {_why_none(e)}"
+    tried = ", ".join(c.form for c in e.certificates)
+    return f"None of the explanations that were found holds ({tried}).{_better_than_it(e)}"
+
+
+def _better_than_it(e: ExplanationFacts) -> str:
+    """What the answers of a formula, fitted to a network that does not follow it, do not show."""
+    for c in e.tried:
+        kept, same = c.get(OfAll.KEPT, "all"), c.get(OfAll.SAME_LOGITS)
+        if not c.is_of_neurons and kept and same and kept.value > e.accuracy["all"]:
+            return (
+                f" By itself {kind(c)}, fitted to the network, gives {percent(kept.value)} of the "
+                "answers, but that is not what the network does: it explains "
+                f"{percent(same.value)} of the variation of its logits."
+            )
+    return ""
+
+
+def _open(c: CertificateFacts) -> str:
+    """What is said of a circuit that holds, where it is open which of several algorithms it is."""
+    numbers = ", ".join(f"{x.name} {x.value:.3g} ({asked_of(x)})" for x in c.telling)
+    return (
+        f"It holds that {c.title} ({', '.join(c.parts)}) explain it, but whether as {_either(c)} "
+        f"is undetermined: {numbers}."
+    )
+
+
+def _undetermined(e: ExplanationFacts) -> str:
+    if not e.tried:
+        return f"How, is undetermined: no form of explanation applies. {_why_none(e)}"
+    if e.unnamed is not None:
+        return _open(e.unnamed)
+    each = "; ".join(f"{c.form} {c.verdict} - {evidence(c.reasons[0])}" for c in e.tried)
+    return f"How, is undetermined: no explanation holds. {each}."
+
+
+def _why_none(e: ExplanationFacts) -> str:
+    """Why forms do not apply, each reason once."""
+    return " ".join(f"{', '.join(forms)}: {why}" for why, forms in e.absent.items())
+
+
+def _not_the_other(c: CertificateFacts) -> str:
+    """The numbers that tell a form's algorithms apart."""
+    others = [name for name in c.algorithms if name != c.algorithm]
+    if not others or not c.telling:
+        return ""
+    numbers = ", ".join(f"{x.name} {x.value:.2f} ({asked_of(x)})" for x in c.telling)
+    return f" A {c.algorithm} and no {' or '.join(others)}: {numbers}."
+
+
+CONTROLS = ("chance", "untrained", "by heart")
+
+
+def _certified(c: CertificateFacts) -> str:
+    """What the certificate's main tests found, beside their controls."""
+    controls = next(x.controls for x in c.evidence if x.tested is OfAll.SAME_ANSWERS)
+    beside = [f"{k} {percent(controls[k])}" for k in CONTROLS if k in controls]
+    return (
+        f"Certificate: {c.verdict}. With {c.size:,} numbers it gives the network's own answer on "
+        f"{percent(c.value(OfAll.SAME_ANSWERS))} ({', '.join(beside)}) and explains "
+        f"{percent(c.value(OfAll.SAME_LOGITS))} of the variation of its logits; without what it "
+        f"explains, {percent(c.value(OfAll.REMOVED))} are right."
+    )
+
+
+def _others(e: ExplanationFacts) -> list[str]:
+    """What else holds, and the shortest of all."""
+    shortest = e.simplest
+    if shortest is None or len(e.named) < 2:
+        return []
+    more = [
+        f"{kind(c)}, in {c.size:,} numbers" for c in list(e.named.values())[1:] if c is not shortest
+    ]
+    speaks = "" if shortest.is_of_neurons else f", {shortest.equation}"
+    if not shortest.is_of_neurons and shortest is not e.best:
+        speaks += ". Named first is what its neurons do, before a formula for its logits alone"
+    return [
+        *([f"Other explanations hold too: {'; '.join(more)}."] if more else []),
+        f"The shortest that holds is {kind(shortest)}, in {shortest.size:,} numbers{speaks}.",
+    ]
+
+
+def proved(e: ExplanationFacts) -> str | None:
+    """On which share of the inputs the weights prove the network right; None where nothing is
+    proved."""
+    if e.bound is None:
+        return None
+    if e.bound.accuracy == 1:
+        return "all"
+    return f"at least {floor(1e4 * e.bound.accuracy) / 100:.2f} % of all"  # never more than proved
+
+
+def _proof(e: ExplanationFacts) -> list[str]:
+    if e.bound is None:
+        return []
+    return [
+        f"Proved from its weights, without trusting any explanation: right on {proved(e)} "
+        f"{'pairs' if e.is_of_pairs else 'inputs'} "
+        f"({e.bound.name}, {100 * e.bound.of_brute_force:.3g} % of the work of checking every "
+        "answer)."
+    ]
+
+
+def sentences(f: Facts) -> list[str]:
+    """All that is said of a run beneath its summary, a paragraph an item."""
+    how = []
+    if f.explanation is not None:
+        how = details(f.explanation)
+    elif not f.is_small:
+        how = [f"How it does this: `grokscope explain {f.folder}` (a large table)."]
+    return [*ending(f), *weights(f), *progress(f), *how]
+
+
+# ---- evidence ------------------------------------------------------------------------------------
+
+
+def value(x: Evidence, of: float | None = None) -> str:
+    """Its number, or another in the same unit, for a reader."""
+    shown = x.value if of is None else of
+    return percent(shown) if x.tested.unit is Unit.SHARE else number(shown)
+
+
+def asked_of(x: Evidence) -> str:
+    """What was asked of a number."""
+    need = x.need
+    if need is None:
+        return ""
+    if isinstance(need, Between):
+        if need.up_to == need.from_:
+            return f"a {need.low} below {need.up_to:g}, a {need.high} from there"
+        return f"a {need.low} up to {need.up_to:g}, a {need.high} from {need.from_:g}"
+    until = "from" if need.side == "at least" else "up to"
+    undecided = "" if need.open is None else f", undecided {until} {need.open:.3g}"
+    controls = need.controls_at_most
+    also = "" if controls is None else f", and of each control at most {controls:g}"
+    return f"{need.side} {number(need.value)}{undecided}{also}"
+
+
+def rule(x: Evidence) -> str:
+    """The same, with why a number is not judged, or does not count."""
+    why = f": {x.why}" if x.why else ""
+    if x.standing is Standing.INCONCLUSIVE:
+        return "; ".join(filter(None, (asked_of(x), f"not counted{why}")))
+    if x.standing is Standing.REPORTED and x.need is None:
+        unit = f", {x.tested.unit.value}" if x.tested.unit is Unit.NATS else ""
+        return f"told{unit}{why}"
+    return "; ".join(filter(None, (asked_of(x), x.why)))
+
+
+def needed(x: Evidence) -> str:
+    """What was asked of it, in short, in its unit; of a number that is not judged, why."""
+    why = f": {x.why}" if x.why else ""
+    if x.need is None or isinstance(x.need, Between):
+        return f"not judged{why}"
+    asked = f"{x.need.side} {value(x, x.need.value)}"
+    return f"{asked} (not counted{why})" if x.standing is Standing.INCONCLUSIVE else asked
+
+
+def evidence(x: Evidence) -> str:
+    """One piece of evidence as a sentence's part: its value, what was asked, its controls."""
+    beside = ", ".join(f"{name} {number(c)}" for name, c in x.controls.items())
+    return f"{x.name}: {number(x.value)} ({rule(x)}{'; beside: ' + beside if beside else ''})"

@@ -19,7 +19,8 @@ class Spectrum:
     scores: dict[str, float]  # lens -> nats sparser than chance, the best first
     by_weight: dict[str, dict[str, float]]
     winner: str | None
-    verdict: str
+    lead: float  # of the first over the next, in nats
+    margin: float  # that it must exceed
     lens: str  # the one shown
     shares: dict[str, dict[str, float]]  # weight -> part -> share of its power
     chance: dict[str, dict[str, float]]
@@ -44,7 +45,8 @@ def read_spectrum(s: Snapshot, lens: str | None = None, weights: Sequence[str] =
         scores={name: found.scores[name].value for name in found.ranking},
         by_weight={k: {w: x.value for w, x in v.items()} for k, v in found.by_weight.items()},
         winner=found.winner,
-        verdict=found.verdict,
+        lead=found.lead,
+        margin=found.margin,
         lens=shown,
         shares={weight: spectrum(s, weight, shown) for weight in chosen},
         chance={weight: even_spectrum(s, weight, shown) for weight in chosen},

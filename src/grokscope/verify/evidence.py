@@ -36,6 +36,56 @@ class Tested(Enum):
         self.title, self.unit, self.short, self.meaning = title, unit, short, meaning
 
 
+class OfAll(Tested):
+    """What every circuit is tested on."""
+
+    SAME_ANSWERS = (
+        "the network's own answer",
+        Unit.SHARE,
+        "Same answers",
+        "For how many inputs the explanation gives the answer that the network gives.",
+    )
+    SAME_LOGITS = (
+        "explained variance of the logits",
+        Unit.SHARE,
+        "Same scores",
+        "How much of the variation of the network's scores for all answers it gives.",
+    )
+    KEPT = (
+        "accuracy kept alone, {of}",
+        Unit.SHARE,
+        "Enough",
+        "Only what it explains is kept of the network: how many answers are right.",
+    )
+    LOSS_KEPT = "loss kept alone, {of}", Unit.NATS
+    REMOVED = (
+        "accuracy without it, all",
+        Unit.SHARE,
+        "Needed",
+        "What it explains is taken out of the network, which should then fail.",
+    )
+    LOSS_REMOVED = "loss without it, train", Unit.NATS
+    WITHOUT_PART = "accuracy without {of}", Unit.SHARE
+    IN_ITS_PLACE = (
+        "accuracy with its activations in place of the network's",
+        Unit.SHARE,
+        "In its place",
+        "It computes the network's hidden layer: the answers should stay right.",
+    )
+    WITHOUT_NEURONS = (
+        "accuracy without its neurons",
+        Unit.SHARE,
+        "Its neurons",
+        "The neurons it speaks of are silenced, and the network should fail.",
+    )
+    SIZE = (
+        "size: numbers used",
+        Unit.COUNT,
+        "Short",
+        "How many numbers it needs: as many as it explains would explain nothing.",
+    )
+
+
 class Standing(Enum):
     """What a number says of the circuit."""
 
@@ -107,6 +157,51 @@ class Evidence:
     def inconclusive(self, why: str) -> "Evidence":
         """The same where a control shows that it proves nothing."""
         return replace(self, standing=Standing.INCONCLUSIVE, why=why)
+
+
+Verdict = Literal["holds", "fails", "undetermined"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The evidence for and against a circuit, and what follows.
+
+    No number suffices alone. A lookup table agrees with itself and is explained in full, by a
+    circuit as large as the table; a kernel that already contains the group's structure has a tiny
+    loss while the network fails; recorded key parts exist for pure memorisers. So a circuit holds
+    only if every number that is judged is for it, fails if one is against it, and is undetermined
+    otherwise.
+    """
+
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.standing(Standing.AGAINST):
+            return "fails"
+        return "undetermined" if self.standing(Standing.OPEN) else "holds"
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict == "holds"
+
+    def standing(self, standing: Standing) -> tuple[Evidence, ...]:
+        """The evidence that stands so."""
+        return tuple(e for e in self.evidence if e.standing is standing)
+
+    @property
+    def reasons(self) -> tuple[Evidence, ...]:
+        """Why it does not hold, or else the numbers that carry it."""
+        order = (Standing.AGAINST, Standing.OPEN, Standing.FOR)
+        return next(filter(None, map(self.standing, order)), ())
+
+    def get(self, tested: Tested, of: str = "") -> Evidence | None:
+        """The evidence of this kind, where there is some."""
+        return next((e for e in self.evidence if (e.tested, e.of) == (tested, of)), None)
+
+    def value(self, tested: Tested, of: str = "") -> float:
+        """Its number."""
+        return next(e.value for e in self.evidence if (e.tested, e.of) == (tested, of))
 
 
 def judged(

@@ -25,9 +25,9 @@ from grokscope.verify.controls import memoriser, shuffled
 from grokscope.verify.evidence import (
     Evidence,
     Need,
+    OfAll,
     Standing,
     Tested,
-    Unit,
     at_least,
     at_most,
     judged,
@@ -47,56 +47,6 @@ WITHOUT_OTHERS = "without other parts, as many"
 OTHER_NEURONS = "as many others"
 
 
-class OfAll(Tested):
-    """What every circuit is tested on."""
-
-    SAME_ANSWERS = (
-        "the network's own answer",
-        Unit.SHARE,
-        "Same answers",
-        "For how many inputs the explanation gives the answer that the network gives.",
-    )
-    SAME_LOGITS = (
-        "explained variance of the logits",
-        Unit.SHARE,
-        "Same scores",
-        "How much of the variation of the network's scores for all answers it gives.",
-    )
-    KEPT = (
-        "accuracy kept alone, {of}",
-        Unit.SHARE,
-        "Enough",
-        "Only what it explains is kept of the network: how many answers are right.",
-    )
-    LOSS_KEPT = "loss kept alone, {of}", Unit.NATS
-    REMOVED = (
-        "accuracy without it, all",
-        Unit.SHARE,
-        "Needed",
-        "What it explains is taken out of the network, which should then fail.",
-    )
-    LOSS_REMOVED = "loss without it, train", Unit.NATS
-    WITHOUT_PART = "accuracy without {of}", Unit.SHARE
-    IN_ITS_PLACE = (
-        "accuracy with its activations in place of the network's",
-        Unit.SHARE,
-        "In its place",
-        "It computes the network's hidden layer: the answers should stay right.",
-    )
-    WITHOUT_NEURONS = (
-        "accuracy without its neurons",
-        Unit.SHARE,
-        "Its neurons",
-        "The neurons it speaks of are silenced, and the network should fail.",
-    )
-    SIZE = (
-        "size: numbers used",
-        Unit.COUNT,
-        "Short",
-        "How many numbers it needs: as many as it explains would explain nothing.",
-    )
-
-
 def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None) -> Certificate:
     """All the evidence for a circuit in a network. With a `sample` of its pairs the numbers on
     logits are of these; the bound is of all pairs, and so are the checks of a circuit whose form
@@ -106,7 +56,7 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
     evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
     network = Network.of(snapshot)
     bound = None if network is None else circuit.bound(network, snapshot.task)
-    return Certificate(circuit, evidence, circuit.algorithm(snapshot), bound)
+    return Certificate(evidence, circuit, circuit.algorithm(snapshot), bound)
 
 
 def _needs_all_pairs(circuit: Circuit) -> bool:

@@ -13,7 +13,7 @@ import torch
 import grokscope.circuits  # noqa: F401  (registers the forms)
 from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
-from grokscope.explain.verdict import Gate, gate
+from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
@@ -51,6 +51,10 @@ class Explanation:
         return gate(self.accuracy, self.count, chance, bool(self.settling))
 
     @property
+    def verdict(self) -> Verdict:
+        return self.gate.verdict
+
+    @property
     def _holding(self) -> list[Certificate]:
         return [c for c in self.certificates if c.holds and not c.circuit.is_null]
 
@@ -68,7 +72,7 @@ class Explanation:
         """The algorithms that it has, each with the best certificate that says so; none unless it
         generalises."""
         best: dict[str, Certificate] = {}
-        for c in self._holding if self.gate.verdict == "generalised" else ():
+        for c in self._holding if self.verdict == "generalised" else ():
             if c.algorithm is not None:
                 best.setdefault(c.algorithm.name, c)
         return best
@@ -82,7 +86,7 @@ class Explanation:
     def algorithm(self) -> str | None:
         """The best that holds; "undetermined" if the network generalises and none does; None if it
         does not."""
-        if self.gate.verdict != "generalised":
+        if self.verdict != "generalised":
             return None
         return next(iter(self.named), UNDETERMINED)
 

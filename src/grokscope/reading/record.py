@@ -1,0 +1,81 @@
+"""Readings, explanations and certificates as plain data, for scripts: the facts with their
+sentences."""
+
+from dataclasses import asdict
+from math import isnan
+from typing import Any
+
+from grokscope.measures.keys import KEY_SHARE
+from grokscope.reading import sentences
+from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
+from grokscope.verify.evidence import Evidence, Standing
+
+PASSES = {Standing.FOR: True, Standing.AGAINST: False, Standing.OPEN: "open"}
+SHOWN = ("all", "train", "test")
+
+
+def of_reading(f: Facts) -> dict[str, Any]:
+    """What `grokscope show --json` prints."""
+    keys, lenses = f.keys, f.lenses
+    return {
+        "run": f.name,
+        "folder": f.folder,
+        "finished": f.is_finished,
+        "events": {**asdict(f.events), "t_clean": f.t_clean},
+        "generalises": f.generalises,
+        "final": f.final,
+        "test_accuracy_by_mirror": f.mirrored,
+        "keys": None if keys is None else {**asdict(keys), "threshold": KEY_SHARE},
+        "keys_by_rule": f.key_sets,
+        "lenses": None if lenses is None else asdict(lenses),
+        "neurons": {} if f.neurons is None else f.neurons.following,
+        "phases": None if f.phases is None else asdict(f.phases),
+        "measures": f.measures,
+        "explanation": None if f.explanation is None else of_explanation(f.explanation),
+    }
+
+
+def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
+    """What `grokscope explain --json` prints, besides the run and the step."""
+    published = e.published_keys
+    return {
+        "verdict": e.gate.verdict,
+        "reason": sentences.reason(e),
+        "accuracy": {k: e.accuracy[k] for k in SHOWN if k in e.accuracy},
+        "loss": {k: e.loss[k] for k in SHOWN if k in e.loss},
+        "lens": e.lens,
+        "pairs_sampled": e.n_sampled,
+        "keys": list(e.keys),
+        "keys_published": None if published is None else list(published),
+        "embedding_keys": list(e.embedding_keys),
+        "circuits": [of_certificate(c) for c in e.certificates],
+        "not_found": e.not_found,
+        "algorithm": e.algorithm,
+        "algorithms": list(e.named),
+        "bound": 0.0 if e.bound is None else e.bound.accuracy,
+    }
+
+
+def of_certificate(c: CertificateFacts) -> dict[str, Any]:
+    return {
+        "name": c.form,
+        "verdict": c.verdict,
+        "reasons": [sentences.evidence(x) for x in c.reasons],
+        "parts": list(c.parts),
+        "size": c.size,
+        "equation": c.equation,
+        "certificate": [of_evidence(x) for x in c.evidence],
+        "bound": None if c.bound is None else c.bound.accuracy,
+    }
+
+
+def of_evidence(x: Evidence) -> dict[str, Any]:
+    return {
+        "name": x.name,
+        "value": None if isnan(x.value) else x.value,
+        "standing": x.standing.value,
+        "need": None if x.need is None else asdict(x.need),
+        "rule": sentences.rule(x),
+        "passes": PASSES.get(x.standing),
+        "controls": dict(x.controls),
+    }
