@@ -509,7 +509,7 @@ def how_sure(f: Facts) -> str:
 
 def kind(c: CertificateFacts) -> str:
     """What kind of explanation a circuit is, in words, with its name."""
-    return c.form if c.title == c.form else f"{c.title} ({c.form})"
+    return f"{c.title} ({c.form})"
 
 
 def account(e: ExplanationFacts) -> list[str]:
