@@ -354,10 +354,12 @@ def test_pairs_arrays_are_read_collapsed_and_factored(kind, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 @pytest.mark.parametrize(
-    ("model", "n_layers"), [("transformer", 1), ("transformer", 2), ("chughtai", 1)]
-)
-def test_what_is_exported_is_imported_with_the_same_logits(model, n_layers, suffix, tmp_path):
-    args = SMALL | ({"n_layers": n_layers} if n_layers > 1 else {})
+    ("model", "settings"),
+    [("transformer", {}), ("transformer", {"n_layers": 2}), ("transformer", {"act": "gelu"}),
+     ("chughtai", {"act": "silu"})],
+)  # fmt: skip
+def test_what_is_exported_is_imported_with_the_same_logits(model, settings, suffix, tmp_path):
+    args = SMALL | settings
     spec = Spec(model=model, model_args=args, task_args={"p": P}, precision="float64")
     run = Run.of(spec, tmp_path)
     original = small(model, **args)
@@ -365,7 +367,8 @@ def test_what_is_exported_is_imported_with_the_same_logits(model, n_layers, suff
     write_tensors(run.checkpoint(5), weights(original), {})
     path, beside = export(run, file=tmp_path / f"tl{suffix}")
     config = json.loads(beside.read_text())
-    assert config["n_layers"] == n_layers
+    assert config["n_layers"] == settings.get("n_layers", 1)
+    assert config["act_fn"] == settings.get("act", "relu")
     assert (config["d_vocab"], config["normalization_type"]) == (P + 1, None)
     again = brought(path, tmp_path / "out")
     assert_same(again, original)
@@ -432,9 +435,9 @@ def test_a_network_with_normalisation_or_another_activation_is_refused(tmp_path)
     path = save(tmp_path / "ln.pt", w | {"blocks.0.ln1.w": torch.ones(16)})
     with pytest.raises(BadInput, match="normalisation"):
         brought(path, tmp_path / "out")
-    for config in ({"normalization_type": "LNPre"}, {"act_fn": "gelu"}):
+    for config in ({"normalization_type": "LNPre"}, {"act_fn": "solu_ln"}):
         path = save(tmp_path / "model.pt", w, config)
-        with pytest.raises(BadInput, match=r"without one alone|ReLU alone"):
+        with pytest.raises(BadInput, match=r"without one alone|its activation is solu_ln"):
             brought(path, tmp_path / "out")
 
 

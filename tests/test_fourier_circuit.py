@@ -175,9 +175,9 @@ def test_waves_that_overlap_are_not_counted_twice():
     assert int((coefficients[1:] != 0).sum()) == 2
 
 
-@pytest.mark.parametrize("square", [True, False])
-def test_wrong_phases_break_the_law(square):
-    s = snapshot_of(impostors.wrong_phases, p=31, square=square)
+@pytest.mark.parametrize("act", ["square", "relu"])
+def test_wrong_phases_break_the_law(act):
+    s = snapshot_of(impostors.wrong_phases, p=31, act=act)
     assert any(name.startswith("law of phases") for name in failures(s))
 
 

@@ -8,11 +8,12 @@ Axes: none; everything acts entry by entry.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, pi
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from grokscope.errors import BadInput, lookup
+from grokscope.errors import lookup
 
 Entrywise = Callable[[Tensor], Tensor]
 
@@ -22,11 +23,12 @@ class Activation:
     """A nonlinearity with all that is asked of one.
 
     Attributes:
-        function, slope: act(x) and its derivative, both of x. At a kink the slope is that of 0.
+        function, slope: act(x) and its derivative, both of x. At a kink the slope is 0.
         degree: act(cx) = c^degree act(x) for every c > 0; None where it is not homogeneous.
-        python, javascript: act(x) as source in x, with exp, tanh and erf at hand in Python's.
+        python, javascript: act(x) as source in x, with erf and, in Python, tanh at hand.
         least: No act(x) is below this.
         steepest: No slope is larger than this in size; infinite where there is no such number.
+        in_place: A cheaper `vjp`, where there is one.
     """
 
     name: str
@@ -37,9 +39,26 @@ class Activation:
     javascript: str
     least: float
     steepest: float
+    in_place: Callable[[Tensor], tuple[Tensor, Entrywise]] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(x)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Activation":
+        return self  # so that a copied model's activation is still the same row
+
+    def vjp(self, x: Tensor) -> tuple[Tensor, Entrywise]:
+        """act(x), and the function that takes the gradient at act(x) to the one at x. Both may
+        overwrite what they are given."""
+        if self.in_place is not None:
+            return self.in_place(x)
+        return self.function(x), lambda gradient: gradient.mul_(self.slope(x))
+
+
+def _relu_in_place(x: Tensor) -> tuple[Tensor, Entrywise]:
+    """relu(x) over x itself: where it is 0, so is the slope."""
+    post, masked = x.clamp_(min=0), torch.ops.aten.threshold_backward.grad_input
+    return post, lambda gradient: masked(gradient, post, 0.0, grad_input=gradient)
 
 
 def _gelu_slope(x: Tensor) -> Tensor:
@@ -54,7 +73,7 @@ def _silu_slope(x: Tensor) -> Tensor:
 
 RELU = Activation(
     "relu", torch.relu, lambda x: (x > 0).to(x), 1,
-    "max(0.0, x)", "Math.max(0, x)", least=0.0, steepest=1.0,
+    "max(0.0, x)", "Math.max(0, x)", least=0.0, steepest=1.0, in_place=_relu_in_place,
 )  # fmt: skip
 SQUARE = Activation(
     "square", torch.square, lambda x: 2 * x, 2,
@@ -71,7 +90,7 @@ GELU = Activation(
 )  # fmt: skip
 SILU = Activation(
     "silu", torch.nn.functional.silu, _silu_slope, None,
-    "x / (1 + exp(-x))", "x / (1 + Math.exp(-x))", least=-0.2785, steepest=1.1,
+    "x * (1 + tanh(x / 2)) / 2", "x * (1 + Math.tanh(x / 2)) / 2", least=-0.2785, steepest=1.1,
 )  # fmt: skip
 TANH = Activation(
     "tanh", torch.tanh, lambda x: 1 - torch.tanh(x).square(), None,
@@ -85,6 +104,4 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def activation(name: str) -> Activation:
     """The activation called so. Raises `UnknownName`, with the nearest, for another."""
-    if not isinstance(name, str):
-        raise BadInput(f"act={name!r} is not a name. Known: {', '.join(ACTIVATIONS)}.")
     return lookup("activation", name, ACTIVATIONS)

@@ -118,7 +118,9 @@ class Snapshot:
     @cached_property
     def mlp_post(self) -> Float[Tensor, "pair neuron"]:
         """The hidden layer after its nonlinearity, at the last position."""
-        return self.mlp_pre.relu() if self._fold is not None else self._at_last_position("mlp_post")
+        if self._fold is not None:
+            return self._fold.act(self.mlp_pre)
+        return self._at_last_position("mlp_post")
 
     def _at_last_position(self, name: str) -> Float[Tensor, "pair neuron"]:
         x = self.activation(name)

@@ -18,7 +18,7 @@ export interface Cycle { places: number[]; m: number; parts: [string, number][] 
 export interface Neurons {
   index: number[]; parts: (string | null)[]; shares: (number | null)[]; total: number;
   films: number[]; waves: Wave[]; cycles: Record<string, Cycle | null>;
-  same?: number; pairs?: [number[], number[]]; right?: number[];
+  same?: number; pairs?: [number[], number[]]; right?: number[]; act?: string;
 }
 
 export interface Spectra {

@@ -76,8 +76,8 @@ def hidden_fve(s: Snapshot) -> dict[str, float]:
 @measure
 def hidden_fve_product(s: Snapshot) -> dict[str, float]:
     """The same for functions of ab alone: ρ(ab), which the network has to form (Chughtai et al.
-    2023, "percent_hidden_xy"; S5: .13 together). Chance, at the start: .15 of the dimension of the
-    part over |G|² (.02 in a transformer)."""
+    2023, "percent_hidden_xy"; S5: .13 together). Chance, at the start, with relus: .15 of the
+    dimension of the part over |G|² (.02 in a transformer)."""
     group_of(s)
     squares = s.fibres.power(s.mean_over_fibres(s.mlp_post)) / _hidden_variation(s)
     shares = dict(zip(s.fibres.split.names, squares.tolist(), strict=True))

@@ -6,6 +6,7 @@ Axes: pair = one input; operand = a, b; d; c = an answer; symbol = an operand's 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.models.layers import (
     fold_at_equals,
     last_mid,
@@ -37,11 +38,12 @@ class Chughtai(Model):
         n_heads: int = 4,
         d_mlp: int = 512,
         attention_rate: int | float = 1.0,
+        act: str = "relu",
     ):
         super().__init__()
         d_head, std = width_of_heads(d_model, n_heads), 0.8 * d_model**-0.5
         self.n_answers, self.equals = n_answers, n_symbols
-        self.mix = toward_uniform(attention_rate)
+        self.act, self.mix = activation(act), toward_uniform(attention_rate)
         self.W_E = randn(n_symbols + 1, d_model, std=std)
         self.W_pos = randn(3, d_model, std=std)
         self.W_Q = randn(n_heads, d_model, d_head, std=std)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.errors import BadInput, lookup
 from grokscope.models.layers import (
     attention,
@@ -57,6 +58,7 @@ class Furuta(Model):
         n_heads: int = 4,
         d_mlp: int = 512,
         attention_rate: int | float = 1.0,
+        act: str = "relu",
     ):
         super().__init__()
         if n_operands not in (2, 3):
@@ -81,7 +83,7 @@ class Furuta(Model):
             )
         d_head, std = width_of_heads(d_model, n_heads), d_model**-0.5
         self.n_symbols, self.n_answers = n_symbols, n_answers
-        self.mix = toward_uniform(attention_rate)
+        self.act, self.mix = activation(act), toward_uniform(attention_rate)
         self.operator = self.equals + OPERATORS.index(operator)
         self.W_E = randn(vocabulary, d_model, std=vocabulary**-0.5)
         self.W_Q = randn(n_heads, d_model, d_head, std=std)

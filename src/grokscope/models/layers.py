@@ -16,6 +16,7 @@ from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from grokscope.activations import Activation
 from grokscope.errors import BadInput
 from grokscope.models.model import Fold, pad_classes
 from grokscope.tap import Tap
@@ -25,8 +26,9 @@ Mix = Callable[[Tensor, Tensor | float], Tensor]
 
 
 class Layer(NamedTuple):
-    """The weights of one layer; biases are None where there are none, and so is all of the MLP's
-    where a model has attention alone (it then calls neither `mlp` nor a fold)."""
+    """The weights and the nonlinearity of one layer; biases are None where there are none, and so
+    are the MLP's weights where a model has attention alone (it then calls neither `mlp` nor a
+    fold)."""
 
     W_Q: Float[Tensor, "head d e"]
     W_K: Float[Tensor, "head d e"]
@@ -36,16 +38,18 @@ class Layer(NamedTuple):
     W_out: Float[Tensor, "neuron d"]
     b_in: Float[Tensor, " neuron"] | None
     b_out: Float[Tensor, " d"] | None
+    act: Activation
 
 
 def layers_of(model: Any) -> list[Layer]:
     """The layers of a model that names its weights as `Layer` does."""
-    weights = Layer(*(getattr(model, name, None) for name in Layer._fields))  # pyright: ignore
-    if weights.W_Q.ndim == 3:
-        return [weights]
+    *names, _ = Layer._fields
+    weights = [getattr(model, name, None) for name in names]
+    if model.W_Q.ndim == 3:
+        return [Layer(*weights, model.act)]  # pyright: ignore
     return [
-        Layer(*(None if w is None else w[i] for w in weights))  # pyright: ignore
-        for i in range(len(weights.W_Q))
+        Layer(*(None if w is None else w[i] for w in weights), model.act)  # pyright: ignore
+        for i in range(len(model.W_Q))
     ]
 
 
@@ -112,9 +116,9 @@ def attention(
 def mlp(
     mid: Float[Tensor, "pair query d"], layer: Layer, tap: Tap, prefix: str = ""
 ) -> Float[Tensor, "pair query d"]:
-    """What the hidden layer adds: relu(mid W_in + b_in) W_out + b_out."""
+    """What the hidden layer adds: act(mid W_in + b_in) W_out + b_out."""
     pre = mid @ layer.W_in if layer.b_in is None else mid @ layer.W_in + layer.b_in
-    h = tap(prefix + "mlp_post", tap(prefix + "mlp_pre", pre).relu())
+    h = tap(prefix + "mlp_post", layer.act(tap(prefix + "mlp_pre", pre)))
     out = h @ layer.W_out if layer.b_out is None else h @ layer.W_out + layer.b_out
     return tap(prefix + "mlp_out", out)
 
@@ -154,7 +158,8 @@ def fold_pairs(mid: Float[Tensor, "pair query d"], layer: Layer, W_U: Float[Tens
     """The fold of several layers: its table has a row for each pair."""
     out, biases = outward(layer, W_U)
     rows = torch.arange(len(mid), device=mid.device)[:, None]
-    return Fold(mid[:, -1] @ out + biases, rows, None, layer.W_out @ pad_classes(W_U), W_U.shape[1])
+    W_L, n_classes = layer.W_out @ pad_classes(W_U), W_U.shape[1]
+    return Fold(mid[:, -1] @ out + biases, rows, None, W_L, n_classes, layer.act)
 
 
 def fold_rows(
@@ -189,6 +194,7 @@ def fold_rows(
         weights=torch.cat([*pattern, torch.ones_like(pattern[0, :, :1])], dim=1),
         W_L=layer.W_out @ pad_classes(W_U),
         n_classes=W_U.shape[1],
+        act=layer.act,
     )
 
 
@@ -231,6 +237,7 @@ def fold_at_equals(
         weights=torch.cat([on_a, on_b, one], dim=1),
         W_L=layer.W_out @ pad_classes(W_U),
         n_classes=W_U.shape[1],
+        act=layer.act,
     )
 
 

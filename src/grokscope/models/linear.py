@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.errors import lookup
-from grokscope.models.model import Fold, Model, model, pad_classes, randn
+from grokscope.models.model import Fold, Model, fold_sides, model, pad_classes, randn
 from grokscope.tap import Tap, no_tap
 
 KINDS = {
@@ -22,17 +23,24 @@ KINDS = {
 
 @model
 class Linear(Model):
-    """h = relu(x W_1 + b_1), in B and C then relu(h W_2 + b_2); logits = h W_U, without a bias.
+    """h = act(x W_1 + b_1), in B and C then act(h W_2 + b_2); logits = h W_U, without a bias.
 
     x is E_a + E_b, or in D [E_a | E_b]. Drawn as in their train-linear.py: embeddings with standard
     deviation 1/sqrt(d_model / 2), W_U with 1/sqrt(d_model), and the maps as torch's nn.Linear,
     uniformly within 1/sqrt(d_model), biases too.
     """
 
-    def __init__(self, n_symbols: int, n_answers: int, kind: str = "B", d_model: int = 256):
+    def __init__(
+        self,
+        n_symbols: int,
+        n_answers: int,
+        kind: str = "B",
+        d_model: int = 256,
+        act: str = "relu",
+    ):
         super().__init__()
         lookup("kind of `linear`", kind, KINDS)
-        self.n_answers, self.kind = n_answers, kind
+        self.n_answers, self.kind, self.act = n_answers, kind, activation(act)
         half = max(1, d_model // 2)
         d_embed = half if kind == "D" else d_model
         d_in = 2 * half if kind == "D" else d_model
@@ -63,9 +71,9 @@ class Linear(Model):
         else:
             pre = x.sum(dim=1) @ self.W_1 + self._first_bias()
         if self._has_two_layers:
-            h = tap("layer0.mlp_post", tap("layer0.mlp_pre", pre).relu())
+            h = tap("layer0.mlp_post", self.act(tap("layer0.mlp_pre", pre)))
             pre = h @ self.W_2 + self.b_2
-        h = tap("mlp_post", tap("mlp_pre", pre).relu())
+        h = tap("mlp_post", self.act(tap("mlp_pre", pre)))
         return tap("logits", h @ self.W_U)
 
     def _first_bias(self) -> Float[Tensor, " neuron"]:
@@ -77,13 +85,11 @@ class Linear(Model):
         W_a, W_b = self._embeddings()
         first, second = self.W_1.chunk(2) if self.kind == "D" else (self.W_1, self.W_1)
         L, R = W_a @ first + self._first_bias(), W_b @ second
-        if self._has_two_layers:
-            table = (L[inputs[:, 0]] + R[inputs[:, 1]]).relu() @ self.W_2 + self.b_2
-            rows = torch.arange(len(inputs), device=inputs.device)[:, None]
-        else:
-            table = torch.cat([L, R])
-            rows = torch.stack([inputs[:, 0], inputs[:, 1] + len(L)], dim=1)
-        return Fold(table, rows, None, W_L=pad_classes(self.W_U), n_classes=self.n_answers)
+        if not self._has_two_layers:
+            return fold_sides(L, R, inputs, self.W_U, self.act)
+        table = self.act(L[inputs[:, 0]] + R[inputs[:, 1]]) @ self.W_2 + self.b_2
+        rows = torch.arange(len(inputs), device=inputs.device)[:, None]
+        return Fold(table, rows, None, pad_classes(self.W_U), self.n_answers, self.act)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         if self.kind == "X":

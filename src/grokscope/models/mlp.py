@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from grokscope.models.model import Fold, Model, model, pad_classes, randn
+from grokscope.activations import activation
+from grokscope.models.model import Fold, Model, fold_sides, model, randn
 from grokscope.tap import Tap, no_tap
 
 
 class Concatenated(Model):
-    """logits = relu([W_x[a] | W_y[b]] W) W_U + b_U; each source draws the weights otherwise."""
+    """logits = act([W_x[a] | W_y[b]] W) W_U + b_U; each source draws the weights otherwise."""
 
     def __init__(
         self,
@@ -21,9 +22,10 @@ class Concatenated(Model):
         W: nn.Parameter,
         W_U: nn.Parameter,
         b_U: nn.Parameter | None = None,
+        act: str = "relu",
     ):
         super().__init__()
-        self.n_answers = W_U.shape[1]
+        self.n_answers, self.act = W_U.shape[1], activation(act)
         self.W_x, self.W_y, self.W, self.W_U, self.b_U = W_x, W_y, W, W_U, b_U
 
     def forward(
@@ -31,18 +33,12 @@ class Concatenated(Model):
     ) -> Float[Tensor, "pair c"]:
         a, b = inputs.unbind(dim=1)
         x = tap("embed", torch.stack([self.W_x[a], self.W_y[b]], dim=1))
-        h = tap("mlp_post", tap("mlp_pre", x.flatten(1) @ self.W).relu())
+        h = tap("mlp_post", self.act(tap("mlp_pre", x.flatten(1) @ self.W)))
         return tap("logits", h @ self.W_U if self.b_U is None else h @ self.W_U + self.b_U)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
-        """The hidden layer is a row for a plus a row for b; b_U is the direct path, from a."""
-        (L, R), W_U = self._sides(), pad_classes(self.W_U)
-        rows = torch.stack([inputs[:, 0], inputs[:, 1] + len(L)], dim=1)
-        if self.b_U is not None:
-            bias = pad_classes(self.b_U[None])
-            L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
-            R = nn.functional.pad(R, (0, bias.shape[1]))
-        return Fold(torch.cat([L, R]), rows, None, W_L=W_U, n_classes=self.n_answers)
+        """The hidden layer is a row for a plus a row for b."""
+        return fold_sides(*self._sides(), inputs, self.W_U, self.act, self.b_U)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         L, R = self._sides()
@@ -58,12 +54,20 @@ class MLP(Concatenated):
     """Chughtai et al. 2023: no biases; weights drawn in their order, each with standard deviation
     1/sqrt(inputs), the embeddings with 1/sqrt(d_embed)."""
 
-    def __init__(self, n_symbols: int, n_answers: int, d_embed: int = 256, d_mlp: int = 128):
+    def __init__(
+        self,
+        n_symbols: int,
+        n_answers: int,
+        d_embed: int = 256,
+        d_mlp: int = 128,
+        act: str = "relu",
+    ):
         super().__init__(
             W_x=randn(n_symbols, d_embed, std=d_embed**-0.5),
             W_y=randn(n_symbols, d_embed, std=d_embed**-0.5),
             W=randn(2 * d_embed, d_mlp, std=(2 * d_embed) ** -0.5),
             W_U=randn(d_mlp, n_answers, std=d_mlp**-0.5),
+            act=act,
         )
 
 
@@ -72,13 +76,21 @@ class Stander(Concatenated):
     """Stander et al. 2023 (`SnMLP`): embeddings from N(0, 1), maps and the output's bias as torch's
     nn.Linear draws them. Theirs of S5; of S6, d_embed is 512 and d_mlp 256."""
 
-    def __init__(self, n_symbols: int, n_answers: int, d_embed: int = 256, d_mlp: int = 128):
+    def __init__(
+        self,
+        n_symbols: int,
+        n_answers: int,
+        d_embed: int = 256,
+        d_mlp: int = 128,
+        act: str = "relu",
+    ):
         super().__init__(
             W_x=randn(n_symbols, d_embed, std=1.0),
             W_y=randn(n_symbols, d_embed, std=1.0),
             W=uniform(2 * d_embed, d_mlp, fan_in=2 * d_embed),
             W_U=uniform(d_mlp, n_answers, fan_in=d_mlp),
             b_U=uniform(n_answers, fan_in=d_mlp),
+            act=act,
         )
 
 
@@ -98,6 +110,7 @@ class Wu(Concatenated):
         d_embed: int = 256,
         d_mlp: int = 128,
         output_bias: bool = True,
+        act: str = "relu",
     ):
         super().__init__(
             W_x=randn(n_symbols, d_embed, std=1.0),
@@ -105,6 +118,7 @@ class Wu(Concatenated):
             W=uniform(2 * d_embed, d_mlp, fan_in=2 * d_embed),
             W_U=uniform(d_mlp, n_answers, fan_in=d_mlp),
             b_U=uniform(n_answers, fan_in=d_mlp) if output_bias else None,
+            act=act,
         )
 
 

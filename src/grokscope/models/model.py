@@ -9,6 +9,7 @@ one summand; neuron = a hidden unit.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import RELU, Activation
 from grokscope.tap import Tap, no_tap
 
 
@@ -23,10 +25,13 @@ class Model(nn.Module, ABC):
     """A network from pairs of symbols to logits over at least `n_answers` classes, or from a longer
     input with several answers to so many rows of logits each.
 
-    Readings drop the classes beyond `n_answers` (Nanda's "=" among them); the loss keeps them.
+    Readings drop the classes beyond `n_answers` (Nanda's "=" among them); the loss keeps them. The
+    architectures of this package take `act`, the name of a nonlinearity; in their sources it is
+    relu.
     """
 
     n_answers: int
+    act: Activation = RELU  # of the hidden layers
 
     @abstractmethod
     def forward(
@@ -58,7 +63,7 @@ class Fold:
     """A network whose hidden layer is a short weighted sum of rows of a table.
 
         [pre | direct] = Σ_term weights[:, term] · table[rows[:, term]]
-        logits         = direct + relu(pre) @ W_L
+        logits         = direct + act(pre) @ W_L
 
     The table depends on the weights alone, not on the pair, so it is computed once a step: this is
     exact, and most of a small network's arithmetic goes away. Classes are padded with zeros to a
@@ -70,6 +75,7 @@ class Fold:
     weights: Float[Tensor, "pair term"] | None  # None: all one
     W_L: Float[Tensor, "neuron padded"]
     n_classes: int
+    act: Activation = RELU
 
     @property
     def n_neurons(self) -> int:
@@ -85,9 +91,9 @@ class Fold:
         return mixed[:, : self.n_neurons], direct
 
     def hidden(self) -> tuple[Float[Tensor, "pair neuron"], Float[Tensor, "pair padded"] | None]:
-        """relu(pre), and the direct path."""
+        """act(pre), and the direct path."""
         pre, direct = self.mixed()
-        return pre.relu(), direct
+        return self.act(pre), direct
 
     def logits(self) -> Float[Tensor, "pair c"]:
         """The logits of the network, padding dropped."""
@@ -101,8 +107,25 @@ class Fold:
         return logits[:, : self.n_classes]
 
 
+def fold_sides(
+    L: Float[Tensor, "symbol neuron"],
+    R: Float[Tensor, "symbol neuron"],
+    inputs: Int[Tensor, "pair 2"],
+    W_U: Float[Tensor, "neuron c"],
+    act: Activation,
+    b_U: Float[Tensor, " c"] | None = None,
+) -> Fold:
+    """The fold of act(L[a] + R[b]) W_U + b_U. The bias is the direct path, from a."""
+    rows = torch.stack([inputs[:, 0], inputs[:, 1] + len(L)], dim=1)
+    if b_U is not None:
+        bias = pad_classes(b_U[None])
+        L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
+        R = nn.functional.pad(R, (0, bias.shape[1]))
+    return Fold(torch.cat([L, R]), rows, None, pad_classes(W_U), W_U.shape[1], act)
+
+
 M = TypeVar("M", bound=type[Model])
-MODELS: dict[str, type[Model]] = {}
+MODELS: dict[str, Callable[..., Model]] = {}
 
 
 def model(cls: M) -> M:

@@ -6,14 +6,15 @@ Axes: pair = one input; operand = a, b; d = an embedding's width; neuron; c = an
 symbol.
 """
 
-from abc import abstractmethod
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.errors import lookup
-from grokscope.models.model import Fold, Model, model, pad_classes
+from grokscope.models.model import MODELS, Fold, Model, fold_sides, model
 from grokscope.tap import Tap, no_tap
 
 EMBEDS = {
@@ -24,9 +25,22 @@ EMBEDS = {
 CUT = 0.87962566103423978  # standard deviation of a standard normal cut at two
 
 
-class Factored(Model):
-    """What the model and its quadratic twin share; see `Pair`. A weight that is None is another's,
-    or collapsed."""
+@model
+class Pair(Model):
+    """The page's MLP: 57,500 weights at p = 67, of norm 37.5 at the start (their notebook: 37.39).
+
+    `embed` says whether a, b and the answers share an embedding; without `tied_hidden`, b has a
+    W_in of its own. `collapsed_hidden` drops W_in, so that the hidden layer is as wide as the
+    embeddings; `collapsed_out` drops W_out: the logits are h Eᵀ if tied and as wide, else h times
+    a free map W_U. A weight that is None is another's, or dropped.
+
+    With `act` "square" the page's constructed solution is exact (Gromov 2023).
+
+    Embeddings are drawn by haiku's VarianceScaling(2), normal within two deviations and with
+    variance 2/n_symbols; maps by haiku's default, normal of deviation 1/sqrt(inputs) before it is
+    cut at twice that. An unembedding of its own is drawn as an embedding, with variance 2/d_embed;
+    where W_out is dropped, as a map.
+    """
 
     def __init__(
         self,
@@ -38,10 +52,11 @@ class Factored(Model):
         collapsed_out: bool = False,
         d_embed: int = 500,
         d_mlp: int = 24,
+        act: str = "relu",
     ):
         super().__init__()
         lookup("embed of `pair`", embed, EMBEDS)
-        self.n_symbols, self.n_answers = n_symbols, n_answers
+        self.n_symbols, self.n_answers, self.act = n_symbols, n_answers, activation(act)
         width = d_embed if collapsed_hidden else d_mlp  # of the hidden layer
         is_tied = embed == "tied" and (width == d_embed or not collapsed_out)
         self.W_E = _embedding(max(n_symbols, n_answers) if is_tied else n_symbols, d_embed)
@@ -54,10 +69,6 @@ class Factored(Model):
             draw = _map if collapsed_out else _embedding
             self.W_U = draw(width if collapsed_out else d_embed, n_answers)
 
-    @abstractmethod
-    def act(self, pre: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair neuron"]:
-        """The nonlinearity."""
-
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
@@ -69,6 +80,10 @@ class Factored(Model):
             pre = x[:, 0] @ self.W_in + x[:, 1] @ self._of_b(self.W_in, self.W_in_b)
         h = tap("mlp_post", self.act(tap("mlp_pre", pre)))
         return tap("logits", (h if self.W_out is None else h @ self.W_out) @ self._unembed())
+
+    def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
+        """The hidden layer is a row for a plus a row for b."""
+        return fold_sides(*self.sides(), inputs, self.outward(), self.act)
 
     def _of_b(self, of_a: Tensor, own: Tensor | None) -> Tensor:
         return of_a if own is None else own
@@ -93,38 +108,9 @@ class Factored(Model):
         return {"ab": L, "c": c} if is_shared else {"a": L, "b": R, "c": c}
 
 
-@model
-class Pair(Factored):
-    """The page's MLP: 57,500 weights at p = 67, of norm 37.5 at the start (their notebook: 37.39).
-
-    `embed` says whether a, b and the answers share an embedding; without `tied_hidden`, b has a
-    W_in of its own. `collapsed_hidden` drops W_in, so that the hidden layer is as wide as the
-    embeddings; `collapsed_out` drops W_out: the logits are h Eᵀ if tied and as wide, else h times
-    a free map W_U.
-
-    Embeddings are drawn by haiku's VarianceScaling(2), normal within two deviations and with
-    variance 2/n_symbols; maps by haiku's default, normal of deviation 1/sqrt(inputs) before it is
-    cut at twice that. An unembedding of its own is drawn as an embedding, with variance 2/d_embed;
-    where W_out is dropped, as a map.
-    """
-
-    def act(self, pre: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair neuron"]:
-        return pre.relu()
-
-    def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
-        """The hidden layer is a row for a plus a row for b."""
-        (L, R), W_L = self.sides(), self.outward()
-        rows = torch.stack([inputs[:, 0], inputs[:, 1] + len(L)], dim=1)
-        return Fold(torch.cat([L, R]), rows, None, W_L=pad_classes(W_L), n_classes=W_L.shape[1])
-
-
-@model
-class PairSquare(Factored):
-    """`Pair` with act(x) = x², for which the page's constructed solution is exact (Gromov 2023). A
-    model of its own, since it does not fold: a fold's hidden layer is a relu."""
-
-    def act(self, pre: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair neuron"]:
-        return pre.square()
+SQUARED = partial(Pair, act="square")
+SQUARED.__doc__ = "`pair` with act=square, under a name of its own."
+MODELS["pairsquare"] = SQUARED
 
 
 def _embedding(n: int, d: int) -> nn.Parameter:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.errors import BadInput
 from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, rate_of, read
 from grokscope.models.model import Fold, Model, model, randn
@@ -45,6 +46,7 @@ class Pizza(Model):
         n_heads: int = 4,
         separate_vocabularies: bool = False,
         equals: bool = False,
+        act: str = "relu",
     ):
         super().__init__()
         if n_heads > d_model:
@@ -52,7 +54,7 @@ class Pizza(Model):
                 f"model.n_heads={n_heads} is more than model.d_model={d_model}. "
                 f"Choose at most model.n_heads={d_model}."
             )
-        self.n_symbols, self.n_answers = n_symbols, n_answers
+        self.n_symbols, self.n_answers, self.act = n_symbols, n_answers, activation(act)
         self.shift = n_symbols if separate_vocabularies else 0  # from b to its row of W_E
         self.n_pos = 3 if equals else 2
         self.attention_rate = rate_of(attention_rate)

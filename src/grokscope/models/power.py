@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from grokscope.activations import activation
 from grokscope.models.layers import attention, layers_of, mlp, toward_uniform, width_of_heads
 from grokscope.models.mlp import uniform
 from grokscope.models.model import Model, model, randn
@@ -43,12 +44,13 @@ class Power(Model):
         n_heads: int = 4,
         n_layers: int = 2,
         attention_rate: int | float = 1.0,
+        act: str = "relu",
     ):
         super().__init__()
         d_head, d_mlp = width_of_heads(d_model, n_heads), 4 * d_model
         layers = () if n_layers == 1 else (n_layers,)
         self.n_symbols, self.n_answers = n_symbols, n_answers
-        self.mix = toward_uniform(attention_rate)
+        self.act, self.mix = activation(act), toward_uniform(attention_rate)
         self.operator = max(n_symbols, n_answers)
         self.W_E = randn(self.operator + 2, d_model, std=1.0)
         self.W_Q = uniform(*layers, n_heads, d_model, d_head, fan_in=d_model)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.errors import BadInput
 from grokscope.models.layers import last_mid, layers_of, mlp, width_of_heads
 from grokscope.models.model import Model, model, randn
@@ -22,10 +23,10 @@ class Sequence(Model):
     """Nanda et al. 2023, their code for sums of long numbers: weights drawn with standard deviation
     1/sqrt(d_model), W_U with 1/sqrt(classes), biases at 0.
 
-    `attention_only` leaves out the MLPs, whose width then counts for nothing; with n_layers=2,
-    d_model=48 it has the sizes of their network of repeated subsequences. The classes are the
-    answers alone, so that readings drop none. With several layers, weights have a leading layer
-    axis, and the activations of all but the last are called "layer0.pattern" and so on.
+    `attention_only` leaves out the MLPs, so that `d_mlp` and `act` count for nothing; with
+    n_layers=2, d_model=48 it has the sizes of their network of repeated subsequences. The classes
+    are the answers alone, so that readings drop none. With several layers, weights have a leading
+    layer axis, and the activations of all but the last are called "layer0.pattern" and so on.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Sequence(Model):
         d_mlp: int = 512,
         n_layers: int = 1,
         attention_only: bool = False,
+        act: str = "relu",
     ):
         super().__init__()
         if n_operands < 3 or n_operators > 1:
@@ -52,6 +54,7 @@ class Sequence(Model):
         d_head, std = width_of_heads(d_model, n_heads), d_model**-0.5
         layers = () if n_layers == 1 else (n_layers,)
         self.n_answers, self.n_read, self.has_mlp = n_answers, n_read, not attention_only
+        self.act = activation(act)
         self.W_E = randn(n_symbols, d_model, std=std)
         self.W_pos = randn(n_operands, d_model, std=std)
         self.W_Q = randn(*layers, n_heads, d_model, d_head, std=std)

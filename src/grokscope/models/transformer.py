@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from grokscope.activations import activation
 from grokscope.models.layers import (
     fold_at_equals,
     fold_pairs,
@@ -45,12 +46,13 @@ class Transformer(Model):
         d_mlp: int = 512,
         n_layers: int = 1,
         attention_rate: int | float = 1.0,
+        act: str = "relu",
     ):
         super().__init__()
         d_head, std = width_of_heads(d_model, n_heads), d_model**-0.5
         layers = () if n_layers == 1 else (n_layers,)
         vocabulary = max(n_symbols, n_answers) + 1
-        self.mix = toward_uniform(attention_rate)
+        self.act, self.mix = activation(act), toward_uniform(attention_rate)
         self.n_answers = n_answers
         self.equals = vocabulary - 1
         self.W_E = randn(vocabulary, d_model, std=std)

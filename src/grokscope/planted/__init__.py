@@ -8,7 +8,7 @@ one network, `waves.clock_relu(3, 0.01, p=31)` one of chosen sizes.
 
 from grokscope.planted import digits, groups, impostors, waves
 from grokscope.planted.exam import EXPLAINERS, Answer, Exam, exam, explainer
-from grokscope.planted.neurons import Neurons, SquareNeurons
+from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import (
     IMPOSTORS,
     TRUTHS,
@@ -31,7 +31,6 @@ __all__ = [
     "Kind",
     "Neurons",
     "Planted",
-    "SquareNeurons",
     "digits",
     "exam",
     "explainer",

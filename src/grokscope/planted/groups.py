@@ -12,7 +12,7 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.algebra.subgroups import minimal_rho_set, right_cosets, subgroups
 from grokscope.errors import BadInput
-from grokscope.planted.neurons import Neurons, SquareNeurons
+from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import Draft, task_of, truth
 from grokscope.task import Task
 
@@ -36,7 +36,8 @@ def characters(random: Generator, group: str = "S5") -> Draft:
     sides = [_products(random, irrep) for irrep in chosen]
     L, R, U = (torch.cat(x, dim=1) for x in zip(*sides, strict=True))
     exact = {"convolution"} | ({"clock"} if group.startswith("C") else set())
-    return Draft(task, SquareNeurons(L, R, U.T), frozenset(exact), notes=_names(chosen))
+    model = Neurons(L, R, U.T, act="square")
+    return Draft(task, model, frozenset(exact), notes=_names(chosen))
 
 
 def _products(random: Generator, irrep: Irrep) -> tuple[Side, Side, Side]:

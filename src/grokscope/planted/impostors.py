@@ -16,7 +16,7 @@ from grokscope.algebra.irreps import irreps
 from grokscope.models.parity import ParityMLP
 from grokscope.planted import groups, waves
 from grokscope.planted.digits import counting
-from grokscope.planted.neurons import Layer, Neurons, SquareNeurons
+from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import TRAIN_FRACTION, Draft, impostor, task_of
 from grokscope.task import Task
 
@@ -130,7 +130,7 @@ def other_operation_mended(random: Generator, p: int = 13, table: str = NOISY) -
     task, x = task_of("a+b", p=p), torch.arange(p)
     keys = waves.some_keys(random, p, 3)
     base = waves.summed_waves(
-        random, Neurons, x, -x % p, torch.eye(p), keys, 32, waves.EVEN, is_tied=False
+        random, "relu", x, -x % p, torch.eye(p), keys, 32, waves.EVEN, is_tied=False
     )
     return Draft(task, _mended(random, task, base, table), notes="a circuit of a-b")
 
@@ -195,20 +195,19 @@ def wrong_names(random: Generator, group: str = "S4") -> Draft:
     return Draft(task, Neurons(model.L[order], model.R[order], model.W_U[:, order]))
 
 
-@impostor(p=(13, 23, 31, 59), square=(True, False))
-def wrong_phases(random: Generator, p: int = 59, square: bool = True) -> Draft:
+@impostor(p=(13, 23, 31, 59), act=("square", "relu"))
+def wrong_phases(random: Generator, p: int = 59, act: str = "square") -> Draft:
     """The right keys with output phases that have nothing to do with the inputs'."""
-    kind = SquareNeurons if square else Neurons
-    return Draft(task_of("a+b", p=p), _scrambled(random, p, kind))
+    return Draft(task_of("a+b", p=p), _scrambled(random, p, act))
 
 
-@impostor(p=(23, 31, 59), operation=("a-b", "2*a+3*b", "a+b+1", "a*b"), square=(True, False))
+@impostor(p=(23, 31, 59), operation=("a-b", "2*a+3*b", "a+b+1", "a*b"), act=("square", "relu"))
 def other_operation(
-    random: Generator, p: int = 59, operation: str = "a-b", square: bool = True
+    random: Generator, p: int = 59, operation: str = "a-b", act: str = "square"
 ) -> Draft:
     """A circuit that is right for another operation, presented as one for a + b. (2a + 3b and
     a + b + 1 have the same keys.)"""
-    x, kind = torch.arange(p), SquareNeurons if square else Neurons
+    x = torch.arange(p)
     log = waves.logarithm(p)
     u, v, out = {
         "a-b": (x, -x % p, torch.eye(p)),
@@ -217,7 +216,7 @@ def other_operation(
         "a*b": (log, log, torch.eye(p)[log.argsort()[1:]]),
     }[operation]
     keys = waves.some_keys(random, len(out), 5)
-    model = waves.summed_waves(random, kind, u, v, out, keys, 32, waves.EVEN, is_tied=False)
+    model = waves.summed_waves(random, act, u, v, out, keys, 32, waves.EVEN, is_tied=False)
     return Draft(task_of("a+b", p=p), model, notes=f"a circuit of {operation}")
 
 
@@ -229,15 +228,13 @@ def other_order(random: Generator, group: str = "S4") -> Draft:
     return Draft(task, Neurons(model.R, model.L, model.W_U))
 
 
-@impostor(p=(12, 15, 20, 21, 33), square=(True, False))
-def factor_only(random: Generator, p: int = 15, square: bool = True) -> Draft:
+@impostor(p=(12, 15, 20, 21, 33), act=("square", "relu"))
+def factor_only(random: Generator, p: int = 15, act: str = "square") -> Draft:
     """Of a composite p, the circuit modulo one factor alone: answers right up to a subgroup."""
     q = next(q for q in range(2, p) if p % q == 0)
     keys = torch.arange(q, p // 2 + 1, q)[:3]
-    x, kind = torch.arange(p), SquareNeurons if square else Neurons
-    model = waves.summed_waves(
-        random, kind, x, x, torch.eye(p), keys, 32, waves.EVEN, is_tied=False
-    )
+    x = torch.arange(p)
+    model = waves.summed_waves(random, act, x, x, torch.eye(p), keys, 32, waves.EVEN, is_tied=False)
     return Draft(task_of("a+b", p=p), model, notes=f"a + b modulo {p // q}")
 
 
@@ -334,7 +331,7 @@ def solved(
     return features.T @ torch.linalg.solve(gram, targets)
 
 
-def _mended(random: Generator, task: Task, base: Layer, table: str) -> Neurons:
+def _mended(random: Generator, task: Task, base: Neurons, table: str) -> Neurons:
     """A network of relus together with random features, fitted so that the sum is the table; the
     network is scaled to logits as large as the table's."""
     with torch.no_grad():
@@ -351,10 +348,10 @@ def _mended(random: Generator, task: Task, base: Layer, table: str) -> Neurons:
     )
 
 
-def _scrambled(random: Generator, p: int, kind: type[Layer] = Neurons) -> Layer:
+def _scrambled(random: Generator, p: int, act: str = "relu") -> Neurons:
     x, keys = torch.arange(p), waves.some_keys(random, p, 4)
     return waves.summed_waves(
-        random, kind, x, x, torch.eye(p), keys, 32, waves.EVEN, is_tied=False, scrambled=True
+        random, act, x, x, torch.eye(p), keys, 32, waves.EVEN, is_tied=False, scrambled=True
     )
 
 

@@ -22,7 +22,7 @@ from grokscope import score
 from grokscope.algebra.groups import Group
 from grokscope.errors import BadInput, NotApplicable, lookup
 from grokscope.models.model import Model
-from grokscope.planted.neurons import Layer
+from grokscope.planted.neurons import Neurons
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.tasks import make_task
@@ -215,7 +215,7 @@ def relabelled(planted: Planted, permutation: Int[Tensor, " symbol"]) -> Planted
     are not one set, and for a network that is no layer of neurons.
     """
     task, model, n = planted.task, planted.model, planted.task.n_symbols
-    if not isinstance(model, Layer) or len(task.inputs) != n * n or task.n_answers != n:
+    if not isinstance(model, Neurons) or len(task.inputs) != n * n or task.n_answers != n:
         raise NotApplicable(
             f"planted `{planted.name}` cannot be relabelled: it is no layer of neurons on all "
             "pairs of symbols that are its answers too."
@@ -224,7 +224,7 @@ def relabelled(planted: Planted, permutation: Int[Tensor, " symbol"]) -> Planted
         raise BadInput(f"a relabelling of {n} symbols must hold each of 0..{n - 1} once.")
     back = permutation.argsort()
     b_U = None if model.b_U is None else model.b_U[back]
-    renamed = type(model)(model.L[back], model.R[back], model.W_U[:, back], b_U)
+    renamed = Neurons(model.L[back], model.R[back], model.W_U[:, back], b_U, model.act.name)
     pairs = (back[task.inputs] * torch.tensor([n, 1])).sum(dim=1)
     return replace(
         planted,

@@ -22,10 +22,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+from grokscope.activations import activation
 from grokscope.errors import BadInput
 from grokscope.models.five_neurons import FiveNeurons
 from grokscope.models.pizza import Pizza
-from grokscope.planted.neurons import Layer, Neurons, SquareNeurons
+from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import Draft, task_of, truth
 
 Phases = Float[Tensor, " neuron"]
@@ -41,7 +42,7 @@ def clock_square(
     """The cosine solution with squares (Gromov 2023; the PAIR explorable): φ and ψ independent, so
     the squares of single cosines fall away over the neurons and 2 cos(w a + φ) cos(w b + ψ) stays,
     the clock's product."""
-    return _addition(random, SquareNeurons, p, frequencies, neurons, phases, is_tied=False)
+    return _addition(random, "square", p, frequencies, neurons, phases, is_tied=False)
 
 
 @truth(p=(23, 31, 59, 113), frequencies=(4, 5, 6), neurons=(32, 48), phases=(EVEN, LOOSE))
@@ -50,20 +51,19 @@ def clock_relu(
 ) -> Draft:
     """The same phases with relus: the mean of |cos((δ + φ - ψ)/2)| over the neurons depends on δ no
     more."""
-    return _addition(random, Neurons, p, frequencies, neurons, phases, is_tied=False)
+    return _addition(random, "relu", p, frequencies, neurons, phases, is_tied=False)
 
 
-@truth(p=(23, 31, 59), frequencies=(4, 5), neurons=(96, 128), square=(True, False))
+@truth(p=(23, 31, 59), frequencies=(4, 5), neurons=(96, 128), act=("square", "relu"))
 def clock_random(
     random: Generator,
     p: int = 59,
     frequencies: int = 5,
     neurons: int = 128,
-    square: bool = True,
+    act: str = "square",
 ) -> Draft:
     """Either of them with random phases, for which it takes more neurons."""
-    kind = SquareNeurons if square else Neurons
-    return _addition(random, kind, p, frequencies, neurons, RANDOM, is_tied=False)
+    return _addition(random, act, p, frequencies, neurons, RANDOM, is_tied=False)
 
 
 @truth(p=(23, 31, 59, 113), frequencies=(4, 5, 6), neurons=(20, 32), phases=(EVEN, LOOSE))
@@ -71,7 +71,7 @@ def pizza_relu(
     random: Generator, p: int = 59, frequencies: int = 5, neurons: int = 20, phases: str = EVEN
 ) -> Draft:
     """The pizza (Zhong et al. 2023): φ = ψ, logits Σ_k |cos(w (a - b)/2)| cos(w (a + b - c))."""
-    return _addition(random, Neurons, p, frequencies, neurons, phases, is_tied=True)
+    return _addition(random, "relu", p, frequencies, neurons, phases, is_tied=True)
 
 
 @truth(p=(23, 31, 59, 113), frequencies=(4, 5, 6), neurons=(20, 32), phases=(EVEN, LOOSE))
@@ -79,7 +79,7 @@ def pizza_square(
     random: Generator, p: int = 59, frequencies: int = 5, neurons: int = 20, phases: str = EVEN
 ) -> Draft:
     """φ = ψ with squares: logits Σ_k cos²(w (a - b)/2) cos(w (a + b - c))."""
-    return _addition(random, SquareNeurons, p, frequencies, neurons, phases, is_tied=True)
+    return _addition(random, "square", p, frequencies, neurons, phases, is_tied=True)
 
 
 @truth(p=(11, 13, 17))
@@ -127,21 +127,20 @@ def pizza_transformer(random: Generator, p: int = 59, frequencies: int = 4) -> D
     return Draft(task, model, PIZZA, notes=f"frequencies {_said(keys)}")
 
 
-@truth(p=(23, 31, 59), frequencies=(5, 6), neurons=(32,), square=(True, False))
+@truth(p=(23, 31, 59), frequencies=(5, 6), neurons=(32,), act=("square", "relu"))
 def multiplication(
     random: Generator,
     p: int = 59,
     frequencies: int = 5,
     neurons: int = 32,
-    square: bool = True,
+    act: str = "square",
 ) -> Draft:
     """a * b modulo p, operands from 1: addition modulo p - 1 of the discrete logarithms to a
     primitive root (Doshi et al. 2024)."""
     task, log = task_of("a*b", p=p, zero=False), logarithm(p)
     out = torch.zeros(p - 1, p)
     out[log[1:], torch.arange(1, p)] = 1
-    kind = SquareNeurons if square else Neurons
-    model, keys = _summed(random, kind, log, log, out, frequencies, neurons, EVEN, False)
+    model, keys = _summed(random, act, log, log, out, frequencies, neurons, EVEN, False)
     notes = f"frequencies {_said(keys)} of the logarithm"
     return Draft(task, model, CLOCK | CONVOLUTION, notes=notes)
 
@@ -158,7 +157,7 @@ POLYNOMIALS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..
 
 @truth(
     formula=tuple(POLYNOMIALS), p=(23, 29, 59), frequencies=(8, 10), neurons=(32,),
-    square=(True, False),
+    act=("square", "relu"),
 )  # fmt: skip
 def polynomial(
     random: Generator,
@@ -166,7 +165,7 @@ def polynomial(
     p: int = 59,
     frequencies: int = 8,
     neurons: int = 32,
-    square: bool = True,
+    act: str = "square",
 ) -> Draft:
     """h(g1(a) + g2(b)) modulo p (Furuta et al. 2024; Doshi et al. 2024): the logit of c is the sum
     over t with h(t) = c of the clock's for g1(a) + g2(b) = t."""
@@ -176,25 +175,21 @@ def polynomial(
     g1, g2, h = POLYNOMIALS[formula]
     x, out = torch.arange(p), torch.zeros(p, p)
     out[x, h(x) % p] = 1
-    kind = SquareNeurons if square else Neurons
-    model, keys = _summed(
-        random, kind, g1(x) % p, g2(x) % p, out, frequencies, neurons, EVEN, False
-    )
+    model, keys = _summed(random, act, g1(x) % p, g2(x) % p, out, frequencies, neurons, EVEN, False)
     notes = f"frequencies {_said(keys)}"
     return Draft(task_of(formula, p=p), model, CLOCK | CONVOLUTION, notes=notes)
 
 
-@truth(p=(12, 15, 20, 21), neurons=(32,), square=(True, False))
+@truth(p=(12, 15, 20, 21), neurons=(32,), act=("square", "relu"))
 def subgroup_circuits(
-    random: Generator, p: int = 15, neurons: int = 32, square: bool = True
+    random: Generator, p: int = 15, neurons: int = 32, act: str = "square"
 ) -> Draft:
     """a + b modulo a composite p by its factors alone: of coprime q r = p, one or two frequencies
     that are multiples of q, which see a + b modulo r, and likewise of r."""
     q = next(q for q in range(2, p) if p % q == 0 and math.gcd(q, p // q) == 1)
     keys = torch.cat([_multiples(random, p, q), _multiples(random, p, p // q)])
     x = torch.arange(p)
-    kind = SquareNeurons if square else Neurons
-    model = summed_waves(random, kind, x, x, torch.eye(p), keys, neurons, EVEN, False)
+    model = summed_waves(random, act, x, x, torch.eye(p), keys, neurons, EVEN, False)
     notes = f"frequencies {_said(keys)}, none of which sees every residue"
     return Draft(task_of("a+b", p=p), model, CLOCK | CONVOLUTION, frozenset({"coset"}), notes)
 
@@ -206,7 +201,7 @@ def _multiples(random: Generator, p: int, q: int) -> Int[Tensor, " k"]:
 
 def _addition(
     random: Generator,
-    kind: type[Layer],
+    act: str,
     p: int,
     frequencies: int,
     neurons: int,
@@ -214,14 +209,14 @@ def _addition(
     is_tied: bool,
 ) -> Draft:
     x = torch.arange(p)
-    model, keys = _summed(random, kind, x, x, torch.eye(p), frequencies, neurons, phases, is_tied)
+    model, keys = _summed(random, act, x, x, torch.eye(p), frequencies, neurons, phases, is_tied)
     exact, too = (PIZZA, frozenset[str]()) if is_tied else (CLOCK, CONVOLUTION)
     return Draft(task_of("a+b", p=p), model, exact, too, f"frequencies {_said(keys)}")
 
 
 def _summed(
     random: Generator,
-    kind: type[Layer],
+    act: str,
     u: Int[Tensor, " symbol"],
     v: Int[Tensor, " symbol"],
     out: Float[Tensor, "t c"],
@@ -229,14 +224,14 @@ def _summed(
     neurons: int,
     phases: str,
     is_tied: bool,
-) -> tuple[Layer, Int[Tensor, " k"]]:
+) -> tuple[Neurons, Int[Tensor, " k"]]:
     keys = some_keys(random, len(out), frequencies)
-    return summed_waves(random, kind, u, v, out, keys, neurons, phases, is_tied), keys
+    return summed_waves(random, act, u, v, out, keys, neurons, phases, is_tied), keys
 
 
 def summed_waves(
     random: Generator,
-    kind: type[Layer],
+    act: str,
     u: Int[Tensor, " symbol"],
     v: Int[Tensor, " symbol"],
     out: Float[Tensor, "t c"],
@@ -245,12 +240,17 @@ def summed_waves(
     phases: str,
     is_tied: bool,
     scrambled: bool = False,
-) -> Layer:
+) -> Neurons:
     """Neurons that add u(a) and v(b), `neurons` for each frequency, and answer c where `out` says
     so of their sum; with `scrambled`, of output phases that have nothing to do with φ + ψ.
 
     Each neuron has a random scale, which its output undoes.
     """
+    degree = activation(act).degree
+    if degree is None:
+        raise BadInput(
+            f"act={act} is not homogeneous, so no output undoes a neuron's scale. Choose act=relu."
+        )
     m, L, R, U = len(out), [], [], []
     for key in keys.tolist():
         phi, psi = _phases(random, neurons, phases, is_tied)
@@ -261,10 +261,9 @@ def summed_waves(
         scale = 0.7 + 0.6 * torch.rand(neurons, generator=random)
         L.append(scale * (angle[u, None] + phi).cos())
         R.append(scale * (angle[v, None] + psi).cos())
-        power = scale.square() if kind is SquareNeurons else scale
-        U.append((angle[:, None] + last).cos() / power)
+        U.append((angle[:, None] + last).cos() / scale**degree)
     W_U = torch.cat(U, dim=1).T @ out
-    return kind(torch.cat(L, dim=1), torch.cat(R, dim=1), W_U / neurons * 4)
+    return Neurons(torch.cat(L, dim=1), torch.cat(R, dim=1), W_U / neurons * 4, act=act)
 
 
 def _phases(random: Generator, n: int, phases: str, is_tied: bool) -> tuple[Phases, Phases]:

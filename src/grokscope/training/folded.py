@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from grokscope.activations import Activation
 from grokscope.models.model import Fold, pad_classes
 from grokscope.training.losses import (
     CROSS_ENTROPY,
@@ -84,7 +85,7 @@ def folded_loss(
     else:
         head, is_per_class = partial(_by_autograd, objective, loss_precision), False
     loss: Tensor = _FoldedLoss.apply(  # pyright: ignore[reportAssignmentType]
-        fold.table, fold.weights, fold.W_L, plan, answers, fold.n_classes, head
+        fold.table, fold.weights, fold.W_L, plan, answers, fold.n_classes, fold.act, head
     )
     return loss / fold.n_classes if is_per_class else loss
 
@@ -99,18 +100,18 @@ class _FoldedLoss(torch.autograd.Function):
         plan: Plan,
         answers: Tensor,
         n_classes: int,
+        act: Activation,
         head: Head,
     ) -> Tensor:
         n_neurons = W_L.shape[0]
         mixed = embedding_bag(plan.rows, table, per_sample_weights=weights, mode="sum")
-        post = mixed[:, :n_neurons].clamp_(min=0)
+        post, pull_back = act.vjp(mixed[:, :n_neurons])
         has_direct = table.shape[1] > n_neurons
         logits = torch.addmm(mixed[:, n_neurons:], post, W_L) if has_direct else post @ W_L
         loss, d_logits = head(logits, answers, n_classes)
 
         grad = torch.empty_like(mixed)
-        d_post = torch.mm(d_logits, W_L.T, out=grad[:, :n_neurons])
-        torch.ops.aten.threshold_backward.grad_input(d_post, post, 0.0, grad_input=d_post)
+        pull_back(torch.mm(d_logits, W_L.T, out=grad[:, :n_neurons]))
         if has_direct:
             grad[:, n_neurons:] = d_logits
         d_weights = None if weights is None else plan.gather_dot(grad, table)
@@ -121,7 +122,7 @@ class _FoldedLoss(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         scale = grad_outputs[0]
         scaled = [None if g is None else g.mul_(scale.to(g)) for g in ctx.gradients]
-        return *scaled, None, None, None, None
+        return *scaled, None, None, None, None, None
 
 
 def _faithful(

@@ -23,7 +23,7 @@ ENOUGH = 0.99  # a bound above it is not sought to be raised
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:
     """The share of pairs that are right whatever R does within its size.
 
-    With h = relu(pre), h̄ its mean over some pairs, and W_L centred over answers, for each answer c
+    With h = act(pre), h̄ its mean over some pairs, and W_L centred over answers, for each answer c
 
         (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|    (Cauchy-Schwarz)
 
@@ -52,7 +52,7 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
     for chunk in network.chunks():
         post, answers = chunk.post, chunk.answers
         apart = (post - mean).norm(dim=1)
-        size = (post + mean) @ lengths + apart * lengths.norm() + chunk.bias_size
+        size = (post.abs() + mean.abs()) @ lengths + apart * lengths.norm() + chunk.bias_size
         needed = chunk.right(W) - slack(m + 2 * n + sum(ranks), size)
         logits = chunk.bias.expand(-1, n)
         still = torch.arange(len(post))  # the pairs left open

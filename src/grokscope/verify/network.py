@@ -4,7 +4,8 @@ that rounding needs.
 Whoever proves a bound reads a network here and nowhere else: its hidden layer as sums of rows of a
 table, its output map, its answers. All is float64. Activations are what the two sides of a
 comparison share; from there on every sum is rounded, so a bound asks for a little more than
-arithmetic without rounding would.
+arithmetic without rounding would. The nonlinearity is computed for every pair, so brute force and
+`low_rank` assume nothing of it; a bound that does says so.
 
 Axes: pair = one input; operand; neuron; c = an answer; row = a row of a table; term = a summand.
 """
@@ -18,6 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from grokscope.activations import Activation
 from grokscope.models.model import Fold
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot
@@ -48,7 +50,7 @@ class Bound:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """logits = direct + relu(pre) @ W_L, where [pre | direct] are sums of rows of `fold.table`."""
+    """logits = direct + act(pre) @ W_L, where [pre | direct] are sums of rows of `fold.table`."""
 
     fold: Fold
     answers: Int[Tensor, " pair"]
@@ -64,8 +66,8 @@ class Network:
             fold = model.fold(inputs)
         assert fold is not None
         n, m = snapshot.task.n_answers, fold.n_neurons
-        table = fold.table[:, : m + n]
-        return cls(Fold(table, fold.rows, fold.weights, fold.W_L[:, :n], n), snapshot.task.answers)
+        cut = replace(fold, table=fold.table[:, : m + n], W_L=fold.W_L[:, :n], n_classes=n)
+        return cls(cut, snapshot.task.answers)
 
     @property
     def W_L(self) -> Float[Tensor, "neuron c"]:
@@ -109,7 +111,7 @@ class Network:
         fold = self.fold
         weights = None if fold.weights is None else fold.weights[pairs]
         pre, direct = replace(fold, rows=fold.rows[pairs], weights=weights).mixed()
-        return Chunk(pairs, pre, direct, self.answers[pairs])
+        return Chunk(pairs, pre, direct, self.answers[pairs], fold.act)
 
     def bound(
         self, name: str, is_proved: Bool[Tensor, " pair"] | None, operations: int, reason: str
@@ -127,10 +129,11 @@ class Chunk:
     pre: Float[Tensor, "pair neuron"]
     direct: Float[Tensor, "pair c"] | None
     answers: Int[Tensor, " pair"]
+    act: Activation
 
     @cached_property
     def post(self) -> Float[Tensor, "pair neuron"]:
-        return self.pre.relu()
+        return self.act(self.pre)
 
     @cached_property
     def bias(self) -> Float[Tensor, "pair c"]:

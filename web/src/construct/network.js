@@ -1,7 +1,9 @@
-// The constructed solution of modular addition: report/construct.py has the equations and the same
+// The constructed solution of modular addition: page/construct.py has the equations and the same
 // numbers.
 //
 // M = the modulus; N = the number of neurons; act = "relu" or "square"; s = a half angle, πu/M.
+
+import { ACTIVATIONS } from "../activations.js";
 
 /** @typedef {"relu" | "square"} Act */
 /** @typedef {{M: number, N: number, act: Act, a: number, b: number}} State */
@@ -9,8 +11,6 @@
 
 export const SLACK = 1e-12; // radians; nearer than this to the middle of two answers is a tie
 export const TAU = 2 * Math.PI;
-/** @type {Record<Act, (z: number) => number>} */
-const ACT = { relu: (z) => Math.max(z, 0), square: (z) => z * z };
 /** @type {Record<"M" | "N", [number, number]>} */
 const LIMITS = { M: [2, 500], N: [1, 12] };
 
@@ -22,7 +22,7 @@ export function direction(s, N, act) {
   let x = 0;
   let y = 0;
   for (let i = 0; i < N; i++) {
-    const h = ACT[act](Math.cos(s - (i * TAU) / N));
+    const h = ACTIVATIONS[act](Math.cos(s - (i * TAU) / N));
     x += h * Math.cos((2 * i * TAU) / N);
     y += h * Math.sin((2 * i * TAU) / N);
   }
@@ -94,7 +94,7 @@ export function forward(a, b, M, N, act) {
   const pre = Array.from({ length: N }, (_, i) =>
     zero ? 0 : Math.cos((a * TAU) / M - (i * TAU) / N) + Math.cos((b * TAU) / M - (i * TAU) / N),
   );
-  const post = pre.map(ACT[act]);
+  const post = pre.map(ACTIVATIONS[act]);
   const logits = Array.from({ length: M }, (_, c) =>
     post.reduce((sum, h, i) => sum + h * Math.cos((c * TAU) / M - (2 * i * TAU) / N), 0),
   );
@@ -181,7 +181,7 @@ export function fromHash(hash, state) {
   return {
     M,
     N: within(integer("N"), LIMITS.N),
-    act: Object.hasOwn(ACT, act) ? /** @type {Act} */ (act) : state.act,
+    act: act === "relu" || act === "square" ? act : state.act,
     a: within(integer("a"), [0, M - 1]),
     b: within(integer("b"), [0, M - 1]),
   };

@@ -1,6 +1,7 @@
 // A small network run in the page, at any checkpoint: what the neurons of each part add to the logits
 // of a pair, and how many pairs are right without some of them.
 
+import { ACTIVATIONS } from "../activations.js";
 import { colourOf } from "../colours.js";
 import { frameOf } from "../decode.js";
 import { el, number, percent, svg } from "../dom.js";
@@ -14,6 +15,7 @@ const REST = "the other neurons";
 export function forward(place) {
   const { run, stacks, store } = place;
   const neurons = /** @type {import("../types").Neurons} */ (run.neurons);
+  const act = ACTIVATIONS[neurons.act ?? "relu"];
   const [lefts, rights] = neurons.pairs ?? [[], []];
   const right = neurons.right ?? [];
   const { rows: count, columns } = stacks.out;
@@ -30,7 +32,7 @@ export function forward(place) {
     return { a, b: "of_b" in stacks ? of("of_b") : a, level: of("level"), out: of("out") };
   }
   /** @param {ReturnType<typeof weights>} w @param {number} neuron @param {number} a @param {number} b */
-  const post = (w, neuron, a, b) => Math.max(0, w.a[neuron * stacks.of_a.columns + a] + w.b[neuron * stacks.of_a.columns + b] + w.level[neuron]);
+  const post = (w, neuron, a, b) => act(w.a[neuron * stacks.of_a.columns + a] + w.b[neuron * stacks.of_a.columns + b] + w.level[neuron]);
 
   /** What each group adds to each answer. @param {ReturnType<typeof weights>} w @param {number} a @param {number} b */
   function added(w, a, b) {
@@ -38,7 +40,7 @@ export function forward(place) {
     for (let i = 0; i < count; i++) {
       const x = post(w, i, a, b);
       const into = found[groupOf[i]];
-      if (x > 0) for (let c = 0; c < columns; c++) into[c] += x * w.out[i * columns + c];
+      if (x !== 0) for (let c = 0; c < columns; c++) into[c] += x * w.out[i * columns + c];
     }
     return found;
   }
@@ -51,7 +53,7 @@ export function forward(place) {
       for (let i = 0; i < count; i++) {
         if (!kept[groupOf[i]]) continue;
         const x = post(w, i, lefts[p], rights[p]);
-        if (x > 0) for (let c = 0, at = i * columns; c < columns; c++, at++) logits[c] += x * w.out[at];
+        if (x !== 0) for (let c = 0, at = i * columns; c < columns; c++, at++) logits[c] += x * w.out[at];
       }
       const mine = logits[right[p]];
       let isBest = true;

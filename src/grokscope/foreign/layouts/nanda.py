@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from grokscope.activations import ACTIVATIONS, RELU
 from grokscope.errors import BadInput
 from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, Losses, State, layout
 from grokscope.spec import Spec
@@ -36,7 +37,6 @@ def nanda(found: Found) -> Foreign:
             f"output {n_classes} classes: it is another task than f(a, b) mod p, read at the `=` "
             "of [a, b, =]. Their 5-digit sums and trigrams are not read."
         )
-    check_plain(config, "act_type")
     p, n_layers = vocabulary - 1, count_layers(found.state)
     if config.get("p", p) != p:
         raise BadInput(f"it has {vocabulary} tokens, and its configuration says p = {config['p']}.")
@@ -46,6 +46,7 @@ def nanda(found: Found) -> Foreign:
         "d_mlp": found.shape("blocks.0.mlp.W_in", 2)[0],
     }
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
+    args |= activation_of(config, "act_type")
     task = FORMULAS.get(str(config.get("fn_name")))
     spec = trained(SPEC, found, seed="seed", fraction="frac_train")
     spec = replace(spec, task=task or "a+b", task_args={"p": p}, model_args=args)
@@ -129,11 +130,15 @@ def _is_number(x: Any) -> TypeGuard[int | float]:
     return isinstance(x, int | float) and not isinstance(x, bool)
 
 
-def check_plain(config: dict[str, Any], activation: str) -> None:
-    """Raise `BadInput` for an activation that is no ReLU."""
-    kind = config.get(activation)
-    if kind is not None and str(kind).lower() != "relu":
-        raise BadInput(f"its activation is {kind}, and networks of ReLU alone are read.")
+def activation_of(config: dict[str, Any], key: str) -> dict[str, str]:
+    """The model's setting for the activation that a configuration names; none for a ReLU, which is
+    also assumed where it names none. Raises `BadInput` for one that our models have not."""
+    name = str(config.get(key) or RELU.name).lower()
+    if name not in ACTIVATIONS:
+        raise BadInput(
+            f"its activation is {config[key]}, and only {', '.join(ACTIVATIONS)} can be read."
+        )
+    return {} if name == RELU.name else {"act": name}
 
 
 def losses_of(found: Found) -> Losses | None:

@@ -2,8 +2,8 @@
 
 Collapsed (what the page draws): `hidden_embed_w` (W_input) and `out_embed_t_w` (W_output, turned),
 with or without `_sorted`, each (step, residue, neuron). Factored (what it trains): E, P and Q of
-logits = relu(E[a] P + E[b] P) Q Eᵀ. `hyper.json` beside them, where it is, says how often they
-were saved.
+logits = act(E[a] P + E[b] P) Q Eᵀ; act is relu or square, whichever fits. `hyper.json` beside
+them, where it is, says how often they were saved.
 
 Axes: step, where there is one; residue; d = an embedding's width; neuron.
 """

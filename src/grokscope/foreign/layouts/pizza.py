@@ -11,7 +11,7 @@ from typing import Any
 
 from grokscope.errors import BadInput
 from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import check_plain, count_layers, trained, turned
+from grokscope.foreign.layouts.nanda import activation_of, count_layers, trained, turned
 from grokscope.spec import Spec
 from grokscope.tasks.formula import is_formula
 
@@ -36,7 +36,6 @@ def pizza(found: Found) -> Foreign:
             "its attention rate (attn_coeff) is not in the weights. Put its JSON beside it: "
             "config_X.json for model_X.pt, with C, attn_coeff, n_layers, ..."
         )
-    check_plain(config, "act_fn")
     d_model, vocabulary = found.shape("embed.W_E", 2)
     has_equals = found.shape("pos_embed.W_pos", 2)[0] == 3
     own, signs = bool(config.get("diff_vocab")), bool(config.get("eqn_sign"))
@@ -57,6 +56,7 @@ def pizza(found: Found) -> Foreign:
     }
     args |= {"separate_vocabularies": True} if own else {}
     args |= {"equals": True} if has_equals else {}
+    args |= activation_of(config, "act_fn")
     spec, says_task = _asked(trained(BATCH, found, seed="", fraction="frac"), config, p)
 
     def weights(w: State) -> State:

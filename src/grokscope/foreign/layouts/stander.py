@@ -8,6 +8,7 @@ Axes: d = an embedding's width; neuron; pair = one input.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput
 from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import check_plain, trained
+from grokscope.foreign.layouts.nanda import activation_of, trained
 
 LARGEST_TABLE = 10**8  # bytes
 
@@ -27,8 +28,8 @@ def stander(found: Found) -> Foreign:
     n, d_embed = found.shape("lembed.weight", 2)
     if found.has("linear.bias") and found.state["linear.bias"].any():
         raise BadInput("its hidden layer has a bias, which their published networks have not.")
-    check_plain(found.config, "activation")
-    args = {"d_embed": d_embed, "d_mlp": found.shape("linear.weight", 2)[0]}
+    args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": found.shape("linear.weight", 2)[0]}
+    args |= activation_of(found.config, "activation")
     spec = trained(SPEC, found, seed="seed", fraction="frac_train")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, warmup=0)
     spec = replace(spec, model="stander", model_args=args)

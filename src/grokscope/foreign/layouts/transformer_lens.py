@@ -23,13 +23,14 @@ from torch.nn.functional import pad
 
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import check_plain, count_layers, trained
+from grokscope.foreign.layouts.nanda import activation_of, count_layers, trained
 from grokscope.models.chughtai import Chughtai
 from grokscope.models.layers import layers_of
 from grokscope.models.transformer import Transformer
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
+ACTS = ("relu", "gelu", "silu")  # that are ours too, and called so
 ATTENTION, MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
 
 
@@ -85,7 +86,6 @@ def _old(name: str, x: Tensor, n_heads: int) -> tuple[str, Tensor]:
 
 
 def _read(found: Found, w: State, renamed: Any) -> Foreign:
-    check_plain(found.config, "act_fn")
     _check_norm(found, w)
     d_vocab, d_model = w["embed.W_E"].shape
     n_heads, _, d_head = w["blocks.0.attn.W_Q"].shape
@@ -106,6 +106,7 @@ def _read(found: Found, w: State, renamed: Any) -> Foreign:
     has_biases = any(x.any() for name, x in w.items() if ".b_" in name)
     is_plain = n_layers == 1 and n_classes == p and not has_biases
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
+    args |= activation_of(found.config, "act_fn")
     model = "chughtai" if is_plain else "transformer"
     spec = replace(trained(SPEC, found, "seed", "frac_train"), model=model, model_args=args)
     spec = replace(spec, task="a+b", task_args={"p": p})
@@ -185,6 +186,11 @@ def exported(run: Run, step: int | None = None) -> tuple[State, dict[str, Any]]:
             f"model `{run.spec.model}`{rate} is no network that TransformerLens has; the models "
             "`transformer` and `chughtai` are."
         )
+    if model.act.name not in ACTS:
+        raise NotApplicable(
+            f"the activation `{model.act.name}` is not one of TransformerLens. It has "
+            f"{', '.join(ACTS)} of ours."
+        )
     state: State = {"embed.W_E": model.W_E, "pos_embed.W_pos": model.W_pos}
     layers = layers_of(model)
     for i, layer in enumerate(layers):
@@ -208,7 +214,7 @@ def exported(run: Run, step: int | None = None) -> tuple[State, dict[str, Any]]:
         "d_vocab": len(model.W_E),
         "d_vocab_out": model.W_U.shape[1],
         "n_ctx": 3,
-        "act_fn": "relu",
+        "act_fn": model.act.name,
         "normalization_type": None,
     }
     return {name: x.detach().contiguous() for name, x in state.items()}, config

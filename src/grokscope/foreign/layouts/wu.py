@@ -7,13 +7,14 @@ Axes: instance; element; d = an embedding's width; neuron.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
 from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import check_plain, trained
+from grokscope.foreign.layouts.nanda import activation_of, trained
 
 BATCH = replace(
     SPEC,
@@ -37,9 +38,10 @@ def wu(found: Found) -> Foreign:
         raise BadInput(
             f"it holds {count} networks{said}. Choose one by --instance 0 ... {count - 1}."
         )
-    check_plain(found.config, "activation")
     d_mlp = found.shape("unembedding", 3)[1]
-    args = {"d_embed": d_embed, "d_mlp": d_mlp, "output_bias": found.has("unembed_bias")}
+    args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": d_mlp}
+    args |= {"output_bias": found.has("unembed_bias")}
+    args |= activation_of(found.config, "activation")
     spec = trained(BATCH, found, seed="seed", fraction="train_frac")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, model="wu")
     at = instance
