@@ -4,7 +4,7 @@ which needs nothing but Python itself. Any other prints the same with its own nu
 
 # Element g sends i to MOVES[g][i]; in a product ab, a acts first.
 MOVES = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
-# What is moved elsewhere by each two elements, taken together.
+# Points that tell all elements apart by where they are sent.
 BASE = [0, 1, 2]
 INVERSE = [0, 1, 2, 4, 3, 5]
 KERNEL = [2.0, 0.0, 0.0, -1.0, -1.0, 0.0]
