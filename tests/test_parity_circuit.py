@@ -1,20 +1,26 @@
 """Circuits of sparse parity: planted ones, other digits, and tables that drop no digit."""
 
+from enum import Enum
+
 import pytest
 import torch
 
-from grokscope.circuits.parity.circuit import Parity, explained, find, influences, sign
+from grokscope.circuits.parity.circuit import Parity, find
+from grokscope.circuits.parity.evidence import OfDigits
+from grokscope.circuits.parity.flips import explained, influences, sign
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted import digits, impostors, waves
 from grokscope.snapshot import Snapshot
+from grokscope.verify.evidence import Standing
 
 
 def planted(kind=digits.parity, seed=0, noise=0.01, **sizes) -> Snapshot:
     return kind(seed, noise, **sizes).snapshot
 
 
-def failures(snapshot: Snapshot) -> list[str]:
-    return [e.name for e in find(snapshot).checks(snapshot) if e.passes is False or e.is_open]
+def failures(snapshot: Snapshot) -> list[Enum]:
+    bad = (Standing.AGAINST, Standing.OPEN)
+    return [e.tested for e in find(snapshot).checks(snapshot) if e.standing in bad]
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
@@ -67,7 +73,7 @@ def test_a_network_of_other_digits_is_described_by_its_own():
 def test_random_features_that_are_right_on_all_inputs_are_refused(seed):
     s = planted(kind=impostors.parity_table, seed=seed, n=8, k=3)
     assert torch.equal(s.logits.argmax(dim=1), s.task.answers)
-    assert "weight of other digits beside its own" in failures(s)
+    assert OfDigits.OTHER_WEIGHTS in failures(s)
 
 
 def test_a_memoriser_is_refused():
@@ -77,18 +83,19 @@ def test_a_memoriser_is_refused():
 def test_its_neurons_alone_answer_as_the_network():
     s = planted(patterns=4)
     circuit = find(s)
-    (evidence,) = [e for e in circuit.checks(s) if "neurons alone" in e.name]
+    (evidence,) = [e for e in circuit.checks(s) if e.tested is OfDigits.NEURONS_ALONE]
     assert evidence.value == 1
     assert set(circuit.neurons()) == set(circuit.parts)
 
 
 def test_controls_of_a_parity_are_near_nothing():
     s = planted(n=10, k=3)
-    evidence = {e.name: e for e in find(s).checks(s)}
-    shares = evidence["logits explained by the parity of {0,1,2}"].controls
+    evidence = {e.tested: e for e in find(s).checks(s)}
+    assert evidence[OfDigits.EXPLAINED].name == "logits explained by the parity of {0,1,2}"
+    shares = evidence[OfDigits.EXPLAINED].controls
     assert set(shares) == {"random digits, as many", "one digit fewer", "one more"}
     assert max(shares.values()) < 0.01
-    settings = evidence["all settings of its digits, the others random: agreement"]
+    settings = evidence[OfDigits.SETTINGS]
     assert settings.value == 1
     assert settings.controls["relabelled digits"] < 0.8
 

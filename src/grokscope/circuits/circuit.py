@@ -14,13 +14,15 @@ Axes: pair = one input; c = an answer; neuron = a hidden unit.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from typing import ClassVar, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.errors import BadInput, unknown
+from grokscope.activations import ACTIVATIONS, Activation
+from grokscope.errors import BadInput, NotApplicable, unknown
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
@@ -30,6 +32,7 @@ from grokscope.verify.network import Bound, Network
 
 ROWS = 8  # for each answer, logits looked at to find the directions they span
 RANK = 1e-6  # of the largest singular value
+SEEN = 1_000  # pairs on which a nonlinearity is told
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Circuit(ABC):
     title: ClassVar[str]  # what kind of explanation it is, in words
     how: ClassVar[str]  # what a network does of which it is true, in a sentence without its stop
     algorithms: ClassVar[tuple[str, ...]]  # the names it may give; none: a null hypothesis
+    needs: ClassVar[Activation | None] = None  # what its neurons must be; None: anything
 
     @property
     @abstractmethod
@@ -146,6 +150,7 @@ F = TypeVar("F", bound=Find)
 
 def finder(circuit: type[Circuit], needs_all_pairs: bool = False) -> Callable[[F], F]:
     """Make a form of explanation available by name, through the function that finds its circuits.
+    It is not asked about a network of other neurons than its circuits need.
 
     Raises `BadInput` for the name of another form, and for a circuit that lacks a name.
     """
@@ -162,10 +167,39 @@ def finder(circuit: type[Circuit], needs_all_pairs: bool = False) -> Callable[[F
             raise BadInput(
                 f"`{circuit.form}` is a form of explanation already. Give yours another name."
             )
-        FORMS[circuit.form] = Form(circuit, find, needs_all_pairs)
+        FORMS[circuit.form] = Form(circuit, _refusing(find, circuit), needs_all_pairs)
         return find
 
     return register
+
+
+def _refusing(find: Find, circuit: type[Circuit]) -> Find:
+    """The same, but for networks whose neurons are known not to be what the circuits need."""
+
+    @wraps(find)
+    def checked(snapshot: Snapshot) -> Circuit:
+        act = None if circuit.needs is None else activation_of(snapshot)
+        if circuit.needs is not None and act is not None and act is not circuit.needs:
+            raise NotApplicable(
+                f"the form `{circuit.form}` needs {circuit.needs.name} neurons; this network has "
+                f"{act.name}."
+            )
+        return find(snapshot)
+
+    return checked
+
+
+def activation_of(snapshot: Snapshot) -> Activation | None:
+    """What takes the hidden layer before the nonlinearity to the one after it; None where that is
+    none of `ACTIVATIONS`, nor the model's own, or where there is no such layer."""
+    own = getattr(snapshot.model, "act", None)
+    rows = [own] if isinstance(own, Activation) else list(ACTIVATIONS.values())
+    try:
+        pre, post = snapshot.mlp_pre[:SEEN], snapshot.mlp_post[:SEEN]
+    except NotApplicable:
+        return None
+    atol = 1e-6 * float(post.abs().max())
+    return next((x for x in rows if torch.allclose(x(pre), post, rtol=1e-4, atol=atol)), None)
 
 
 def chosen_parts(circuit: Circuit, parts: Iterable[str]) -> tuple[str, ...]:

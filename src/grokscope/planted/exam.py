@@ -1,14 +1,18 @@
 """An exam for explainers: do they name the algorithm where there is one, and refuse where not?
 
 An explainer is any function from a snapshot to the names of the algorithms that it says the network
-has; none if it refuses. `lookup` and `undetermined` are refusals too.
+has, those of any form of explanation; none if it refuses. The name of a form without algorithms,
+such as `lookup`, and `undetermined` are refusals too.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from grokscope.circuits.circuit import FORMS
 from grokscope.errors import BadInput, NotApplicable
+from grokscope.explain.explanation import UNDETERMINED
+from grokscope.explain.explanation import explain as explained
 from grokscope.planted.planted import ACCURATE, IMPOSTORS, TRUTHS, Kind, Planted
 from grokscope.score import accuracy
 from grokscope.snapshot import Snapshot
@@ -16,8 +20,6 @@ from grokscope.snapshot import Snapshot
 Explainer = Callable[[Snapshot], Collection[str]]
 EXPLAINERS: dict[str, Explainer] = {}
 
-NAMES = {"clock", "pizza", "convolution", "coset", "rho-set", "parity"}
-REFUSALS = {"lookup", "undetermined"}
 FIRST_SEED = 1_000_000  # of an exam; build and tune on smaller ones
 
 Outcome = Literal["named", "vague", "misnamed", "missed", "broken", "refused", "accepted"]
@@ -32,10 +34,6 @@ def explainer(explain: Explainer) -> Explainer:
 @explainer
 def grokscope(snapshot: Snapshot) -> Collection[str]:
     """Our own: the algorithms of `explain`, all whose circuit holds."""
-    from grokscope.explain.explanation import (
-        explain as explained,  # planted networks do not need it
-    )
-
     return explained(snapshot).algorithms
 
 
@@ -45,6 +43,17 @@ def gullible(snapshot: Snapshot) -> list[str]:
     if accuracy(snapshot.logits, snapshot.task.answers) < ACCURATE:
         return []
     return ["convolution" if snapshot.task.digits is None else "parity"]
+
+
+def algorithms() -> frozenset[str]:
+    """The names that an explainer may give: the algorithms of all forms of explanation."""
+    return frozenset(name for form in FORMS.values() for name in form.circuit.algorithms)
+
+
+def refusals() -> frozenset[str]:
+    """What it may say of one that has none: the forms without algorithms, and undetermined."""
+    null = (name for name, form in FORMS.items() if not form.circuit.algorithms)
+    return frozenset({*null, UNDETERMINED})
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,10 @@ class Answer:
 
     @property
     def outcome(self) -> Outcome:
-        """Of an impostor: refused or accepted. Of a truth: named, if an exact name is among what is
-        said and all of it is true; vague, if it is true but says less; misnamed, if some of it is
-        false; missed, if nothing is said; broken, which is not counted, if noise has
-        left no accurate network."""
+        """An impostor is refused or accepted. A truth is named, if an exact name is among what is
+        said and all of it is true; vague, if that is true but says less; misnamed, if some of it is
+        false; missed, if nothing is said; broken, which is not counted, if noise has left no
+        accurate network."""
         if not self.truth:
             return "accepted" if self.claimed else "refused"
         if self.accuracy < ACCURATE:
@@ -123,7 +132,7 @@ def exam(
 def answers(explain: Explainer, seed: int, noise: float, number: int) -> Iterator[Answer]:
     """The answers of `exam`, one at a time."""
     if number < 1:
-        raise BadInput(f"number={number} makes no exam. Choose a whole number from 1.")
+        raise BadInput(f"`number` must be a whole number of at least 1, not {number}.")
     for kinds in (TRUTHS, IMPOSTORS):
         for planted, at in questions(list(kinds.values()), seed, noise, number):
             claimed = _asked(explain, planted)
@@ -142,9 +151,9 @@ def questions(
 
 
 def _asked(explain: Explainer, planted: Planted) -> frozenset[str]:
-    """What it says of a network, less refusals; not to be applicable is one."""
+    """What it says of a network, less refusals; that it is not applicable is one."""
     try:
-        said = explain(planted.snapshot)
+        names = explain(planted.snapshot)
     except NotApplicable:
         return frozenset()
     except Exception as error:
@@ -153,13 +162,13 @@ def _asked(explain: Explainer, planted: Planted) -> frozenset[str]:
         raise BadInput(
             f"the explainer failed on planted `{planted.name}`: {type(error).__name__}: {error}"
         ) from error
-    claimed = {said} if isinstance(said, str) else set(said or ())
-    for name in claimed - NAMES - REFUSALS:
-        known = ", ".join(sorted(NAMES | REFUSALS))
+    claimed = {names} if isinstance(names, str) else set(names or ())
+    for name in claimed - algorithms() - refusals():
+        known = ", ".join(sorted(algorithms() | refusals()))
         raise BadInput(
-            f"the explainer says `{name}`, which is no algorithm's name. Known: {known}."
+            f"the explainer says `{name}`, which is not the name of an algorithm. Known: {known}."
         )
-    return frozenset(claimed - REFUSALS)
+    return frozenset(claimed - refusals())
 
 
 def _share(those: Sequence[Answer], outcome: Outcome) -> float:

@@ -14,7 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
+from grokscope.circuits.lookup import program
 from grokscope.snapshot import BLOCK, Snapshot
 from grokscope.task import Task
 
@@ -40,10 +42,10 @@ class Lookup(Circuit):
         return len(self.answers) + 1
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        known, asked = _numbers(self.inputs, task.inputs)
-        numbers, order = known.sort()
-        found = self.answers[order[torch.searchsorted(numbers, asked)]]
-        return self.height * torch.nn.functional.one_hot(found, task.n_answers).double()
+        rows, asked = _numbers(self.inputs, task.inputs)
+        numbers, order = rows.sort()
+        answers = self.answers[order[torch.searchsorted(numbers, asked)]]
+        return self.height * torch.nn.functional.one_hot(answers, task.n_answers).double()
 
     def keeping(self, parts: Iterable[str]) -> "Lookup":
         chosen_parts(self, parts)
@@ -54,23 +56,24 @@ class Lookup(Circuit):
         return "answer = table[a, b]"
 
     def program(self) -> str:
-        rows = dict(zip(map(tuple, self.inputs.tolist()), self.answers.tolist(), strict=True))
-        return f"TABLE = {rows}\n\n\ndef answer(*symbols):\n    return TABLE[symbols]\n"
+        rows = zip(self.inputs.tolist(), self.answers.tolist(), strict=True)
+        table = printed.in_lines((f"{tuple(symbols)}: {c}" for symbols, c in rows), "{}")
+        return printed.program(program, self.equation, TABLE=table)
 
 
 def _numbers(
-    known: Int[Tensor, "row operand"], asked: Int[Tensor, "pair operand"]
+    rows: Int[Tensor, "row operand"], asked: Int[Tensor, "pair operand"]
 ) -> tuple[Int[Tensor, " row"], Int[Tensor, " pair"]]:
     """One number for each input, the same in both: its symbols as digits, or where these are too
     many its place among all."""
-    both = torch.cat([known, asked])
+    both = torch.cat([rows, asked])
     base = int(both.max()) + 1
     if base ** both.shape[1] < 2**63:
         powers = torch.tensor([base**i for i in range(both.shape[1])])
         numbers = both @ powers.to(both)
     else:
         numbers = both.unique(dim=0, return_inverse=True)[1]
-    return numbers[: len(known)], numbers[len(known) :]
+    return numbers[: len(rows)], numbers[len(rows) :]
 
 
 @finder(Lookup, needs_all_pairs=True)

@@ -1,0 +1,153 @@
+"""A network rebuilt of waves: each neuron follows one wave of a and of b, or a few, and is read out
+as the wave of the answer whose phase is the sum of theirs.
+
+Symbols and answers stand on a circle of n places (for multiplication: their discrete logarithms).
+With w_k = 2πk/n and x, y, z the places of a, b and c, a neuron is one of
+
+    act(β + Σ_k α_k cos(w_k x + φ_k) + α'_k cos(w_k y + φ'_k))      "waves before the nonlinearity"
+    a polynomial of degree 2 in cos and sin of w_k x and w_k y      (Nanda et al. 2023, 4.3)
+
+and its row of the output map is Σ_k B_k cos(w_k z + ψ_k). What makes the answer largest at
+z = x + y is the law of phases ψ = φ + φ'. The clock, the pizza (Zhong et al. 2023) and the doubled
+rotation of the PAIR explorable (φ = φ' = θ, ψ = 2θ) are all of this form. A pizza's accompanying
+frequency 2k may be in a neuron that is read out at k.
+
+Of the path past the hidden layer (the residual skip of a Transformer) only its mean over pairs is
+kept: a number for each answer, with whatever else is the same for every pair.
+
+Axes: pair = one input; c = an answer; neuron; column = a function of the pair or of the answer,
+inner of the pair, outer of the answer; wave = a frequency, or what has no place.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grokscope.activations import IDENTITY, Activation
+from grokscope.circuits.circle import Circle
+from grokscope.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """`act` of waves of a and b (with their products where `has_products`) for each neuron, and
+    waves of the answer for each neuron's row of the output map."""
+
+    circle: Circle
+    act: Activation
+    has_products: bool
+    frequencies: tuple[int, ...]  # k of the hidden layer
+    inner: Float[Tensor, "inner neuron"]  # of 1, then of each wave its functions of the pair
+    keys: tuple[int, ...]  # the frequencies k of the output map
+    rows: Float[Tensor, "neuron outer"]
+    bias: Float[Tensor, " c"]  # what is the same for every pair
+
+    @property
+    def is_read(self) -> Bool[Tensor, " neuron"]:
+        """Which neurons have a row in the output map."""
+        return (self.rows != 0).any(dim=1)
+
+    @property
+    def size(self) -> int:
+        """How many numbers of it are not 0, of the neurons that are read out; and the bias."""
+        numbers = (self.inner[:, self.is_read] != 0).sum() + (self.rows != 0).sum()
+        return int(numbers) + len(self.bias)
+
+    def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
+        """The activations of every neuron."""
+        return self.act(self._columns(task) @ self.inner[1:] + self.inner[0])
+
+    def output(self) -> Float[Tensor, "neuron c"]:
+        """The map from neurons to answers."""
+        return self.rows @ self._of_answers.T
+
+    def logits(self, task: Task) -> Float[Tensor, "pair c"]:
+        if self.act is IDENTITY:  # the sum over neurons first: the same, and quick
+            sums = self._columns(task) @ (self.inner[1:] @ self.rows) + self.inner[0] @ self.rows
+        else:
+            sums = self.hidden(task) @ self.rows
+        return sums @ self._of_answers.T + self.bias
+
+    def read_out_at(self, keys: Collection[int]) -> "Waves":
+        """The same with these waves of the output map alone."""
+        kept = [k for k in self.keys if k in keys]
+        rows = [x for k, x in zip(self.keys, self.by_key, strict=True) if k in kept]
+        return replace(self, keys=tuple(kept), rows=torch.cat([self.rows[:, :0], *rows], dim=1))
+
+    def phases(self, k: int) -> "Phases":
+        """The amplitudes and phases of all neurons at a key frequency k > 0."""
+        x = self.by_frequency[self.frequencies.index(k)]
+        a, b = _polar(x[:2].T), _polar(x[2:4].T)
+        c = _polar(self.by_key[self.keys.index(k)])
+        if not self.has_products:
+            return Phases(a, b, a * b / (a * b).abs().sqrt().clamp(min=1e-300), c)
+        cos_cos, cos_sin, sin_cos, sin_sin = x[4:]
+        both = torch.stack([cos_cos - sin_sin, cos_sin + sin_cos], dim=1) / 2
+        return Phases(a, b, _polar(both), c)
+
+    @property
+    def by_frequency(self) -> Sequence[Float[Tensor, "_ neuron"]]:
+        """The coefficients of each wave's functions of a, of b and of both, neuron by neuron."""
+        return self.inner[1:].split([_width(k, self.has_products) for k in self.frequencies])
+
+    @property
+    def by_key(self) -> Sequence[Float[Tensor, "neuron _"]]:
+        """The coefficients of each wave of the output map."""
+        return self.rows.split([n_functions(k) for k in self.keys], dim=1)
+
+    def _columns(self, task: Task) -> Float[Tensor, "pair column"]:
+        places = self.circle.places(task)
+        return torch.cat(
+            functions_of_pairs(self.circle, self.frequencies, *places, self.has_products), dim=1
+        )
+
+    @cached_property
+    def _of_answers(self) -> Float[Tensor, "c column"]:
+        return torch.cat([self.circle.of_answers(k) for k in self.keys], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Phases:
+    """α cos(w_k x + φ), α' cos(w_k y + φ') and B cos(w_k z + ψ), as complex numbers α exp(iφ); and
+    what moves with w_k(x + y): the neuron's own wave of it, or before a nonlinearity the wave that
+    this makes, at the phase φ + φ' and about as strong as the weaker of the two."""
+
+    a: Tensor
+    b: Tensor
+    both: Tensor
+    c: Tensor
+
+
+def functions_of_pairs(
+    circle: Circle,
+    frequencies: Sequence[int],
+    a: Int[Tensor, " pair"],
+    b: Int[Tensor, " pair"],
+    has_products: bool,
+) -> list[Float[Tensor, "pair _"]]:
+    """Each wave's functions of the places a, of the places b, and if asked their products."""
+    blocks = []
+    for k in frequencies:
+        of_a, of_b = circle.wave(k, a), circle.wave(k, b)
+        both = [(of_a[:, :, None] * of_b[:, None]).flatten(1)] if has_products else []
+        blocks.append(torch.cat([of_a, of_b, *both], dim=1))
+    return blocks
+
+
+def n_functions(k: int) -> int:
+    """How many functions a wave is: cos and sin; of what has no place, one."""
+    return 2 if k else 1
+
+
+def _width(k: int, has_products: bool) -> int:
+    d = n_functions(k)
+    return 2 * d + d * d * has_products
+
+
+def _polar(x: Float[Tensor, "neuron 2"]) -> Tensor:
+    """α exp(iφ) of α cos(x + φ), given by its coefficients of cos x and sin x."""
+    return torch.complex(x[:, 0], -x[:, 1])

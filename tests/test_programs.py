@@ -1,0 +1,65 @@
+"""The program of each form is a file that runs by itself, and whose constants are a true example of
+what its docstring says."""
+
+import subprocess
+import sys
+from inspect import getsource
+from itertools import product
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+import grokscope.circuits
+from grokscope.activations import TANH
+from grokscope.circuits.fourier import program as of_fourier
+from grokscope.circuits.printed import program
+
+ROOT = Path(*grokscope.circuits.__path__)
+PAIRS = {n: list(product(range(n), repeat=2)) for n in (2, 5, 6, 7)}
+S3 = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+
+EXAMPLES = [  # the file; its inputs; what it should answer
+    ("fourier/program.py", PAIRS[5], lambda a, b: (a + b) % 5),
+    ("convolution/program_circle.py", PAIRS[7], lambda a, b: (a + b) % 7),
+    (
+        "convolution/program_group.py",
+        PAIRS[6],
+        lambda a, b: S3.index(tuple(S3[b][i] for i in S3[a])),
+    ),
+    ("convolution/program_table.py", PAIRS[5], lambda a, b: (a + b) ** 2 % 5),
+    ("lookup/program.py", PAIRS[2], lambda a, b: (a + b) % 2),
+    (
+        "parity/program.py",
+        [(x,) for x in product((0, 1), repeat=3)],
+        lambda digits: (digits[0] + digits[2]) % 2,
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "inputs", "answer"), EXAMPLES, ids=[x[0] for x in EXAMPLES])
+def test_an_example_is_true(file, inputs, answer):
+    ran = run_path(str(ROOT / file))
+    assert [ran["answer"](*x) for x in inputs] == [answer(*x) for x in inputs]
+
+
+@pytest.mark.parametrize("file", [x[0] for x in EXAMPLES])
+def test_a_program_needs_nothing_but_python_itself(file):
+    subprocess.run([sys.executable, "-I", "-S", ROOT / file], check=True)
+
+
+def test_the_example_with_its_own_values_is_the_file_less_its_docstring():
+    text = getsource(of_fourier).split('"""\n', maxsplit=1)[1]
+    printed = program(of_fourier, "equation", N="5", WAVES="(1,)", act="x * x")
+    assert printed == f"# equation\n\n{text.strip()}\n"
+
+
+def test_what_an_activation_needs_of_mathematics_is_imported():
+    printed = program(of_fourier, "equation", act=TANH.python)
+    assert "from math import cos, pi, sin, tanh\n" in printed
+    assert "\ndef act(x):\n    return tanh(x)\n" in printed
+
+
+def test_a_value_that_the_program_has_no_place_for_is_an_error():
+    with pytest.raises(AssertionError, match="has no"):
+        program(of_fourier, "equation", M="5")
