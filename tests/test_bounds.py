@@ -13,27 +13,19 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.algebra.splits import isotypic
 from grokscope.algebra.subgroups import minimal_rho_set
+from grokscope.circuits.circuit import Circuit
 from grokscope.circuits.convolution.circuit import Convolution, find
+from grokscope.circuits.rho_set import Claim, rho_set
+from grokscope.circuits.rho_set import find as find_rho_sets
 from grokscope.models import make_model
 from grokscope.models.mlp import MLP, Stander
 from grokscope.models.model import Fold, Model
 from grokscope.snapshot import Snapshot
 from grokscope.tasks import make_task
 from grokscope.tasks.composition import composition
-from grokscope.verify.bounds import Network, bound_of, brute_force, low_rank, rho_set
+from grokscope.verify.low_rank import low_rank
+from grokscope.verify.network import Bound, Network, brute_force
 from tests.published import CHECKPOINTS, chughtai
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A part of a ρ-set explanation, as the verifier takes it."""
-
-    matrices: Tensor
-    left: Tensor
-    right: Tensor
-    neurons: Tensor
-    i: Tensor
-    j: Tensor
 
 
 class Watched(Network):
@@ -260,42 +252,40 @@ def on_parts(f: Callable[[Claim, Group, torch.Generator], Claim]) -> Corrupt:
 
 
 def other_irrep(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    alike = [r for r in irreps(group) if r.d == one.matrices.shape[1]]
-    rho = alike[int(torch.randint(len(alike), (1,), generator=g))]
-    points = orbit(group, rho) if rho.d > 1 else one.left
+    alike = [r for r in irreps(group) if r.d == one.rho.shape[1]]
+    irrep = alike[int(torch.randint(len(alike), (1,), generator=g))]
+    points = orbit(group, irrep) if irrep.d > 1 else one.B
     few = len(points)
-    return replace(
-        one, matrices=rho.matrices, left=points, right=points, i=one.i % few, j=one.j % few
-    )
+    return replace(one, rho=irrep.matrices, B=points, C=points, i=one.i % few, j=one.j % few)
 
 
 def not_of_the_group(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, matrices=one.matrices[torch.randperm(group.order, generator=g)])
+    return replace(one, rho=one.rho[torch.randperm(group.order, generator=g)])
 
 
 def random_matrices(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, matrices=torch.linalg.qr(random(one.matrices.shape, g))[0])
+    return replace(one, rho=torch.linalg.qr(random(one.rho.shape, g))[0])
 
 
 def trivial_matrices(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, matrices=torch.eye(one.left.shape[1]).double().expand_as(one.matrices))
+    return replace(one, rho=torch.eye(one.B.shape[1]).double().expand_as(one.rho))
 
 
 def random_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, left=random(one.left.shape, g), right=random(one.right.shape, g))
+    return replace(one, B=random(one.B.shape, g), C=random(one.C.shape, g))
 
 
 def moved_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, left=one.left + 1e-7 * random(one.left.shape, g))
+    return replace(one, B=one.B + 1e-7 * random(one.B.shape, g))
 
 
 def fewer_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    k = len(one.left) - 1
-    return replace(one, left=one.left[:k], i=one.i.clamp(max=k - 1))
+    k = len(one.B) - 1
+    return replace(one, B=one.B[:k], i=one.i.clamp(max=k - 1))
 
 
 def repeated_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, left=one.left[:1].expand_as(one.left))
+    return replace(one, B=one.B[:1].expand_as(one.B))
 
 
 def other_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
@@ -303,7 +293,7 @@ def other_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
 
 
 def opposite_points(one: Claim, group: Group, g: torch.Generator) -> Claim:
-    return replace(one, right=-one.right)
+    return replace(one, C=-one.C)
 
 
 def other_neurons(one: Claim, group: Group, g: torch.Generator) -> Claim:
@@ -371,13 +361,13 @@ def test_matrices_that_do_not_multiply_as_the_group_prove_nothing(name, false):
 def test_points_that_matrices_do_not_permute_prove_nothing():
     x = rho_network("S4", "standard", "sign")
     one = x.claims[0]
-    zero = replace(one, matrices=0 * one.matrices, left=torch.cat([one.left, 0 * one.left[:1]]))
+    zero = replace(one, rho=0 * one.rho, B=torch.cat([one.B, 0 * one.B[:1]]))
     for wrong, why in (
-        (replace(one, left=one.left + 0.01), "not closed"),
+        (replace(one, B=one.B + 0.01), "not closed"),
         (zero, "two points of the set to one"),
         (replace(one, i=one.i + 1), "not there"),
-        (replace(one, left=one.left[:, :2]), "dimension"),
-        (replace(one, matrices=one.matrices[1:]), "each element"),
+        (replace(one, B=one.B[:, :2]), "dimension"),
+        (replace(one, rho=one.rho[1:]), "each element"),
         (replace(one, neurons=one.neurons + 1), "twice"),
     ):
         bound = replace(x, claims=(wrong, *x.claims[1:])).bound()
@@ -443,12 +433,12 @@ def test_a_rho_set_proof_is_cheaper_than_brute_force():
 
 def test_every_neuron_may_have_its_own_vector_a():
     planted = rho_network("S5", "standard", "sign")
-    rho, g = planted.claims[0].matrices, torch.Generator().manual_seed(1)
+    rho, g = planted.claims[0].rho, torch.Generator().manual_seed(1)
     a = random((2, 4), g)
     turned = planted.L.clone(), planted.R.clone()
     for k, v in enumerate(a):  # the pairs (b, b') twice, in another order, with two more vectors a
         at = planted.claims[0].neurons[25 * k : 25 * k + 25]
-        b, c = (planted.claims[0].left[i[:25]] for i in (planted.claims[0].i, planted.claims[0].j))
+        b, c = (planted.claims[0].B[i[:25]] for i in (planted.claims[0].i, planted.claims[0].j))
         turned[0][:, at] = torch.einsum("nd,gde,e->gn", b, rho, v)
         turned[1][:, at] = -torch.einsum("d,gde,ne->gn", v, rho, c)
     x = replace(planted, L=turned[0], R=turned[1])
@@ -508,6 +498,11 @@ def as_model(x: Planted) -> Stander:
     return model
 
 
+def bound_of(s: Snapshot, circuit: Circuit) -> Bound | None:
+    network = Network.of(s)
+    return None if network is None else circuit.bound(network, s.task)
+
+
 def test_a_circuit_found_in_a_snapshot_has_its_bound():
     x = rho_network("S4", "standard", "sign")
     s = snapshot_of(as_model(x), x.task)
@@ -516,19 +511,12 @@ def test_a_circuit_found_in_a_snapshot_has_its_bound():
     assert bound.accuracy == 1
 
 
-def test_a_circuit_that_states_its_sums_is_bound_by_them_too():
-    x = rho_network("S5", "standard", "sign").noisy(0.003, torch.Generator().manual_seed(0))
+def test_a_rho_set_circuit_is_bound_by_its_double_sums_too():
+    x = rho_network("S3", "standard", "sign")  # its logits span all there is: no low rank
     s = snapshot_of(as_model(x), x.task)
-
-    class Stated(Convolution):
-        def claim(self):
-            return x.claims
-
-    found = find(s)
-    assert isinstance(found, Convolution)
-    bound = bound_of(s, Stated(found.lens, found.keys, found.whole))
+    bound = bound_of(s, find_rho_sets(s))
     assert bound is not None
-    assert bound.accuracy == 1
+    assert (bound.name, bound.accuracy) == ("rho-sets", 1)
 
 
 def test_a_lookup_table_and_a_network_without_a_fold_have_no_bound():

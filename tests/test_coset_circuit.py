@@ -1,5 +1,8 @@
 """Coset circuits: planted truths, impostors, and published networks."""
 
+import runpy
+from enum import Enum
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,19 +10,18 @@ from torch import Tensor
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import irreps
 from grokscope.algebra.subgroups import left_cosets, right_cosets
-from grokscope.circuits.circuit import Evidence
-from grokscope.circuits.coset.circuit import Cosets, find
+from grokscope.circuits.coset import Cosets, OfCosets, find
+from grokscope.circuits.coset.circuit import PROGRAM
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import cosets, rho_sets
 from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import relabelled
+from grokscope.score import centred, explained_variance
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.tasks import make_task
+from grokscope.verify.evidence import Evidence, Standing
 from tests.published import CHECKPOINTS, chughtai
-
-CONCENTRATED = "neurons' energy constant on cosets, irreps ±1 left out"
-WRONG_SIDE = "as constant on the wrong side: l on left cosets, r on right ones"
 
 
 def product_in(name: str, **args) -> Task:
@@ -35,17 +37,12 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def centred(logits: Tensor) -> Tensor:
-    return logits.double() - logits.double().mean(dim=1, keepdim=True)
-
-
 def explained(s: Snapshot, circuit: Cosets) -> float:
-    network, said = centred(s.logits), centred(circuit.logits(s.task))
-    return float(1 - (network - said).square().sum() / network.square().sum())
+    return explained_variance(centred(s.logits), centred(circuit.logits(s.task)))
 
 
-def evidence(s: Snapshot, circuit: Cosets) -> dict[str, Evidence]:
-    return {e.name: e for e in circuit.checks(s)}
+def evidence(s: Snapshot, circuit: Cosets) -> dict[Enum, Evidence]:
+    return {e.tested: e for e in circuit.checks(s)}
 
 
 @pytest.mark.parametrize("name", ["S4", "D7", "A5"])
@@ -54,10 +51,10 @@ def test_a_planted_circuit_is_rebuilt_exactly(name):
     circuit = find(s)
     assert explained(s, circuit) == pytest.approx(1, abs=1e-9)
     assert torch.allclose(circuit.hidden(s.task), s.mlp_post.double(), atol=1e-6)
-    found = evidence(s, circuit)
-    assert found[CONCENTRATED].value == pytest.approx(1)
-    assert found[CONCENTRATED].passes
-    assert found[WRONG_SIDE].passes
+    shown = evidence(s, circuit)
+    assert shown[OfCosets.CONSTANT].value == pytest.approx(1)
+    assert shown[OfCosets.CONSTANT].standing is Standing.FOR
+    assert shown[OfCosets.WRONG_SIDE].standing is Standing.FOR
 
 
 def test_noise_is_averaged_away_on_cosets():
@@ -111,17 +108,16 @@ def test_a_composite_cyclic_group_has_none_where_its_waves_tell_all_elements_apa
 def test_where_subgroups_are_normal_the_controls_are_void():
     s = waves(15, [3, 5])  # constant on the cosets of orders 3 and 5
     circuit = find(s)
-    found = evidence(s, circuit)
+    shown = evidence(s, circuit)
     assert explained(s, circuit) == pytest.approx(1, abs=1e-6)
-    assert found[CONCENTRATED].passes is None
-    assert "void" in found[CONCENTRATED].rule
-    assert found[WRONG_SIDE].passes is None
-    assert "void" in found[WRONG_SIDE].rule
+    for tested in (OfCosets.CONSTANT, OfCosets.WRONG_SIDE):
+        assert shown[tested].standing is Standing.INCONCLUSIVE
+        assert "normal" in shown[tested].why
 
 
 def test_waves_of_which_some_are_constant_on_cosets_are_no_coset_circuit():
     s = waves(15, [1, 3])
-    assert evidence(s, find(s))[CONCENTRATED].passes is False
+    assert evidence(s, find(s))[OfCosets.CONSTANT].standing is Standing.AGAINST
 
 
 def test_noise_is_constant_on_no_cosets():
@@ -139,10 +135,10 @@ def test_random_functions_of_rank_one_prove_nothing():
     s = network(task, L, R, noise(60, 118))
     circuit = find(s)
     assert len(circuit.H) == 60
-    found = evidence(s, circuit)[CONCENTRATED]
-    assert found.value == 1
-    assert found.controls["rank one"] > 0.25
-    assert found.passes is False
+    shown = evidence(s, circuit)[OfCosets.CONSTANT]
+    assert shown.value == 1
+    assert shown.controls["rank one"] > 0.25
+    assert shown.standing is Standing.AGAINST
 
 
 def test_the_wrong_side_is_refused():
@@ -150,9 +146,9 @@ def test_the_wrong_side_is_refused():
     model, inverse = planted.model, group("S4").inverse
     assert isinstance(model, Neurons)
     s = network(planted.task, model.L[inverse], model.R[inverse], model.W_U)
-    found = evidence(s, find(s))  # the cosets of subgroups of order 2 are left to a few neurons
-    assert found[CONCENTRATED].passes is False
-    assert found[WRONG_SIDE].passes is False
+    shown = evidence(s, find(s))  # the cosets of subgroups of order 2 are left to a few neurons
+    assert shown[OfCosets.CONSTANT].standing is Standing.AGAINST
+    assert shown[OfCosets.WRONG_SIDE].standing is Standing.AGAINST
 
 
 def test_numbers_of_the_elements_change_nothing():
@@ -161,8 +157,8 @@ def test_numbers_of_the_elements_change_nothing():
     one, two = find(planted.snapshot), find(other.snapshot)
     assert one.size == two.size
     values = [evidence(x.snapshot, y) for x, y in ((planted, one), (other, two))]
-    assert values[0][CONCENTRATED].value == pytest.approx(values[1][CONCENTRATED].value)
-    assert values[0][CONCENTRATED].passes == values[1][CONCENTRATED].passes
+    assert values[0][OfCosets.CONSTANT].value == pytest.approx(values[1][OfCosets.CONSTANT].value)
+    assert values[0][OfCosets.CONSTANT].standing == values[1][OfCosets.CONSTANT].standing
 
 
 def test_the_parts_add_up_to_the_whole():
@@ -185,6 +181,20 @@ def test_hidden_layer_and_output_give_the_logits():
     assert torch.allclose(
         circuit.hidden(s.task) @ circuit.output() + bias, circuit.logits(s.task), atol=1e-9
     )
+
+
+def test_the_program_file_is_a_circuit_of_its_own_numbers():
+    there, task = runpy.run_path(str(PROGRAM)), product_in("S3")
+    neurons, x = there["NEURONS"], range(6)
+    L = [[l[there["right"](H, g)] for H, _, l, *_ in neurons] for g in x]
+    R = [[r[there["left"](g, K)] for _, K, _, r, *_ in neurons] for g in x]
+    U = [[u[there["double"](H, g, K)] for g in x] for H, K, _, _, u, _ in neurons]
+    L, R, U = (torch.tensor(rows, dtype=torch.float64) for rows in (L, R, U))
+    circuit = find(network(task, L, R, U))
+    logits = [there["logits"](a, b) for a, b in task.inputs.tolist()]
+    assert torch.allclose(torch.tensor(logits).double(), circuit.logits(task), atol=1e-5)
+    answers = [there["answer"](a, b) for a, b in task.inputs.tolist()]
+    assert answers == task.answers.tolist()
 
 
 @pytest.mark.parametrize("name", ["S4", "D7"])
@@ -215,10 +225,10 @@ def test_the_main_network_of_chughtai_et_al_follows_cosets():
     assert circuit.parts == ("S3xC2", "S4", "A5")
     assert explained(s, circuit) > 0.97
     assert torch.equal(circuit.logits(task).argmax(dim=1), task.answers)
-    found = evidence(s, circuit)
-    assert found[CONCENTRATED].passes
-    assert max(found[CONCENTRATED].controls.values()) < 0.05
-    assert found["neurons with C_H < 1 (Stander et al.)"].controls["rank one"] > 0.4
+    shown = evidence(s, circuit)
+    assert shown[OfCosets.CONSTANT].standing is Standing.FOR
+    assert max(shown[OfCosets.CONSTANT].controls.values()) < 0.05
+    assert shown[OfCosets.STANDER].controls["rank one"] > 0.4
     check_program(circuit, task, 5)
 
 

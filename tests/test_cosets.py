@@ -20,15 +20,14 @@ from grokscope.measures.cosets import (
     coset_neurons,
     coset_neurons_control,
     coset_neurons_pure,
-    irrep_shares,
     neurons_in_one_irrep,
     proper_subgroups,
-    sides,
     sign_neurons,
     spread,
     stander_c,
 )
 from grokscope.measures.measure import chosen, evaluate
+from grokscope.measures.sides import irrep_shares, sides
 from grokscope.models import make_model
 from grokscope.models.mlp import MLP
 from grokscope.snapshot import Snapshot

@@ -1,29 +1,28 @@
 """ρ-set circuits of real, complex and quaternionic type: planted truths, what is not one, and
 published networks."""
 
+import runpy
+from enum import Enum
+
 import pytest
 import torch
 from torch import Tensor
 
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import Irrep, irreps
-from grokscope.circuits.circuit import Evidence
-from grokscope.circuits.rho_set.circuit import RhoSets, commutant, find
+from grokscope.circuits.rho_set import OfVectors, RhoSets, find
+from grokscope.circuits.rho_set.circuit import PROGRAM
+from grokscope.circuits.rho_set.factors import commutant
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import rho_sets
 from grokscope.planted.neurons import Neurons
 from grokscope.planted.planted import relabelled
+from grokscope.score import centred, explained_variance
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.tasks import make_task
+from grokscope.verify.evidence import Evidence, Standing
 from tests.published import CHECKPOINTS, chughtai
-
-IN_ONE = "neurons' energy in one irrep each"
-RANK_ONE = "of rank one over the irrep's field"
-SHARED_A = "of the vectors a, in at most two dimensions for an irrep"
-OUTPUTS = "outputs explained by the b and c of the inputs"
-IN_SETS = "energy in finite ρ-sets, irreps ±1 left out"
-PAIRS = "share of the pairs (b, c) of two orbits that have a neuron"
 
 
 def product_in(name: str, **args) -> Task:
@@ -61,28 +60,23 @@ def double_sum(irrep: Irrep, B: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tens
 
 
 def orbit(irrep: Irrep, v: Tensor) -> Tensor:
-    found: list[Tensor] = []
+    points: list[Tensor] = []
     for image in irrep.matrices @ v:
-        if all(float((image - x).norm()) > 1e-6 for x in found):
-            found.append(image)
-    return torch.stack(found)
-
-
-def centred(logits: Tensor) -> Tensor:
-    return logits.double() - logits.double().mean(dim=1, keepdim=True)
+        if all(float((image - x).norm()) > 1e-6 for x in points):
+            points.append(image)
+    return torch.stack(points)
 
 
 def explained(s: Snapshot, circuit: RhoSets) -> float:
-    network, said = centred(s.logits), centred(circuit.logits(s.task))
-    return float(1 - (network - said).square().sum() / network.square().sum())
+    return explained_variance(centred(s.logits), centred(circuit.logits(s.task)))
 
 
-def evidence(s: Snapshot, circuit: RhoSets) -> dict[str, Evidence]:
-    return {e.name: e for e in circuit.checks(s)}
+def evidence(s: Snapshot, circuit: RhoSets) -> dict[Enum, Evidence]:
+    return {e.tested: e for e in circuit.checks(s)}
 
 
-def fails(found: dict[str, Evidence]) -> set[str]:
-    return {name for name, e in found.items() if e.passes is False}
+def fails(shown: dict[Enum, Evidence]) -> set[Enum]:
+    return {tested for tested, e in shown.items() if e.standing is Standing.AGAINST}
 
 
 def a_fixed_vector(irrep: Irrep, order: int) -> Tensor:
@@ -120,13 +114,13 @@ def test_a_planted_circuit_of_every_type_is_found(name, kind, d, order, size):
     assert len(B) == size
     s = network(task, *double_sum(irrep, B, unit(noise(d))))
     circuit = find(s)
-    found = circuit.each[0]
+    f = circuit.each[0]
     assert circuit.parts == (irrep.name,)
-    assert found.rank == 1
-    assert set(found.sizes) == {size}
+    assert f.rank == 1
+    assert set(f.sizes) == {size}
     assert explained(s, circuit) == pytest.approx(1, abs=1e-9)
     assert not fails(evidence(s, circuit))
-    assert evidence(s, circuit)[IN_SETS].value == pytest.approx(1)
+    assert evidence(s, circuit)[OfVectors.FINITE].value == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["S5", "D9", "C7", "Q8"])
@@ -151,13 +145,13 @@ def test_the_rank_over_the_field_is_the_real_rank_over_its_dimension():
 
 
 @pytest.mark.parametrize(("name", "kind", "d", "order", "size"), PLANTED[:1] + PLANTED[2:])
-def test_higher_rank_is_told(name, kind, d, order, size):
+def test_higher_rank_fails(name, kind, d, order, size):
     task, m = product_in(name), 60
     irrep = irrep_of(task, kind, d)
     A, B, C = noise(3, m, d, d)
     L, R, U = (torch.einsum("mij,gij->gm", x, irrep.matrices) for x in (A, B, C))
     s = network(task, L, R, U)
-    assert {RANK_ONE, OUTPUTS} <= fails(evidence(s, find(s)))
+    assert {OfVectors.RANK_ONE, OfVectors.OUTPUTS} <= fails(evidence(s, find(s)))
 
 
 def test_two_vectors_a_make_a_plane():
@@ -170,7 +164,7 @@ def test_two_vectors_a_make_a_plane():
     circuit = find(s)
     assert circuit.each[0].rank == 2
     assert explained(s, circuit) == pytest.approx(1, abs=1e-9)
-    assert evidence(s, circuit)[SHARED_A].passes
+    assert evidence(s, circuit)[OfVectors.SHARED_A].standing is Standing.FOR
     assert sum(len(x.neurons) for x in circuit.claim()) == 50
 
 
@@ -180,7 +174,7 @@ def test_three_vectors_a_are_too_many():
     B = orbit(irrep, a_fixed_vector(irrep, 4))
     sums = [double_sum(irrep, B, unit(noise(4, seed=i))) for i in range(3)]
     s = network(task, *(torch.cat(x, dim=1) for x in zip(*sums, strict=True)))
-    assert fails(evidence(s, find(s))) == {SHARED_A}
+    assert fails(evidence(s, find(s))) == {OfVectors.SHARED_A}
 
 
 def test_free_phases_are_an_irrep_circuit_without_a_finite_set():
@@ -192,10 +186,10 @@ def test_free_phases_are_an_irrep_circuit_without_a_finite_set():
     assert circuit.each[0].points is None
     assert circuit.claim() == ()
     assert explained(s, circuit) == pytest.approx(1, abs=1e-9)
-    found = evidence(s, circuit)
-    assert fails(found) == {IN_SETS}
-    assert "no nearer to a finite set than random vectors" in found[IN_SETS].rule
-    assert found[IN_SETS].controls["random vectors"] > 0.25
+    shown = evidence(s, circuit)
+    assert fails(shown) == {OfVectors.FINITE}
+    assert "no nearer to a finite set than random vectors" in shown[OfVectors.FINITE].why
+    assert shown[OfVectors.FINITE].controls["random vectors"] > 0.25
 
 
 def test_free_vectors_are_in_no_finite_set_of_a_larger_irrep_either():
@@ -204,16 +198,16 @@ def test_free_vectors_are_in_no_finite_set_of_a_larger_irrep_either():
     b, c = unit(noise(2, m, 3))
     a = unit(noise(3, seed=1)).expand(m, -1)
     s = network(task, waves(irrep, b, a), waves(irrep, a, c), waves(irrep, b, c))
-    assert fails(evidence(s, find(s))) == {IN_SETS}
+    assert fails(evidence(s, find(s))) == {OfVectors.FINITE}
 
 
-def test_outputs_that_do_not_match_are_told():
+def test_outputs_that_do_not_match_fail():
     task = product_in("S4")
     irrep = irrep_of(task, "real", 3)
     l, r, u = double_sum(irrep, orbit(irrep, a_fixed_vector(irrep, 3)), unit(noise(3)))
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     s = network(task, l, r, u[:, order])
-    assert OUTPUTS in fails(evidence(s, find(s)))
+    assert OfVectors.OUTPUTS in fails(evidence(s, find(s)))
 
 
 def test_noise_lies_in_no_irrep():
@@ -221,14 +215,14 @@ def test_noise_lies_in_no_irrep():
         find(network(product_in("S4"), *noise(3, 24, 30)))
 
 
-def test_missing_pairs_are_told():
+def test_missing_pairs_are_reported():
     task = product_in("S4")
     irrep = irrep_of(task, "real", 3)
     l, r, u = double_sum(irrep, orbit(irrep, a_fixed_vector(irrep, 3)), unit(noise(3)))
     s = network(task, l[:, :12], r[:, :12], u[:, :12])
-    found = evidence(s, find(s))
-    assert found[PAIRS].value == pytest.approx(12 / 16)
-    assert found[PAIRS].passes is None
+    shown = evidence(s, find(s))
+    assert shown[OfVectors.PAIRS].value == pytest.approx(12 / 16)
+    assert shown[OfVectors.PAIRS].standing is Standing.REPORTED
 
 
 def test_the_lone_sign_is_found_in_the_bias_or_in_the_outputs():
@@ -256,17 +250,20 @@ def test_the_lone_sign_is_found_in_the_bias_or_in_the_outputs():
 
 def test_the_claim_says_what_the_neurons_are():
     s = rho_sets(2, group="S4").snapshot
-    for part in find(s).claim():
+    circuit = find(s)
+    a_of = {unit: a for f in circuit.each for unit, a in zip(f.index.tolist(), f.a, strict=True)}
+    for part in circuit.claim():
         L = s.model.symbol_weights()["a"].double()[:, part.neurons]
-        l = torch.einsum("md,gde,e->gm", part.left[part.i], part.matrices, part.a)
+        a = torch.stack([a_of[unit] for unit in part.neurons.tolist()])
+        l = torch.einsum("md,gde,me->gm", part.B[part.i], part.rho, a)
         R = s.model.symbol_weights()["b"].double()[:, part.neurons]
-        r = torch.einsum("d,gde,me->gm", part.a_right, part.matrices, part.right[part.j])
+        r = torch.einsum("md,gde,me->gm", a, part.rho, part.C[part.j])
         for given, said in ((L, l), (R, r)):
             scale = (given * said).sum(dim=0) / said.square().sum(dim=0)
             assert (scale > 0).all()
             assert torch.allclose(given, scale * said, atol=1e-5)
-        moved = torch.einsum("gij,pj->gpi", part.matrices, part.left).flatten(end_dim=1)
-        assert torch.cdist(moved, part.left).amin(dim=1).max() < 1e-6
+        moved = torch.einsum("gij,pj->gpi", part.rho, part.B).flatten(end_dim=1)
+        assert torch.cdist(moved, part.B).amin(dim=1).max() < 1e-6
 
 
 def test_the_numbers_of_the_elements_change_nothing():
@@ -288,6 +285,19 @@ def test_the_parts_add_up_to_the_whole():
     assert torch.allclose(hidden, circuit.logits(s.task), atol=1e-9)
     with pytest.raises(UnknownName, match="standard"):
         circuit.keeping(["standart"])
+
+
+def test_the_program_file_is_a_circuit_of_its_own_numbers():
+    there, task = runpy.run_path(str(PROGRAM)), product_in("S3")
+    wave, neurons, x = there["wave"], there["NEURONS"]["standard"], range(6)
+    L = [[scale * wave("standard", b, g, a) for b, _, a, scale, *_ in neurons] for g in x]
+    R = [[scale * wave("standard", a, g, c) for _, c, a, scale, *_ in neurons] for g in x]
+    U = [[coef * wave("standard", b, g, c) for b, c, _, _, coef, _ in neurons] for g in x]
+    circuit = find(network(task, *(torch.tensor(rows).double() for rows in (L, R, U))))
+    logits = [there["logits"](a, b) for a, b in task.inputs.tolist()]
+    assert torch.allclose(torch.tensor(logits).double(), circuit.logits(task), atol=1e-4)
+    answers = [there["answer"](a, b) for a, b in task.inputs.tolist()]
+    assert answers == task.answers.tolist()
 
 
 @pytest.mark.parametrize("name", ["S4", "Q8", "C7"])
@@ -338,15 +348,15 @@ def test_frequencies_have_no_finite_set():
     circuit = find(s)
     assert circuit.parts == tuple(f"frequency {k}" for k in (7, 22, 24, 25, 36))
     assert explained(s, circuit) > 0.95
-    assert fails(evidence(s, circuit)) == {IN_SETS}
+    assert fails(evidence(s, circuit)) == {OfVectors.FINITE}
     assert {f.irrep.kind for f in circuit.each} == {"complex"}
 
 
-def test_groups_with_irreps_of_order_two_alone_are_told_to_prove_nothing():
+def test_groups_with_irreps_of_order_two_alone_prove_nothing():
     task = product_in("C2^3")
     x = irreps(group("C2^3"))
     L = torch.stack([rho.matrices[:, 0, 0] for rho in x[1:]], dim=1)
     s = network(task, L, -L, L)
-    found = evidence(s, find(s))
-    assert found[IN_SETS].passes is None
-    assert "void" in found[IN_SETS].rule
+    shown = evidence(s, find(s))
+    assert shown[OfVectors.FINITE].standing is Standing.INCONCLUSIVE
+    assert "irreps ±1" in shown[OfVectors.FINITE].why

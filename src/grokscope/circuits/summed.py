@@ -5,28 +5,32 @@ Axes: pair = one input; g = an element of the group; neuron; unit = a neuron of 
 them those that the claim leaves out; c = an answer; symbol = a value of an operand, or an answer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from grokscope.activations import RELU, Activation
 from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
-from grokscope.circuits.printed import round_
+from grokscope.circuits.printed import product_of, round_
 from grokscope.errors import NotApplicable
-from grokscope.measures.cosets import PURE, elements, sides
+from grokscope.measures.sides import PURE, elements, sides
 from grokscope.measures.weights import symbol_weights
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 
 NEGLIGIBLE = 1e-5  # of the logits: a bias below it is rounding
+NUMBERS, FUNCTIONS = "# Numbers\n", "# Functions\n"  # lines of a program's file
 
 
 @dataclass(frozen=True, eq=False)
 class Summed:
-    """logits(z | x, y) = bias(z) + Σ_i output(z, i) relu(left(x, i) + right(y, i)), all by the
+    """logits(z | x, y) = bias(z) + Σ_i output(z, i) act(left(x, i) + right(y, i)), all by the
     elements of a group that the symbols a and b and the answers c stand for.
 
     `index` has the numbers of its neurons among the network's `n_units`.
@@ -42,14 +46,15 @@ class Summed:
     a: Int[Tensor, " symbol"]
     b: Int[Tensor, " symbol"]
     c: Int[Tensor, " symbol"]
+    act: Activation
 
     @property
     def energy(self) -> Float[Tensor, " neuron"]:
         """What each neuron weighs: (|l|² + |r|²)|u|², which does not change when a neuron's input
         is scaled up and its output down; the weights sum to 1."""
         inner = sum((f - f.mean(dim=0)).square().sum(dim=0) for f in (self.left, self.right))
-        found = inner * self.output.square().sum(dim=0)
-        return found / found.sum().clamp(min=1e-300)
+        energy = inner * self.output.square().sum(dim=0)
+        return energy / energy.sum().clamp(min=1e-300)
 
     def pick(self, neurons: Bool[Tensor, " neuron"] | Int[Tensor, " some"]) -> "Summed":
         """The same with these neurons alone."""
@@ -63,33 +68,40 @@ class Summed:
 
     def hidden(self, task: Task) -> Float[Tensor, "pair unit"]:
         """The activations of all units, 0 of those left out."""
-        found = self.left.new_zeros(len(task.inputs), self.n_units)
-        found[:, self.index] = self._post(task)
-        return found
+        post = self.left.new_zeros(len(task.inputs), self.n_units)
+        post[:, self.index] = self._post(task)
+        return post
 
     def to_answers(self) -> Float[Tensor, "unit c"]:
         """The map from all units to the answers, 0 of those left out."""
-        found = self.output.new_zeros(self.n_units, len(self.c))
-        found[self.index] = self.output[self.c].T
-        return found
+        W = self.output.new_zeros(self.n_units, len(self.c))
+        W[self.index] = self.output[self.c].T
+        return W
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
         return torch.addmm(self.bias[self.c], self._post(task), self.output[self.c].T)
 
     def claimed(self, neurons: Bool[Tensor, " neuron"]) -> Bool[Tensor, " unit"]:
         """Which of the network's units these neurons are."""
-        found = torch.zeros(self.n_units, dtype=torch.bool)
-        found[self.index[neurons]] = True
-        return found
+        is_claimed = torch.zeros(self.n_units, dtype=torch.bool)
+        is_claimed[self.index[neurons]] = True
+        return is_claimed
 
     def _post(self, task: Task) -> Float[Tensor, "pair neuron"]:
         a, b = task.inputs.unbind(dim=1)
-        return (self.left[self.a[a]] + self.right[self.b[b]]).relu()
+        return self.act(self.left[self.a[a]] + self.right[self.b[b]])
 
-    def places(self) -> list[str]:
-        """Lines of a program that define A, B and C, the elements of the symbols."""
-        rows = (("A", self.a), ("B", self.b), ("C", self.c))
-        return [f"{name} = {_short(x.tolist())}" for name, x in rows]
+    def constants(self) -> list[str]:
+        """Lines of a program that define the product of the group, the elements A, B and C of the
+        symbols, the bias, and `act`."""
+        places = (("A", self.a), ("B", self.b), ("C", self.c))
+        return [
+            *product_of(self.group),
+            *(f"{name} = {_short(x.tolist())}" for name, x in places),
+            f"BIAS = {numbers(self.bias)}",
+            *(f"from math import {f}" for f in ("erf", "exp", "tanh") if f in self.act.python),
+            *("", "", "def act(x):", f"    return {self.act.python}", ""),
+        ]
 
 
 @once_per_snapshot
@@ -99,9 +111,9 @@ def summed(s: Snapshot) -> Summed:
 
     Raises `NotApplicable` where operands and answers are not one to one with the elements of a
     group, where no neuron is alive, where no map leads from the neurons to the answers, and where
-    the nonlinearity is no relu.
+    the hidden layer is not the model's nonlinearity of one sum.
     """
-    x = sides(s)
+    x, act = sides(s), activation_of(s)
     group, places = x.group, [elements(s, role) for role in "abc"]
     for symbols in places:
         if not torch.equal(symbols.sort().values, torch.arange(group.order)):
@@ -109,8 +121,10 @@ def summed(s: Snapshot) -> Summed:
                 f"the symbols of `{s.task.name}` are not one to one with the elements of "
                 f"{group.name}."
             )
-    if not torch.allclose(s.mlp_post, s.mlp_pre.relu(), atol=1e-5 * float(s.mlp_pre.abs().max())):
-        raise NotApplicable(f"the neurons of {type(s.model).__name__} are no relus of a sum.")
+    if not torch.allclose(s.mlp_post, act(s.mlp_pre), atol=1e-5 * float(s.mlp_pre.abs().max())):
+        raise NotApplicable(
+            f"the neurons of {type(s.model).__name__} are not the {act.name} of a sum."
+        )
     W = symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_pre.shape[1]:
         raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
@@ -118,17 +132,24 @@ def summed(s: Snapshot) -> Summed:
     W = (W - W.mean(dim=0))[c.argsort()]
     level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]
     bias = _bias(s)[c.argsort()]
-    return Summed(group, x.left + level, x.right, W[:, x.index], bias, x.index, W.shape[1], a, b, c)
+    left, n_units = x.left + level, W.shape[1]
+    return Summed(group, left, x.right, W[:, x.index], bias, x.index, n_units, a, b, c, act)
+
+
+def activation_of(s: Snapshot) -> Activation:
+    """The nonlinearity of a network's hidden layer; relu where its model names none."""
+    act = getattr(s.model, "act", None)
+    return act if isinstance(act, Activation) else RELU
 
 
 def _bias(s: Snapshot) -> Float[Tensor, " c"]:
     """What of the logits, on average over all pairs, does not come from the neurons, centred."""
     counts, logits = s.fibres.counts / s.fibres.counts.sum(), s.mean_logits.double()
     post = s.mlp_post.mean(dim=0, dtype=torch.float64)
-    found = counts @ logits - symbol_weights(s)["c"] @ post
-    found = found - found.mean()
-    is_rounding = found.norm() <= NEGLIGIBLE * logits.norm(dim=1).mean()
-    return torch.zeros_like(found) if is_rounding else found
+    bias = counts @ logits - symbol_weights(s)["c"] @ post
+    bias = bias - bias.mean()
+    is_rounding = bias.norm() <= NEGLIGIBLE * logits.norm(dim=1).mean()
+    return torch.zeros_like(bias) if is_rounding else bias
 
 
 def mean_share(
@@ -141,17 +162,18 @@ def mean_share(
 @lru_cache(maxsize=8)
 def signs_of(group: Group) -> Float[Tensor, "g sign"]:
     """The irreps ±1 but the trivial one, as functions."""
-    found = [Q for name, Q in isotypic(group).parts.items() if name != "constant"]
-    found = [Q for Q in found if Q.shape[1] == 1]
-    every = torch.cat(found, dim=1) if found else torch.zeros(group.order, 0, dtype=torch.float64)
-    return every * every[group.identity].sign() * group.order**0.5
+    none = torch.zeros(group.order, 0, dtype=torch.float64)
+    parts = [Q for name, Q in isotypic(group).parts.items() if name != "constant"]
+    signs = torch.cat([none, *(Q for Q in parts if Q.shape[1] == 1)], dim=1)
+    return signs * signs[group.identity].sign() * group.order**0.5
 
 
 def used_signs(x: Summed, signs: Float[Tensor, "g sign"]) -> Bool[Tensor, " sign"]:
     """The irreps ±1 in which l and r of some neuron lie."""
-    squares = [f.square().sum(dim=0).clamp(min=1e-300) for f in (x.left, x.right)]
-    sides = zip((x.left, x.right), squares, strict=True)
-    shares = [(signs.T @ f).square() / len(f) / total for f, total in sides]
+    shares = [
+        (signs.T @ f).square() / len(f) / f.square().sum(dim=0).clamp(min=1e-300)
+        for f in (x.left, x.right)
+    ]
     return (torch.minimum(*shares) >= PURE).any(dim=1)
 
 
@@ -181,3 +203,11 @@ def _short(values: list[int]) -> str:
     if values == list(range(len(values))):
         return f"list(range({len(values)}))"
     return str(values)
+
+
+def with_numbers(program: Path, numbers: Iterable[str]) -> str:
+    """The program of a file with other numbers: these lines stand for those between `# Numbers`
+    and `# Functions`."""
+    head, rest = program.read_text(encoding="utf-8").split(NUMBERS)
+    _, functions = rest.split(FUNCTIONS)
+    return "\n".join([head + NUMBERS.strip(), *numbers, "", FUNCTIONS + functions])

@@ -7,21 +7,20 @@ cosets and r on right ones ("wrong side"), they should be constant no more than 
 
 By how much l is not constant is its spread: E[Var(l | coset)] / Var(l), in [0, 1] (Wu et al.'s
 `part_var`). Stander et al. sum sample variances over cosets instead: C_H = spread·(|G|-1)/(|H|-1),
-from 0 to about |G/H|. Here l and r are the means of the neuron over b and over a, centred; for a
-layer that adds a row for a and one for b this is exact.
+from 0 to about |G/H|.
 
 To be constant on the cosets of a normal subgroup is no more than to lie in those irreps that map it
 to 1: it says nothing of cosets that `irreps.py` does not, and both sides are one. So a neuron in
 the irreps ±1 (a "sign neuron") counts for no evidence, nor do normal subgroups where a measure says
 so. Interventions do not tell coset circuits from others (Wu et al. 2024, App. E).
 
-Axes: pair = one input; g = an element of the group; neuron = a live one; part = an irrep's;
-subgroup = a proper one that is not trivial.
+Axes: g = an element of the group; neuron = a live one; subgroup = a proper one that is not trivial;
+class = a conjugacy class of them.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -30,33 +29,16 @@ from torch import Tensor
 from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import irreps
 from grokscope.algebra.splits import isotypic
-from grokscope.algebra.subgroups import subgroups
+from grokscope.algebra.subgroups import double_cosets, left_cosets, right_cosets, subgroups
 from grokscope.errors import NotApplicable
-from grokscope.measures.irreps import group_of
 from grokscope.measures.measure import measure
+from grokscope.measures.sides import Sides, is_sign, own_irrep, sides
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
-Cosets = Literal["right", "left"]  # Hg, gH
+CosetSide = Literal["right", "left"]  # Hg, gH
 Spreads = dict[str, Float[Tensor, "subgroup neuron"]]  # of "left", l, and "right", r
 
 CONSTANT = 0.01  # the spread below which a function is constant on cosets (Wu et al. 2024)
-PURE = 0.95  # the share of a function that makes it one of an irrep (Wu et al. 2024)
-ALIVE = 1e-3  # of the largest neuron's norm
-
-
-@dataclass(frozen=True, eq=False)
-class Sides:
-    """The functions l and r of the neurons that depend on both operands, centred, by the elements
-    of the group; `index` has their numbers in the network."""
-
-    group: Group
-    left: Float[Tensor, "g neuron"]
-    right: Float[Tensor, "g neuron"]
-    index: Int[Tensor, " neuron"]
-
-    def pick(self, neurons: Bool[Tensor, " neuron"]) -> "Sides":
-        left, right = self.left[:, neurons], self.right[:, neurons]
-        return Sides(self.group, left, right, self.index[neurons])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,55 +51,10 @@ class Proper:
     of_class: Int[Tensor, " subgroup"]  # an index into `names`
     names: tuple[str, ...]
 
-
-@once_per_snapshot
-def sides(s: Snapshot) -> Sides:
-    """l and r of every live neuron. Raises `NotApplicable` where some pairs are missing, where
-    operands are not one to one with the elements of a group, and where no neuron is alive."""
-    group, pre = group_of(s), s.mlp_pre
-    a, b = (x.unique() for x in s.task.inputs.unbind(dim=1))
-    if not torch.equal(s.task.inputs, torch.cartesian_prod(a, b)):
-        raise NotApplicable(f"`{s.task.name}` has not every pair of its operands.")
-    grid = pre.view(len(a), len(b), -1)
-    left, right = (
-        _on_group(s, role, symbols, grid.mean(dim=axis, dtype=torch.float64))
-        for role, symbols, axis in (("a", a, 1), ("b", b, 0))
-    )
-    norms = torch.minimum(left.norm(dim=0), right.norm(dim=0))
-    is_live = (norms > ALIVE * norms.max()) & (norms > 1e-12)
-    if not is_live.any():
-        raise NotApplicable("no neuron depends on both operands.")
-    return Sides(group, left, right, torch.arange(len(norms))).pick(is_live)
-
-
-def _on_group(
-    s: Snapshot, role: str, symbols: Int[Tensor, " symbol"], x: Float[Tensor, "symbol neuron"]
-) -> Float[Tensor, "g neuron"]:
-    """A function of an operand as one of the group's elements, centred."""
-    group, here = group_of(s), elements(s, role)[symbols]
-    if not torch.equal(here[here >= 0].sort().values, torch.arange(group.order)):
-        raise NotApplicable(
-            f"the operands of `{s.task.name}` are not one to one with {group.name}."
-        )
-    x = x[here >= 0][here[here >= 0].argsort()]
-    return x - x.mean(dim=0)
-
-
-def elements(s: Snapshot, role: str) -> Int[Tensor, " symbol"]:
-    """The element of the group that each symbol of an operand, "a" or "b", or each answer, "c",
-    stands for; -1 for none."""
-    lens = s.lens
-    x = torch.arange(len(lens.answers))
-    element = x if lens.element is None else lens.element
-    if role == "c":
-        found = torch.full((s.task.n_answers,), -1)
-        found[lens.answers[lens.answers >= 0]] = element[lens.answers >= 0]
-        return found
-    matrix = lens.views[role].matrix
-    if matrix is None:
-        return element
-    point = torch.where(matrix.any(dim=0), matrix.bool().int().argmax(dim=0), len(element))
-    return torch.nn.functional.pad(element, (0, 1), value=-1)[point]
+    @property
+    def class_order(self) -> Float[Tensor, " class"]:
+        """The order of each class's subgroups."""
+        return self.order.new_zeros(len(self.names)).index_copy(0, self.of_class, self.order)
 
 
 @lru_cache(maxsize=8)
@@ -140,7 +77,7 @@ def proper_subgroups(group: Group) -> Proper:
 
 
 def spread(
-    f: Float[Tensor, "g neuron"], group: Group, cosets: Cosets
+    f: Float[Tensor, "g neuron"], group: Group, cosets: CosetSide
 ) -> Float[Tensor, "subgroup neuron"]:
     """E[Var(f | coset)] / Var(f) of centred functions, for every proper subgroup, on its right
     cosets Hg or left cosets gH (Wu et al. 2024). Of noise: 1 - (|G/H| - 1)/(|G| - 1).
@@ -148,11 +85,11 @@ def spread(
     What of f is constant on right cosets has as its squared norm the mean over h in H of
     Σ_g f(g) f(hg), so that one autocorrelation serves all subgroups.
     """
-    known = proper_subgroups(group)
+    proper = proper_subgroups(group)
     f = f / f.norm(dim=0)
     moved = group.table if cosets == "right" else group.table.T  # [h, g] = hg, or gh
     autocorrelation = torch.stack([(f * f[row]).sum(dim=0) for row in moved])
-    constant = known.members.double() @ autocorrelation / known.order[:, None]
+    constant = proper.members.double() @ autocorrelation / proper.order[:, None]
     return (1 - constant).clamp(min=0)
 
 
@@ -179,21 +116,64 @@ def wrong_sides(s: Snapshot) -> Spreads:
     return {"left": spread(x.left, x.group, "left"), "right": spread(x.right, x.group, "right")}
 
 
-def irrep_shares(f: Float[Tensor, "g neuron"], group: Group) -> Float[Tensor, "part neuron"]:
-    """The share of each centred function in each part of `isotypic(group)`."""
-    split = isotypic(group)
-    squares = (split.basis.T @ f).square()
-    shares = f.new_zeros(len(split.names), f.shape[1]).index_add_(0, split.owner, squares)
-    return shares / shares.sum(dim=0)
+def joint_spreads(spreads: Spreads, proper: Proper) -> Float[Tensor, "class neuron"]:
+    """The smallest spread of each neuron in a class of subgroups, on its worse side."""
+    smallest = []
+    for x in spreads.values():
+        start = x.new_full((len(proper.names), x.shape[1]), torch.inf)
+        owner = proper.of_class[:, None].expand_as(x)
+        smallest.append(start.scatter_reduce(0, owner, x, "amin"))
+    return torch.maximum(*smallest)
 
 
-@once_per_snapshot
-def is_sign(s: Snapshot) -> Bool[Tensor, " neuron"]:
-    """Which live neurons have at least 95 % of l and of r in irreps ±1."""
-    x = sides(s)
-    of_sign = isotypic(x.group).owner.bincount() == 1
-    shares = [irrep_shares(f, x.group)[of_sign].sum(dim=0) for f in (x.left, x.right)]
-    return torch.minimum(*shares) >= PURE
+def largest_class(joint: Float[Tensor, "class neuron"], proper: Proper) -> Int[Tensor, " neuron"]:
+    """The class of the largest subgroups on whose cosets each neuron is constant; see `_largest`.
+    The spreads are those of `joint_spreads`."""
+    return _largest(joint, proper.class_order)
+
+
+def assigned(spreads: Float[Tensor, "subgroup neuron"], proper: Proper) -> Int[Tensor, " neuron"]:
+    """The largest subgroup on whose cosets each function is constant; see `_largest`."""
+    return _largest(spreads, proper.order)
+
+
+def _largest(
+    spreads: Float[Tensor, "row neuron"], order: Float[Tensor, " row"]
+) -> Int[Tensor, " neuron"]:
+    """The row of the largest order with a spread below 1 %, of equally large ones that of the
+    smallest spread; -1 where there is none."""
+    rank, row = torch.where(spreads < CONSTANT, order[:, None] - spreads, 0.0).max(dim=0)
+    return torch.where(rank > 0, row, -1)
+
+
+def member_of(
+    spreads: Float[Tensor, "subgroup neuron"], proper: Proper, chosen: Int[Tensor, " neuron"]
+) -> Int[Tensor, " neuron"]:
+    """The subgroup of the chosen class that has the smallest spread."""
+    is_other = proper.of_class[:, None] != chosen
+    return torch.where(is_other, torch.inf, spreads).argmin(dim=0)
+
+
+class CosetsOf(NamedTuple):
+    """The number of the coset that each element lies in: of H on the right, Hg; of K on the left,
+    gK; and of both, HgK."""
+
+    right: Int[Tensor, " g"]
+    left: Int[Tensor, " g"]
+    double: Int[Tensor, " g"]
+
+
+@lru_cache(maxsize=4096)
+def cosets_of(group: Group, h: int, k: int) -> CosetsOf:
+    """The cosets of two subgroups, given by their numbers among `proper_subgroups`."""
+    H, K = proper_subgroups(group).members[[h, k]]
+    return CosetsOf(right_cosets(group, H), left_cosets(group, K), double_cosets(group, H, K))
+
+
+def mean_on(f: Float[Tensor, " g"], cosets: Int[Tensor, " g"]) -> Float[Tensor, " g"]:
+    """f averaged on each coset."""
+    total = f.new_zeros(int(cosets.max()) + 1).index_add_(0, cosets, f)
+    return (total / cosets.bincount())[cosets]
 
 
 @once_per_snapshot
@@ -217,8 +197,7 @@ def neurons_in_one_irrep(s: Snapshot) -> float:
     (Wu et al. 2024, for l alone). Chance, at the start: none, as a part then holds its dimension
     over |G|."""
     x = sides(s)
-    both = torch.minimum(*(irrep_shares(f, x.group) for f in (x.left, x.right)))
-    return float((both.amax(dim=0) >= PURE).double().mean())
+    return float((own_irrep(x.left, x.right, x.group) >= 0).double().mean())
 
 
 @measure
@@ -241,13 +220,13 @@ def coset_neurons_control(s: Snapshot) -> dict[str, float]:
     one side and .65 on both, though only .12 have C_H < .01 on one side. For the same reason
     neurons of a coset circuit may pass on the "wrong side" too (without normal subgroups).
     """
-    group, known = sides(s).group, proper_subgroups(sides(s).group)
-    found = {name: _follows_cosets(group, spreads) for name, spreads in controls(s).items()}
-    if not known.is_normal.all():
-        void = known.is_normal[:, None]
-        wrong = {side: torch.where(void, 1.0, x) for side, x in wrong_sides(s).items()}
-        found["wrong side"] = _follows_cosets(group, wrong)[others(s)]
-    return {name: float(x.double().mean()) for name, x in found.items()}
+    group, proper = sides(s).group, proper_subgroups(sides(s).group)
+    follows = {name: _follows_cosets(group, spreads) for name, spreads in controls(s).items()}
+    if not proper.is_normal.all():
+        is_void = proper.is_normal[:, None]
+        wrong = {side: torch.where(is_void, 1.0, x) for side, x in wrong_sides(s).items()}
+        follows["wrong side"] = _follows_cosets(group, wrong)[others(s)]
+    return {name: float(x.double().mean()) for name, x in follows.items()}
 
 
 def _follows_cosets(group: Group, spreads: Spreads) -> Bool[Tensor, " neuron"]:
@@ -288,14 +267,14 @@ def _redrawn(
     rank_one: bool = False,
 ) -> Float[Tensor, "g neuron"]:
     """Random functions with the norm of f in every irrep: tr ρ(g)A with random matrices A."""
-    found, n = torch.zeros_like(f), f.shape[1]
+    total, n = torch.zeros_like(f), f.shape[1]
     for rho, Q in zip(irreps(group), isotypic(group).parts.values(), strict=True):
         columns = 1 if rank_one else rho.d
         b, a = torch.randn(2, n, rho.d, columns, generator=generator, dtype=f.dtype)
         A = b @ a.mT if rank_one else b
         drawn = torch.einsum("gij,mij->gm", rho.matrices, A)
-        found += drawn / drawn.norm(dim=0) * (Q.T @ f).norm(dim=0)
-    return found
+        total += drawn / drawn.norm(dim=0) * (Q.T @ f).norm(dim=0)
+    return total
 
 
 @measure
@@ -309,17 +288,17 @@ def coset_concentration(s: Snapshot) -> dict[str, float]:
     and .99 (w) in the standard irrep of S5; at the start 4.9 and .62. Judge by C: w is largest for
     small subgroups, and near 1 by chance. Raises `NotApplicable` where every subgroup is normal.
     """
-    keep, those, group = ~_evidence(s).is_normal, others(s), sides(s).group
+    keep, those, group = ~_not_all_normal(s).is_normal, others(s), sides(s).group
     wrong = {side: x[:, those] for side, x in wrong_sides(s).items()}
     right = {side: x[:, those] for side, x in right_sides(s).items()}
     places = {"": right, ", rank one": controls(s)["rank one"], ", wrong side": wrong}
-    found = {}
+    medians = {}
     for place, spreads in places.items():
         for side, x in spreads.items():
             C = stander_c(x, group)[keep].amin(dim=0)
-            found[f"{side}{place}: C"] = float(C.median())
-            found[f"{side}{place}: w"] = float((1 - x[keep].amin(dim=0)).median())
-    return found
+            medians[f"{side}{place}: C"] = float(C.median())
+            medians[f"{side}{place}: w"] = float((1 - x[keep].amin(dim=0)).median())
+    return medians
 
 
 @measure
@@ -331,8 +310,8 @@ def coset_neurons_pure(s: Snapshot) -> float:
     Chance: `coset_neurons_pure_control`, and high for small subgroups; see which ones they are in
     `coset_energy`. Raises `NotApplicable` where every subgroup is normal.
     """
-    known = _evidence(s)
-    return float(_is_pure(right_sides(s), known)[others(s)].double().mean())
+    proper = _not_all_normal(s)
+    return float(_is_pure(right_sides(s), proper)[others(s)].double().mean())
 
 
 @measure
@@ -340,16 +319,16 @@ def coset_neurons_pure_control(s: Snapshot) -> dict[str, float]:
     """The same for what is put in place of those neurons; see `controls`. On S5 relabelled and
     random functions are near 0, and those of rank one in its standard irrep near .4, most of them
     with subgroups of order 2."""
-    known = _evidence(s)
-    found = {name: _is_pure(spreads, known) for name, spreads in controls(s).items()}
-    return {name: float(x.double().mean()) for name, x in found.items()}
+    proper = _not_all_normal(s)
+    is_pure = {name: _is_pure(spreads, proper) for name, spreads in controls(s).items()}
+    return {name: float(x.double().mean()) for name, x in is_pure.items()}
 
 
-def _is_pure(spreads: Spreads, known: Proper) -> Bool[Tensor, " neuron"]:
+def _is_pure(spreads: Spreads, proper: Proper) -> Bool[Tensor, " neuron"]:
     """Which neurons are assigned to conjugate subgroups that are not normal."""
-    left, right = (assigned(x, known) for x in spreads.values())
-    owner = torch.nn.functional.pad(known.of_class, (0, 1), value=-1)  # the last: no subgroup
-    is_normal = torch.nn.functional.pad(known.is_normal, (0, 1), value=True)
+    left, right = (assigned(x, proper) for x in spreads.values())
+    owner = torch.nn.functional.pad(proper.of_class, (0, 1), value=-1)  # the last: no subgroup
+    is_normal = torch.nn.functional.pad(proper.is_normal, (0, 1), value=True)
     return (owner[left] == owner[right]) & ~is_normal[left]
 
 
@@ -360,33 +339,25 @@ def coset_energy(s: Snapshot) -> dict[str, float]:
     so; weighted by norm as in jlee0229/Affine-MI). The shares sum to 1. Chance: at the start all
     in "none"; of random functions of rank one in the standard irrep of S5 .2 there, .6 in
     subgroups of order 2, and less than .01 in S4."""
-    x, known = sides(s), proper_subgroups(sides(s).group)
-    names = (*known.names, "sign", "none")
-    owner = torch.nn.functional.pad(known.of_class, (0, 1), value=len(names) - 1)
+    x, proper = sides(s), proper_subgroups(sides(s).group)
+    names = (*proper.names, "sign", "none")
+    owner = torch.nn.functional.pad(proper.of_class, (0, 1), value=len(names) - 1)
     energy = torch.zeros(len(names), dtype=torch.float64)
     for side, f in (("left", x.left), ("right", x.right)):
-        here = owner[assigned(right_sides(s)[side], known)]
+        here = owner[assigned(right_sides(s)[side], proper)]
         here = torch.where(is_sign(s), len(names) - 2, here)
         energy.index_add_(0, here, f.square().sum(dim=0))
     return dict(zip(names, (energy / energy.sum()).tolist(), strict=True))
 
 
-def assigned(spreads: Float[Tensor, "subgroup neuron"], known: Proper) -> Int[Tensor, " neuron"]:
-    """The largest subgroup on whose cosets each function is constant, among equals the one of the
-    smallest spread; -1 where there is none."""
-    rank = torch.where(spreads < CONSTANT, known.order[:, None] - spreads, 0.0)
-    best, where = rank.max(dim=0)
-    return torch.where(best > 0, where, -1)
-
-
-def _evidence(s: Snapshot) -> Proper:
+def _not_all_normal(s: Snapshot) -> Proper:
     """The subgroups. Raises `NotApplicable` where all are normal, so that cosets say no more than
     irreps."""
     group = sides(s).group
-    known = proper_subgroups(group)
-    if known.is_normal.all():
+    proper = proper_subgroups(group)
+    if proper.is_normal.all():
         raise NotApplicable(
             f"every subgroup of {group.name} is normal, so that a function constant on cosets is "
             "one that lies in some of its parts: see `power` and `coset_energy`."
         )
-    return known
+    return proper

@@ -1,77 +1,111 @@
 """A bound from few output directions: what a neuron says outside them is only bounded.
 
-    W_L = A Qᵀ + R,   A = W_L Q,   Q: a few directions among the answers
-
-The logits through A Qᵀ are exact and cheap, |G|² m r + |G|³ r operations instead of |G|³ m; of R
-no more is used than how long its columns are. It holds for any Q. For a network that computes a
+Of the output map W_L, centred over answers to W, only what lies in a few directions Q is computed
+for all answers, |G|² m r + |G|³ r operations instead of |G|³ m; of the rest R no more is used than
+how long its columns are. It holds for any Q and any nonlinearity. For a network that computes a
 convolution in few parts of R^G, the parts' functions of the answer are the directions to give.
+
+The steps are those of docs/bounds.md.
 
 Axes: pair = one input; neuron; c = an answer; r = a direction.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.score import centred
-from grokscope.verify.network import SAMPLE, Bound, Network, best, best_wrong, slack
+from grokscope.verify.network import SAMPLE, Bound, Chunk, Network, best, best_wrong, slack
 
 NAME = "low rank"
 ENOUGH = 0.99  # a bound above it is not sought to be raised
 
 
+@dataclass(frozen=True, eq=False)
+class Split:
+    """W = A Qᵀ + R."""
+
+    A: Float[Tensor, "neuron r"]
+    Q: Float[Tensor, "c r"]
+    R: Float[Tensor, "neuron c"]
+
+
+def split(*, W: Float[Tensor, "neuron c"], Q: Float[Tensor, "c r"]) -> Split:
+    """Step 1. W = A Qᵀ + R with A = W Q, Q orthonormal."""
+    A = W @ Q
+    return Split(A, Q, W - A @ Q.T)
+
+
+def largest(*, R: Float[Tensor, "neuron c"], r: int) -> Float[Tensor, "c r"]:
+    """Step 2. The r orthonormal directions that maximise |R Q|: eigenvectors of RᵀR."""
+    return torch.linalg.eigh(R.T @ R)[1][:, -r:]
+
+
+def beyond(
+    *, h: Float[Tensor, "pair neuron"], mean: Float[Tensor, " neuron"], R: Float[Tensor, "neuron c"]
+) -> Float[Tensor, "pair c"]:
+    """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|    (Cauchy-Schwarz)."""
+    return mean @ R + (h - mean).norm(dim=1)[:, None] * R.norm(dim=0)
+
+
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:
-    """The share of pairs that are right whatever R does within its size.
+    """Step 4. The share of pairs whose answer's logit, computed in full, exceeds
 
-    With h = act(pre), h̄ its mean over some pairs, and W_L centred over answers, for each answer c
+        max_{c ≠ answer} bias_c + (h A Qᵀ)_c + (h̄ R)_c + |h - h̄| |R_c|
 
-        (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|    (Cauchy-Schwarz)
-
-    and the logit of the right answer is computed in full. Pairs that this leaves open are tried
-    once more with `own` further directions, those in which R is largest, which are the network's
-    and not the explanation's.
-    """
-    n_pairs, (m, n) = network.n_pairs, network.W_L.shape
+    by more than rounding can move either. Pairs that this leaves open are tried once more with
+    `own` further directions, those in which R is largest, which are the network's and not the
+    explanation's."""
     if not network.is_in_range or not bool(directions.isfinite().all()):
         return network.bound(NAME, None, 0, "a weight or a direction is out of range")
     W = centred(network.W_L)
-    Qs = [torch.linalg.qr(directions.double())[0]]
-    residuals = [W - (W @ Qs[0]) @ Qs[0].T]
+    rounds = [split(W=W, Q=torch.linalg.qr(directions.double())[0])]
     if own > 0:
-        Qs.append(torch.linalg.eigh(residuals[0].T @ residuals[0])[1][:, -own:])
-        residuals.append(residuals[0] - (residuals[0] @ Qs[1]) @ Qs[1].T)
-    ranks = [Q.shape[1] for Q in Qs]
+        R = rounds[0].R
+        rounds.append(split(W=R, Q=largest(R=R, r=own)))
     mean = network.some(SAMPLE).post.mean(dim=0)
-    steps = [
-        (before @ Q, Q.T, mean @ R, R.norm(dim=0))
-        for Q, before, R in zip(Qs, [W, *residuals], residuals, strict=False)
-    ]
-    is_proved = torch.zeros(n_pairs, dtype=torch.bool)
-    tried, shares = [0] * len(Qs), [0.0] * len(Qs)
-    lengths = network.W_L.norm(dim=1)
+    terms = len(W) + sum(one.Q.shape[1] for one in rounds) + 2 * W.shape[1]
+    is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
+    tried, proved = [0] * len(rounds), [0] * len(rounds)
     for chunk in network.chunks():
-        post, answers = chunk.post, chunk.answers
-        apart = (post - mean).norm(dim=1)
-        size = (post.abs() + mean.abs()) @ lengths + apart * lengths.norm() + chunk.bias_size
-        needed = chunk.right(W) - slack(m + 2 * n + sum(ranks), size)
-        logits = chunk.bias.expand(-1, n)
-        still = torch.arange(len(post))  # the pairs left open
-        for i, (A, Q_T, middle, length) in enumerate(steps):
-            logits = logits + (post[still] @ A) @ Q_T
-            most = logits + middle + apart[still, None] * length
-            is_sure = needed[still] > best_wrong(most, answers[still])
+        needed = chunk.right(W) - slack(terms, _size(chunk, mean, network.W_L))
+        logits = chunk.bias.expand(-1, W.shape[1])
+        still = torch.arange(len(chunk.pairs))  # the pairs left open
+        for k, one in enumerate(rounds):
+            h = chunk.post[still]
+            logits = logits + (h @ one.A) @ one.Q.T
+            wrong = best_wrong(logits + beyond(h=h, mean=mean, R=one.R), chunk.answers[still])
+            is_sure = needed[still] > wrong
             is_proved[chunk.pairs[still[is_sure]]] = True
-            tried[i] += len(still)
-            shares[i] += float(is_sure.sum()) / n_pairs
+            tried[k] += len(still)
+            proved[k] += int(is_sure.sum())
             still, logits = still[~is_sure], logits[~is_sure]
-    operations = network.hidden_operations + 3 * n_pairs * m + sum(tried) * n
-    for count, rank in zip(tried, ranks, strict=True):
-        operations += rank * (count * (m + n) + 2 * m * n + 2 * n * rank)
-    operations += n * n * (m + 5 * n) if own > 0 else 0  # RᵀR and its eigenvectors
-    reason = f"{ranks[0]} directions of the circuit prove {shares[0]:.4g} of the pairs"
+    shares = [count / network.n_pairs for count in proved]
+    reason = f"{rounds[0].Q.shape[1]} directions of the circuit prove {shares[0]:.4g} of the pairs"
     if own > 0:
-        reason += f", {ranks[1]} of the network's own {shares[1]:.4g} more"
-    return network.bound(NAME, is_proved, operations, reason)
+        reason += f", {rounds[1].Q.shape[1]} of the network's own {shares[1]:.4g} more"
+    return network.bound(NAME, is_proved, _cost(network, rounds, tried), reason)
+
+
+def _size(
+    chunk: Chunk, mean: Float[Tensor, " neuron"], W: Float[Tensor, "neuron c"]
+) -> Float[Tensor, " pair"]:
+    """At least the absolute values of all that is summed for a pair, together."""
+    lengths, far = W.norm(dim=1), (chunk.post - mean).norm(dim=1)
+    return (chunk.post.abs() + mean.abs()) @ lengths + far * lengths.norm() + chunk.bias_size
+
+
+def _cost(network: Network, rounds: Sequence[Split], tried: Sequence[int]) -> int:
+    """A multiplication or comparison for each number made."""
+    m, n = network.W_L.shape
+    operations = network.hidden_operations + 3 * network.n_pairs * m + sum(tried) * n
+    for one, count in zip(rounds, tried, strict=True):
+        r = one.Q.shape[1]
+        operations += r * (count * (m + n) + 2 * m * n + 2 * n * r)
+    return operations + (n * n * (m + 5 * n) if len(rounds) > 1 else 0)  # RᵀR, its eigenvectors
 
 
 def best_low_rank(network: Network, directions: Float[Tensor, "c r"]) -> Bound | None:
@@ -79,7 +113,7 @@ def best_low_rank(network: Network, directions: Float[Tensor, "c r"]) -> Bound |
     added, if that is better. None where they are all there are."""
     if directions.shape[1] >= network.W_L.shape[1] - 1:
         return None
-    found = low_rank(network, directions)
-    if found.accuracy >= ENOUGH or found.of_brute_force >= 1:
-        return found
-    return best([found, low_rank(network, directions, own=directions.shape[1])])
+    bound = low_rank(network, directions)
+    if bound.accuracy >= ENOUGH or bound.of_brute_force >= 1:
+        return bound
+    return best([bound, low_rank(network, directions, own=directions.shape[1])])
