@@ -7,21 +7,11 @@ generalises.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
 from grokscope.errors import BadInput
-from grokscope.training.events import Events, Row
-
-
-@dataclass(frozen=True)
-class Phases:
-    """Steps at which one phase ends and the next begins."""
-
-    memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
-    formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)
-    cleaned: int  # cleanup ends: 95 % of the final fall of log test loss is done
+from grokscope.training.events import Events, Phases, Row
 
 
 def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Phases:
@@ -32,7 +22,7 @@ def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Pha
     if events.t_grok is None:
         raise BadInput("the network never generalised, so it has no phases of doing so.")
     if "excluded_loss_sum_train" not in table.columns:
-        raise BadInput("the phases are read off the excluded loss, which this task has not.")
+        raise BadInput("the phases are read off the excluded loss, which this task does not have.")
     half_right = [r["step"] for r in rows if r["test_accuracy"] > 0.5]
     if not half_right:
         raise BadInput("test accuracy never passed 1/2, which the rule for the phases needs.")

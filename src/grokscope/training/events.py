@@ -30,6 +30,16 @@ class Events:
         return self.t_grok - self.t_memorize
 
 
+@dataclass(frozen=True)
+class Phases:
+    """Steps at which one phase of grokking ends and the next begins (Nanda et al. 2023), by the
+    rule of `measures.phases`."""
+
+    memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
+    formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)
+    cleaned: int  # cleanup ends: 95 % of the final fall of log test loss is done
+
+
 def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
     """The events of a run, from its evaluations in order of their steps. Those of an imported run
     that hold losses alone say nothing of accuracy."""
