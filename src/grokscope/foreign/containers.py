@@ -81,14 +81,22 @@ def clean(state: State) -> State:
 
 def _many(record: dict[str, Any]) -> dict[int, State]:
     for states, epochs in MANY:
-        found = record.get(states)
-        if isinstance(found, list) and found and all(is_state(x) for x in found):
+        states_there = record.get(states)
+        if (
+            isinstance(states_there, list)
+            and states_there
+            and all(is_state(x) for x in states_there)
+        ):
             steps = _whole_numbers(record.get(epochs))
-            if len(steps) < len(found):
-                steps = [EVERY * i for i in range(len(found))]
-            return {step: clean(x) for step, x in zip(steps, found, strict=False)}
-        if isinstance(found, dict) and found and all(is_state(x) for x in found.values()):
-            return {int(step): clean(x) for step, x in found.items() if _is_step(step)}
+            if len(steps) < len(states_there):
+                steps = [EVERY * i for i in range(len(states_there))]
+            return {step: clean(x) for step, x in zip(steps, states_there, strict=False)}
+        if (
+            isinstance(states_there, dict)
+            and states_there
+            and all(is_state(x) for x in states_there.values())
+        ):
+            return {int(step): clean(x) for step, x in states_there.items() if _is_step(step)}
     return {}
 
 
@@ -98,8 +106,8 @@ def _whole_numbers(x: Any) -> list[int]:
 
 
 def _config_in(record: dict[str, Any]) -> dict[str, Any]:
-    found = record.get("config", record.get("cfg", record.get("args", {})))
-    return {str(k): v for k, v in found.items()} if isinstance(found, dict) else {}
+    config = record.get("config", record.get("cfg", record.get("args", {})))
+    return {str(k): v for k, v in config.items()} if isinstance(config, dict) else {}
 
 
 STEPS = ("epoch", "step", "num_epochs", "n_epochs", "num_epoch", "epochs", "steps")

@@ -37,13 +37,13 @@ def sources(path: Path) -> list[Source]:
         return [Source(path.parent if is_array else path, tuple(together))]
     if not path.is_dir():
         raise BadInput(f"{path}: there is no such file or folder.")
-    found = list(_below(path, DEEPEST))
-    if not found:
+    networks = list(_below(path, DEEPEST))
+    if not networks:
         raise BadInput(
             f"{path} holds no file of weights ({', '.join(SUFFIXES)}). Name a file, or the folder "
             "that holds some."
         )
-    return found
+    return networks
 
 
 def _below(folder: Path, depth: int) -> Iterator[Source]:

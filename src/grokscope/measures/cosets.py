@@ -77,7 +77,7 @@ def sides(s: Snapshot) -> Sides:
     group, pre = group_of(s), s.mlp_pre
     a, b = (x.unique() for x in s.task.inputs.unbind(dim=1))
     if not torch.equal(s.task.inputs, torch.cartesian_prod(a, b)):
-        raise NotApplicable(f"`{s.task.name}` has not every pair of its operands.")
+        raise NotApplicable(f"`{s.task.name}` lacks some pairs of its operands.")
     grid = pre.view(len(a), len(b), -1)
     left, right = (
         _on_group(s, role, symbols, grid.mean(dim=axis, dtype=torch.float64))
@@ -110,9 +110,9 @@ def elements(s: Snapshot, role: str) -> Int[Tensor, " symbol"]:
     x = torch.arange(len(lens.answers))
     element = x if lens.element is None else lens.element
     if role == "c":
-        found = torch.full((s.task.n_answers,), -1)
-        found[lens.answers[lens.answers >= 0]] = element[lens.answers >= 0]
-        return found
+        of_answer = torch.full((s.task.n_answers,), -1)
+        of_answer[lens.answers[lens.answers >= 0]] = element[lens.answers >= 0]
+        return of_answer
     matrix = lens.views[role].matrix
     if matrix is None:
         return element
@@ -148,11 +148,11 @@ def spread(
     What of f is constant on right cosets has as its squared norm the mean over h in H of
     Σ_g f(g) f(hg), so that one autocorrelation serves all subgroups.
     """
-    known = proper_subgroups(group)
+    proper = proper_subgroups(group)
     f = f / f.norm(dim=0)
     moved = group.table if cosets == "right" else group.table.T  # [h, g] = hg, or gh
     autocorrelation = torch.stack([(f * f[row]).sum(dim=0) for row in moved])
-    constant = known.members.double() @ autocorrelation / known.order[:, None]
+    constant = proper.members.double() @ autocorrelation / proper.order[:, None]
     return (1 - constant).clamp(min=0)
 
 
@@ -198,7 +198,7 @@ def is_sign(s: Snapshot) -> Bool[Tensor, " neuron"]:
 
 @once_per_snapshot
 def others(s: Snapshot) -> Bool[Tensor, " neuron"]:
-    """Which live neurons are no sign neurons. Raises `NotApplicable` if all are."""
+    """Which live neurons are not sign neurons. Raises `NotApplicable` if all are."""
     if is_sign(s).all():
         raise NotApplicable("every live neuron lies in the irreps ±1, so none could show cosets.")
     return ~is_sign(s)
@@ -241,13 +241,13 @@ def coset_neurons_control(s: Snapshot) -> dict[str, float]:
     one side and .65 on both, though only .12 have C_H < .01 on one side. For the same reason
     neurons of a coset circuit may pass on the "wrong side" too (without normal subgroups).
     """
-    group, known = sides(s).group, proper_subgroups(sides(s).group)
-    found = {name: _follows_cosets(group, spreads) for name, spreads in controls(s).items()}
-    if not known.is_normal.all():
-        void = known.is_normal[:, None]
+    group, proper = sides(s).group, proper_subgroups(sides(s).group)
+    follows = {name: _follows_cosets(group, spreads) for name, spreads in controls(s).items()}
+    if not proper.is_normal.all():
+        void = proper.is_normal[:, None]
         wrong = {side: torch.where(void, 1.0, x) for side, x in wrong_sides(s).items()}
-        found["wrong side"] = _follows_cosets(group, wrong)[others(s)]
-    return {name: float(x.double().mean()) for name, x in found.items()}
+        follows["wrong side"] = _follows_cosets(group, wrong)[others(s)]
+    return {name: float(x.double().mean()) for name, x in follows.items()}
 
 
 def _follows_cosets(group: Group, spreads: Spreads) -> Bool[Tensor, " neuron"]:
@@ -288,14 +288,14 @@ def _redrawn(
     rank_one: bool = False,
 ) -> Float[Tensor, "g neuron"]:
     """Random functions with the norm of f in every irrep: tr ρ(g)A with random matrices A."""
-    found, n = torch.zeros_like(f), f.shape[1]
+    functions, n = torch.zeros_like(f), f.shape[1]
     for rho, Q in zip(irreps(group), isotypic(group).parts.values(), strict=True):
         columns = 1 if rank_one else rho.d
         b, a = torch.randn(2, n, rho.d, columns, generator=generator, dtype=f.dtype)
         A = b @ a.mT if rank_one else b
         drawn = torch.einsum("gij,mij->gm", rho.matrices, A)
-        found += drawn / drawn.norm(dim=0) * (Q.T @ f).norm(dim=0)
-    return found
+        functions += drawn / drawn.norm(dim=0) * (Q.T @ f).norm(dim=0)
+    return functions
 
 
 @measure
@@ -313,13 +313,13 @@ def coset_concentration(s: Snapshot) -> dict[str, float]:
     wrong = {side: x[:, those] for side, x in wrong_sides(s).items()}
     right = {side: x[:, those] for side, x in right_sides(s).items()}
     places = {"": right, ", rank one": controls(s)["rank one"], ", wrong side": wrong}
-    found = {}
+    medians = {}
     for place, spreads in places.items():
         for side, x in spreads.items():
             C = stander_c(x, group)[keep].amin(dim=0)
-            found[f"{side}{place}: C"] = float(C.median())
-            found[f"{side}{place}: w"] = float((1 - x[keep].amin(dim=0)).median())
-    return found
+            medians[f"{side}{place}: C"] = float(C.median())
+            medians[f"{side}{place}: w"] = float((1 - x[keep].amin(dim=0)).median())
+    return medians
 
 
 @measure
@@ -331,8 +331,8 @@ def coset_neurons_pure(s: Snapshot) -> float:
     Chance: `coset_neurons_pure_control`, and high for small subgroups; see which ones they are in
     `coset_energy`. Raises `NotApplicable` where every subgroup is normal.
     """
-    known = _evidence(s)
-    return float(_is_pure(right_sides(s), known)[others(s)].double().mean())
+    proper = _evidence(s)
+    return float(_is_pure(right_sides(s), proper)[others(s)].double().mean())
 
 
 @measure
@@ -340,16 +340,16 @@ def coset_neurons_pure_control(s: Snapshot) -> dict[str, float]:
     """The same for what is put in place of those neurons; see `controls`. On S5 relabelled and
     random functions are near 0, and those of rank one in its standard irrep near .4, most of them
     with subgroups of order 2."""
-    known = _evidence(s)
-    found = {name: _is_pure(spreads, known) for name, spreads in controls(s).items()}
-    return {name: float(x.double().mean()) for name, x in found.items()}
+    proper = _evidence(s)
+    is_pure = {name: _is_pure(spreads, proper) for name, spreads in controls(s).items()}
+    return {name: float(x.double().mean()) for name, x in is_pure.items()}
 
 
-def _is_pure(spreads: Spreads, known: Proper) -> Bool[Tensor, " neuron"]:
+def _is_pure(spreads: Spreads, proper: Proper) -> Bool[Tensor, " neuron"]:
     """Which neurons are assigned to conjugate subgroups that are not normal."""
-    left, right = (assigned(x, known) for x in spreads.values())
-    owner = torch.nn.functional.pad(known.of_class, (0, 1), value=-1)  # the last: no subgroup
-    is_normal = torch.nn.functional.pad(known.is_normal, (0, 1), value=True)
+    left, right = (assigned(x, proper) for x in spreads.values())
+    owner = torch.nn.functional.pad(proper.of_class, (0, 1), value=-1)  # the last: no subgroup
+    is_normal = torch.nn.functional.pad(proper.is_normal, (0, 1), value=True)
     return (owner[left] == owner[right]) & ~is_normal[left]
 
 
@@ -360,21 +360,21 @@ def coset_energy(s: Snapshot) -> dict[str, float]:
     so; weighted by norm as in jlee0229/Affine-MI). The shares sum to 1. Chance: at the start all
     in "none"; of random functions of rank one in the standard irrep of S5 .2 there, .6 in
     subgroups of order 2, and less than .01 in S4."""
-    x, known = sides(s), proper_subgroups(sides(s).group)
-    names = (*known.names, "sign", "none")
-    owner = torch.nn.functional.pad(known.of_class, (0, 1), value=len(names) - 1)
+    x, proper = sides(s), proper_subgroups(sides(s).group)
+    names = (*proper.names, "sign", "none")
+    owner = torch.nn.functional.pad(proper.of_class, (0, 1), value=len(names) - 1)
     energy = torch.zeros(len(names), dtype=torch.float64)
     for side, f in (("left", x.left), ("right", x.right)):
-        here = owner[assigned(right_sides(s)[side], known)]
+        here = owner[assigned(right_sides(s)[side], proper)]
         here = torch.where(is_sign(s), len(names) - 2, here)
         energy.index_add_(0, here, f.square().sum(dim=0))
     return dict(zip(names, (energy / energy.sum()).tolist(), strict=True))
 
 
-def assigned(spreads: Float[Tensor, "subgroup neuron"], known: Proper) -> Int[Tensor, " neuron"]:
+def assigned(spreads: Float[Tensor, "subgroup neuron"], proper: Proper) -> Int[Tensor, " neuron"]:
     """The largest subgroup on whose cosets each function is constant, among equals the one of the
     smallest spread; -1 where there is none."""
-    rank = torch.where(spreads < CONSTANT, known.order[:, None] - spreads, 0.0)
+    rank = torch.where(spreads < CONSTANT, proper.order[:, None] - spreads, 0.0)
     best, where = rank.max(dim=0)
     return torch.where(best > 0, where, -1)
 
@@ -383,10 +383,10 @@ def _evidence(s: Snapshot) -> Proper:
     """The subgroups. Raises `NotApplicable` where all are normal, so that cosets say no more than
     irreps."""
     group = sides(s).group
-    known = proper_subgroups(group)
-    if known.is_normal.all():
+    proper = proper_subgroups(group)
+    if proper.is_normal.all():
         raise NotApplicable(
             f"every subgroup of {group.name} is normal, so that a function constant on cosets is "
             "one that lies in some of its parts: see `power` and `coset_energy`."
         )
-    return known
+    return proper
