@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import Found, State
+from grokscope.foreign.layout import Contents, State
 
 ONE = ("model", "model_state_dict", "state_dict", "model_state", "weights", "params")
 MANY = (("state_dicts", "epochs"), ("checkpoints", "checkpoint_epochs"))
@@ -16,21 +16,21 @@ PREFIXES = ("module.", "_orig_mod.", "model.")  # of wrappers around a model
 EVERY = 100  # epochs between checkpoints whose epochs were not saved (Nanda et al. 2023)
 
 
-def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Found:
+def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Contents:
     """The checkpoints in what a file holds, by step, and what was saved with them.
 
     Raises `BadInput` if there are no weights in it.
     """
     if is_state(tree):
-        return Found(path, {_step_of(path, config, {}): clean(tree)}, config)
+        return Contents(path, {_step_of(path, config, {}): clean(tree)}, config)
     if isinstance(tree, list | tuple) and tree and all(is_state(x) for x in tree):
-        return Found(path, {EVERY * i: clean(x) for i, x in enumerate(tree)}, config)
+        return Contents(path, {EVERY * i: clean(x) for i, x in enumerate(tree)}, config)
     if _is_module(tree):
-        return Found(path, {_step_of(path, config, {}): clean(_state_of(tree))}, config)
+        return Contents(path, {_step_of(path, config, {}): clean(_state_of(tree))}, config)
     if not isinstance(tree, dict):
         raise BadInput(f"{path} is refused: it holds no weights, but {_kind(tree)}.")
     if tree and all(_is_step(k) and is_state(v) for k, v in tree.items()):
-        return Found(path, {int(k): clean(v) for k, v in tree.items()}, config)
+        return Contents(path, {int(k): clean(v) for k, v in tree.items()}, config)
     tree = {k: _state_of(v) if _is_module(v) else v for k, v in tree.items()}
     record = {str(k): v for k, v in tree.items() if not is_state(v)}
     config = {**_config_in(record), **config}
@@ -44,7 +44,7 @@ def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Found:
         raise BadInput(
             f"{path} is refused: it holds no weights, but {_kind(tree)}. Losses alone are not read."
         )
-    return Found(path, checkpoints, config, record)
+    return Contents(path, checkpoints, config, record)
 
 
 def is_state(x: Any) -> bool:
