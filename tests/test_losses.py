@@ -196,7 +196,7 @@ def test_an_unordered_split_leaves_no_mirror():
 
 def test_digits_have_no_mirror():
     task = make_task("sparse_parity", {"n": 6, "k": 2})
-    with pytest.raises(NotApplicable, match="are no pairs"):
+    with pytest.raises(NotApplicable, match="are not pairs"):
         evaluate(split_in(task, "ordered"), ["test_accuracy_by_mirror"])
     found = evaluate(split_in(task, "ordered"), ["all_accuracy", "margin"])
     assert found["all_accuracy"] == found["margin[train mean]"] == 1

@@ -142,7 +142,7 @@ def isolated_accuracy(s: Snapshot) -> dict[str, float]:
     """Accuracy over all pairs when the embeddings keep their mean and one frequency, for each key
     frequency (after Zhong et al. 2023, who keep pairs of principal components). Everything after
     the embedding is computed anew. One circle of a clock seldom answers alone. Chance: 1/p."""
-    return {key: accuracy(isolated_logits(s, (key,))) for key in keys_of(s, s.task.answers)}
+    return {key: accuracy(isolated_logits(s, (key,)), s.task.answers) for key in keys_of(s)}
 
 
 @measure
