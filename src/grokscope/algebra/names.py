@@ -17,7 +17,6 @@ from grokscope.algebra import young
 from grokscope.algebra.characters import Character
 from grokscope.algebra.groups import Group
 
-Named = Mapping[str, Float[Tensor, " g"]]
 TURN = re.compile(r"([ar])(\d+)([sx]?)")  # how `families.py` labels D_n and Dic_n
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -105,7 +104,7 @@ def partition_name(partition: Sequence[int]) -> str:
 
 
 def _lettered(stems: Sequence[str]) -> list[str]:
-    """Those that occur several times get a letter each."""
+    """The names, of which those that occur several times get a letter each."""
     counts, seen, names = Counter(stems), Counter(), []
     for stem in stems:
         seen[stem] += 1
@@ -216,7 +215,7 @@ def abstract_name(group: Group) -> str | None:
 
 
 def _abelian_name(group: Group) -> str:
-    """By the invariant factors d₁ | d₂ | ..., from how many elements have each order."""
+    """The name by the invariant factors d₁ | d₂ | ..., which the orders of the elements give."""
     invariants = Counter()
     for p in (p for p in range(2, group.order + 1) if group.order % p == 0 and is_prime(p)):
         place, k, before = 0, 1, 1

@@ -40,7 +40,7 @@ TRANSVERSALS = {
 
 
 def lexicographic(n: int, parity: Parity) -> list[tuple[int, ...]]:
-    """By their one-line notation."""
+    """The permutations sorted by their one-line notation."""
     every = permutations(range(n))
     return [x for x in every if parity == "any" or not is_odd(x)]
 

@@ -235,7 +235,7 @@ def _prime_of_power(k: int) -> int:
 
 
 def _key(group: Group, one: SubgroupClass) -> tuple[int, int]:
-    """By order, and among equals by how many points the elements fix."""
+    """Orders classes by order, and among equals by how many points the elements fix."""
     if group.points is None:
         return one.order, 0
     fixed = group.points == torch.arange(group.points.shape[1])
@@ -243,7 +243,7 @@ def _key(group: Group, one: SubgroupClass) -> tuple[int, int]:
 
 
 def _pack(classes: Sequence[SubgroupClass]) -> dict[str, Tensor]:
-    """As few arrays, the masks as bits."""
+    """The classes as a few arrays, the masks as bits."""
     return {
         "members": _bits(torch.cat([c.members for c in classes])),
         "conjugators": torch.cat([c.conjugators for c in classes]),

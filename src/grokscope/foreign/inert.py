@@ -57,14 +57,14 @@ class Storage:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Raises `BadInput` if it holds no numbers that are read."""
+        """Torch's name of the kind. Raises `BadInput` for a kind that is not read."""
         if self.kind not in KINDS:
             raise BadInput(f"it holds a {self.kind}, a kind of number that is not read.")
         return KINDS[self.kind]
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """How many bytes it takes."""
         return self.count * self.dtype.itemsize
 
 
@@ -78,7 +78,7 @@ class Declared(NamedTuple):
 
     @property
     def size(self) -> int:
-        """In bytes, written out."""
+        """How many bytes it takes, written out."""
         return math.prod(self.shape) * self.storage.dtype.itemsize
 
 

@@ -38,7 +38,7 @@ class Losses:
         return {i * self.every: here for i, here in enumerate(both)}
 
     def at(self, step: int) -> tuple[float, float] | None:
-        """Those of a checkpoint, or those before it if they end one evaluation earlier."""
+        """The losses of a checkpoint, or those before it if they end one evaluation earlier."""
         length = min(len(self.train), len(self.test))
         i = min(step // self.every, length - 1)
         return (self.train[i], self.test[i]) if 0 <= step - i * self.every <= self.every else None

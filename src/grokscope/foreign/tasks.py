@@ -226,5 +226,5 @@ def load_model(foreign: ForeignNetwork, spec: Spec, task: Task, state: State) ->
 
 
 def precision_of(model: Model) -> Literal["float32", "float64"]:
-    """That of its weights."""
+    """The precision of its weights."""
     return "float64" if next(model.parameters()).dtype == torch.float64 else "float32"

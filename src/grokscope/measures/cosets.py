@@ -122,7 +122,8 @@ def elements(s: Snapshot, role: str) -> Int[Tensor, " symbol"]:
 
 @lru_cache(maxsize=8)
 def proper_subgroups(group: Group) -> Proper:
-    """Raises `NotApplicable` if there are none, as in a cyclic group of prime order."""
+    """The proper, non-trivial subgroups. Raises `NotApplicable` if there are none, as in a cyclic
+    group of prime order."""
     classes = [c for c in subgroups(group) if 1 < c.order < group.order]
     if not classes:
         raise NotApplicable(

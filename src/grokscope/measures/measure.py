@@ -85,7 +85,7 @@ def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:
 
 
 def applicable(snapshot: Snapshot, names: Iterable[str] | None = None) -> list[str]:
-    """Those of the named measures, by default of all, that have a meaning for this network."""
+    """The measures among these names, by default all, that have a meaning for this network."""
     meaningful = []
     for name in MEASURES if names is None else chosen(names):
         try:

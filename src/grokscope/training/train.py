@@ -214,5 +214,5 @@ def _tend(batch: _Batch, k: int, track: TrackRun, save_every: float) -> bool:
 
 
 def _is_checkpoint(step: int, every: int) -> bool:
-    """At 0, at powers of two, and regularly."""
+    """Whether a step is kept: 0, powers of two, and regular ones."""
     return step % every == 0 or step & (step - 1) == 0

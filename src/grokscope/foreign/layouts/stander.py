@@ -26,7 +26,7 @@ def stander(contents: Contents) -> ForeignNetwork:
     """Stander et al. 2023: their MLP with a bias of the output."""
     n, d_embed = contents.shape("lembed.weight", 2)
     if contents.has("linear.bias") and contents.state["linear.bias"].any():
-        raise BadInput("its hidden layer has a bias, which their published networks have not.")
+        raise BadInput("its hidden layer has a bias, unlike their published networks.")
     check_plain(contents.config, "activation")
     args = {"d_embed": d_embed, "d_mlp": contents.shape("linear.weight", 2)[0]}
     spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
