@@ -401,9 +401,13 @@ TABLES = {
         "0",
         "task.table='t.txt' is not a .csv or .npy file. Write the path of one.",
     ),
-    "words": ("t.csv", "e,a\na,e", "t.csv holds no table: invalid literal for int() with base 10"),
-    "fractions": ("t.csv", "0.5,1\n1,0", "t.csv holds no table: invalid literal"),
-    "nothing": ("t.csv", "", "t.csv holds no table: it is empty."),
+    "words": (
+        "t.csv",
+        "e,a\na,e",
+        "t.csv does not hold a table: invalid literal for int() with base 10",
+    ),
+    "fractions": ("t.csv", "0.5,1\n1,0", "t.csv does not hold a table: invalid literal"),
+    "nothing": ("t.csv", "", "t.csv does not hold a table: it is empty."),
     "ragged": ("t.csv", "0,1\n1", "t is not a table of whole numbers"),
     "no square": ("t.csv", "0,1\n", "t: a table is square, not (1, 2)."),
     "not closed": (
@@ -416,14 +420,14 @@ TABLES = {
     "huge numbers": ("t.csv", f"0,{10**30}", "t is not a table of whole numbers"),
     "too large": ("t.csv", "0,\n" * 6_000_000, "more than 1,000 elements"),
     "too many rows": ("t.csv", "0\n" * 1001, "more than 1,000 elements"),
-    "no array": ("t.npy", "0,1", "t.npy holds no table: "),
-    "an empty array file": ("t.npy", "", "t.npy holds no table: "),
+    "no array": ("t.npy", "0,1", "t.npy does not hold a table: "),
+    "an empty array file": ("t.npy", "", "t.npy does not hold a table: "),
     "floats": (
         "t.npy",
         np.array(CUBE) * 1.0,
         "a table holds the numbers of elements, not torch.fl",
     ),
-    "objects": ("t.npy", np.array([{}], dtype=object), "t.npy holds no table: "),
+    "objects": ("t.npy", np.array([{}], dtype=object), "t.npy does not hold a table: "),
     "strings": ("t.npy", np.array([["e"]]), "t is not a table of whole numbers"),
     "a cube": ("t.npy", np.zeros((2, 2, 2), dtype=int), "a table is square, not (2, 2, 2)."),
     "a number": ("t.npy", np.array(3), "a table is square, not (1,)."),
@@ -448,7 +452,7 @@ def test_a_cut_off_array_is_refused(tmp_path):
     file = tmp_path / "t.npy"
     np.save(file, np.array(CUBE))
     file.write_bytes(file.read_bytes()[:-8])
-    with pytest.raises(BadInput, match="holds no table"):
+    with pytest.raises(BadInput, match="does not hold a table"):
         make_task("composition", {"table": str(file)})
 
 
@@ -467,7 +471,7 @@ def test_a_cut_off_array_is_refused(tmp_path):
         ("word", {"text": "A*b"}, "`A*b`: `A*b` is not allowed"),
         ("word", {"text": "ab\n"}, "is not allowed"),
         ("word", {"text": "__import__('os')"}, "is not allowed"),
-        ("word", {"text": "a" * 201}, "no word of at most 200 characters"),
+        ("word", {"text": "a" * 201}, "must be a word of at most 200 characters"),
         ("word", {"group": "S99"}, "more than 1,000 elements"),
         ("word", {"group": "s5"}, "no group is called `s5`. Did you mean `S5`?"),
         ("word", {"elements": "size"}, "Known: chughtai2023, lexicographic, stander2023."),
@@ -488,7 +492,7 @@ def test_a_cut_off_array_is_refused(tmp_path):
         ("a+b", {"triangl": True}, "is called `task.triangl`. Did you mean `task.triangle`?"),
     ],
 )
-def test_a_task_that_cannot_be_is_refused(name, given, message):
+def test_an_impossible_task_is_refused(name, given, message):
     with pytest.raises(BadInput, match=re.escape(message)):
         make_task(name, given)
 
