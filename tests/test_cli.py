@@ -379,7 +379,7 @@ def test_a_wrong_argument_of_a_plug_in_is_refused(call, plug_in, tmp_path):
     for settings, message in (
         (["task=maximun"], "no task is called `maximun`. Did you mean `maximum`?"),
         (["task=maximum", "task.p=7"], "no argument of task `maximum` is called `task.p`."),
-        (["task=maximum", "task.n=1"], "1 symbols make no task"),
+        (["task=maximum", "task.n=1"], "a whole number of at least 2 symbols, not 1."),
         (["model=bilinear", "model.d_hiden=3"], "Did you mean `model.d_hidden`?"),
         (["model=bilinear", "model.d_hidden=0"], "model.d_hidden=0 cannot be"),
         (["model=bilinear", "formulation=folded"], "`Bilinear` has no fold. Use formulation=fast"),
@@ -413,7 +413,7 @@ TASKS[{HOSTILE!r}] = lambda: binary({HOSTILE!r}, 7, lambda a, b: (a * b + b) % 7
     assert HOSTILE in call("list", "tasks", "--use", path).out
     assert HOSTILE in call("run", *settings, "--dry-run", "--use", path).out
     wrong = call("run", f"task={HOSTILE}!", "--use", path)
-    assert f"`{HOSTILE}!` is no formula." in wrong.err
+    assert f"`{HOSTILE}!` is not a formula." in wrong.err
 
 
 @pytest.mark.parametrize("p", [2, 3])

@@ -304,11 +304,11 @@ def test_a_damaged_spec_is_named(damage, run):
     ("old", "new", "message"),
     [
         ('"steps"', '"stepz"', "no field of a spec is called `stepz`. Did you mean `steps`?"),
-        ('"steps": 60', '"steps": -60', "steps=-60 cannot be"),
-        ('"steps": 60', '"steps": "many"', "steps='many' cannot be"),
-        ('"lr": 0.005', '"lr": NaN', "lr=nan cannot be"),
-        ('"betas": [', '"betas": [7,', "betas=.* cannot be"),
-        ('"split": "ordered"', '"split": ["ordered"]', "split=.* cannot be"),
+        ('"steps": 60', '"steps": -60', "`steps` must be .*, not -60"),
+        ('"steps": 60', '"steps": "many"', "`steps` must be a whole number, not 'many'"),
+        ('"lr": 0.005', '"lr": NaN', "`lr` must be a number, not nan"),
+        ('"betas": [', '"betas": [7,', "`betas` must be two numbers"),
+        ('"split": "ordered"', '"split": ["ordered"]', "`split` must be a name"),
         ('"p": 7', '"p": {', "not JSON"),
     ],
 )
@@ -324,7 +324,7 @@ def test_a_spec_file_with_a_wrong_field_names_it(old, new, message, run):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "notes.txt"):
-        with pytest.raises(BadInput, match=r"is no run: it has no spec\.json"):
+        with pytest.raises(BadInput, match=r"is not a run: it has no spec\.json"):
             Run.open(folder)
     assert find_runs(tmp_path) == find_runs(tmp_path / "nowhere") == []
 

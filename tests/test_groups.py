@@ -2,10 +2,12 @@ import hashlib
 import json
 import math
 import re
+import runpy
 
 import pytest
 import torch
 
+from grokscope.algebra import families
 from grokscope.algebra.families import (
     alternating,
     cube,
@@ -13,6 +15,7 @@ from grokscope.algebra.families import (
     dicyclic,
     dihedral,
     direct_product,
+    family,
     from_elements,
     from_table,
     group,
@@ -179,9 +182,9 @@ def test_a_wrong_table_names_the_triple_that_fails():
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ([[0, 1], [1]], "no table of whole numbers"),
+        ([[0, 1], [1]], "not a table of whole numbers"),
         ([[0.0, 1.0], [1.0, 0.0]], "the numbers of elements"),
-        ([["a"]], "no table of whole numbers"),
+        ([["a"]], "not a table of whole numbers"),
         (3, "square"),
         ([[0, 5], [5, 0]], "row 0"),
     ],
@@ -221,8 +224,8 @@ def test_groups_have_names(name, order):
     [
         ("s5", "Did you mean `S5`"), ("Z7", "Did you mean `C7`"), ("S5 ", "Did you mean `S5`"),
         ("dic3 x c2", "Did you mean `Dic3xC2`"), ("Sym4", "Did you mean `S4`"),
-        ("S1", "as in C113"), ("C0", "as in C113"), ("Q9", "as in C113"), ("S-5", "as in C113"),
-        ("5S", "as in C113"), ("C2^0", "as in C113"), ("", "as in C113"), ("C2x", "as in C113"),
+        *((name, "as in C2, U3") for name in ("S1", "C0", "S-5", "5S", "C2^0", "", "C2x")),
+        ("Q9", "Choose Q8"), ("Q10xC2", "Choose Q8"),
         ("S7", "more than 1,000"), ("A7", "more than 1,000"), ("S999999", "more than 1,000"),
         ("C2^999999", "more than 1,000"), ("C999999", "more than 1,000"),
         ("S4xS4xC2", "more than 1,000"), ("S5wrS999999", "more than 1,000"),
@@ -257,3 +260,56 @@ def test_the_composition_task_takes_any_group_and_order():
     assert make_task("composition", {"group": "S3wrC2"}).n_symbols == 72
     assert torch.equal(group("D5", "chughtai2023").table, dihedral(5).table)
     assert math.prod(task.inputs.shape) == 2 * 60**2
+
+
+AFFINE = """
+from grokscope.algebra.families import family, from_elements
+
+
+@family("F", order=lambda p: p * (p - 1), smallest=3)
+def affine(p):
+    maps = [(a, b) for a in range(1, p) for b in range(p)]
+    return from_elements(f"F{p}", maps, lambda f, g: (g[0] * f[0] % p, (g[0] * f[1] + g[1]) % p))
+"""
+
+
+@pytest.fixture
+def with_affine_groups(tmp_path, monkeypatch):
+    """The families, and one from a plug-in: the maps x -> ax + b mod p."""
+    monkeypatch.setattr(families, "FAMILIES", dict(families.FAMILIES))
+    (tmp_path / "mine.py").write_text(AFFINE)
+    runpy.run_path(str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [("F5", 20), ("C2xF5", 40), ("F3^2", 36), ("F3wrC2", 72), ("C2wrF3", 384), ("F31", 930)],
+)
+@pytest.mark.usefixtures("with_affine_groups")
+def test_a_family_from_a_plug_in_is_a_family_like_others(name, order):
+    task = make_task("composition", {"group": name})
+    assert task.group is not None
+    assert task.group.order == task.n_symbols == order
+    assert task.name == f"ab in {name.replace('F3^2', 'F3xF3')}"
+    assert task.lenses[0].group is task.group
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("F2", r"S2, A3, F3 \(the smallest of each\)"),
+        ("f5", "Did you mean `F5`"),
+        ("F37", "F37 has more than 1,000"),
+        ("F31xC2", "F31xC2 has more than 1,000"),
+    ],
+)
+@pytest.mark.usefixtures("with_affine_groups")
+def test_errors_know_a_family_from_a_plug_in(name, why):
+    with pytest.raises(BadInput, match=why):
+        group(name)
+
+
+@pytest.mark.parametrize("letter", ["", "Ax", "wr", "X7", "Ω"])
+def test_a_family_cannot_have_a_letter_that_no_name_could_hold(letter):
+    with pytest.raises(BadInput, match=f"cannot be called `{letter}`"):
+        family(letter, order=lambda n: n)

@@ -96,7 +96,7 @@ def test_youngs_form_has_the_characters_of_murnaghan_and_nakayama():
 def test_young_is_refused_elsewhere():
     with pytest.raises(BadInput, match="not given as all permutations"):
         young((2, 1), group("D3"))
-    with pytest.raises(BadInput, match="no partition of 4"):
+    with pytest.raises(BadInput, match="not a partition of 4"):
         young((2, 1), group("S4"))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from grokscope.foreign import bring_all, export
+from grokscope.foreign import export, import_networks
 from grokscope.page.page import page, write_page
 from grokscope.page.panels import PANELS
 from grokscope.page.payload import FRAMES, payload
@@ -71,7 +71,7 @@ def readings(tmp_path_factory) -> dict[str, Reading]:
     out = tmp_path_factory.mktemp("runs")
     found = {kind: read(train(spec, out)) for kind, spec in KINDS.items()}
     file, *_ = export(found["a transformer"].run, None, out / "elsewhere.safetensors")
-    _, refused = bring_all([file], out / "imported")
+    _, refused = import_networks([file], out / "imported")
     assert not refused
     (spec,) = (out / "imported").glob("*/spec.json")
     return found | {"one checkpoint": read(Run.open(spec.parent))}

@@ -463,7 +463,7 @@ def test_a_measure_called_step_would_take_the_place_of_the_steps():
     def step(s: Snapshot) -> float:
         return 0.5
 
-    with pytest.raises(BadInput, match="cannot be called `step`"):
+    with pytest.raises(BadInput, match="Call your measure by another name"):
         measure(step)
 
 

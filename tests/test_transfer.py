@@ -91,9 +91,9 @@ def test_a_frozen_member_of_a_batch_equals_itself_alone(source, tmp_path):
     ("changes", "why"),
     [
         ({"model_args": {"d_model": 8, "n_heads": 2, "d_mlp": 24}}, r"W_E is \(8, 16\), and this"),
-        ({"load_parts": "W_X"}, "`W_X` is no weight of this model. Known: embed"),
+        ({"load_parts": "W_X"}, "`W_X` is not a weight of this model. Known: embed"),
         ({"freeze": "all"}, "leaves no weight to train"),
-        ({"freeze": "W_Z"}, "freeze=W_Z: `W_Z` is no weight"),
+        ({"freeze": "W_Z"}, "freeze=W_Z: `W_Z` is not a weight"),
     ],
 )
 def test_what_cannot_be_loaded_or_frozen_is_refused_before_anything_is_written(

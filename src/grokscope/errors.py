@@ -13,7 +13,7 @@ Every message names the thing, the value and the next step.
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -23,11 +23,11 @@ class GrokscopeError(Exception):
 
 
 class BadInput(GrokscopeError, ValueError):
-    """What was asked cannot be done."""
+    """What was asked for is impossible."""
 
 
 class UnknownName(BadInput):
-    """A name that is not known."""
+    """A name of something that does not exist."""
 
 
 class NotApplicable(BadInput):
@@ -43,19 +43,28 @@ class DamagedFile(GrokscopeError):
 
 
 class RewriteError(GrokscopeError):
-    """A fast formulation that does not equal its plain twin."""
+    """A fast formulation does not equal its plain twin."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """The error for a `kind` (task, model, ...) of an unknown `name`: it says the nearest one."""
-    names = sorted(known)
+def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:
+    """The error for a `kind` (task, model, ...) that is none of these `names`: it says the nearest
+    one."""
+    names = sorted(names)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(names)}."
     return UnknownName(f"no {kind} is called `{name}`. {hint}")
 
 
-def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
-    """`known[name]`, or an error that names the nearest."""
-    if name not in known:
-        raise unknown(kind, name, known)
-    return known[name]
+def lookup(kind: str, name: str, registry: Mapping[str, T]) -> T:
+    """`registry[name]`, or an error that names the nearest."""
+    if name not in registry:
+        raise unknown(kind, name, registry)
+    return registry[name]
+
+
+def must_be(setting: str, wanted: str, value: Any) -> BadInput:
+    """The error for a `setting` (`steps`, `model.d_mlp`, `--threads`) of another value than what is
+    `wanted`, as in "a whole number of at least 1"."""
+    shown = repr(value)
+    shown = shown if len(shown) < 80 else f"{shown[:60]}..."
+    return BadInput(f"`{setting}` must be {wanted}, not {shown}.")

@@ -62,8 +62,8 @@ def is_symmetric(inputs: Int[Tensor, "pair operand"], answers: Int[Tensor, " pai
     number, mirror = _numbers_with_mirrors(inputs)
     order = number.argsort()
     place = torch.searchsorted(number[order], mirror).clamp(max=len(number) - 1)
-    found = order[place]
-    return bool((number[found] == mirror).all() and (answers[found] == answers).all())
+    match = order[place]
+    return bool((number[match] == mirror).all() and (answers[match] == answers).all())
 
 
 def _numbers_with_mirrors(

@@ -12,7 +12,7 @@ import types
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from grokscope.errors import BadInput, lookup, unknown
+from grokscope.errors import BadInput, lookup, must_be, unknown
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Spec:
     """One experiment: a task, a model, how to train it, and when to stop.
 
     The defaults are those of Nanda et al. 2023. Steps count updates of the optimiser. Raises
-    `BadInput` if a value cannot be.
+    `BadInput` for a value of the wrong type or out of its range.
     """
 
     task: str = "a+b"  # a formula in a and b, mod task.p, or a registered name
@@ -74,12 +74,15 @@ class Spec:
         for name, value in _all_typed(vars(self)).items():
             object.__setattr__(self, name, value)
         for name, low, high in _OPEN:
-            _require(low < getattr(self, name) < high, self, name, f"between {low:g} and {high:g}")
+            if not low < (value := getattr(self, name)) < high:
+                wanted = f"above {low}" if high == math.inf else f"between {low} and {high}"
+                raise must_be(name, wanted, value)
         for name, low, high in _CLOSED:
             value = getattr(self, name)
             values = value if isinstance(value, tuple) else (value,)
-            good = all(v is None or low <= v <= high for v in values)
-            _require(good, self, name, f"from {low:g} to {high:g}")
+            if not all(v is None or low <= v <= high for v in values):
+                wanted = f"at least {low}" if high == math.inf else f"from {low} to {high:,}"
+                raise must_be(name, wanted, value)
 
     @property
     def id(self) -> str:
@@ -97,7 +100,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> "Spec":
-        """The spec that `to_json` wrote. Raises `BadInput` if it is no spec."""
+        """The spec that `to_json` wrote. Raises `BadInput` for other text."""
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -155,11 +158,6 @@ _CLOSED = [
 ]
 
 
-def _require(good: bool, spec: Spec, name: str, must: str) -> None:
-    if not good:
-        raise BadInput(f"{name}={getattr(spec, name)} cannot be: it must be {must}.")
-
-
 def _value(text: str) -> Any:
     """What a setting's text means: JSON, or `none`, or a list without brackets, or itself."""
     lowered = text.lower()
@@ -188,7 +186,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         return None if value is None else typed(name, value, args[0])
     if origin is Literal:
         if value not in args:
-            raise BadInput(f"{name}={value} cannot be: it must be {' or '.join(map(str, args))}.")
+            raise must_be(name, " or ".join(map(str, args)), value)
         return value
     if origin is tuple and isinstance(value, list | tuple) and len(value) == len(args):
         return tuple(typed(name, v, a) for v, a in zip(value, args, strict=True))
@@ -205,9 +203,9 @@ def typed(name: str, value: Any, kind: Any) -> Any:
             return float(value)
         case int() | float() if kind is int and math.isfinite(value) and value == int(value):
             return int(value)
-    wanted = {int: "a whole number", float: "a number", str: "a name"}.get(kind, f"a {kind}")
-    shown = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:60]}..."
-    raise BadInput(f"{name}={shown} cannot be: it must be {wanted}.")
+    words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}
+    words |= {tuple: "two numbers, as in 0.9,0.98", dict: "a JSON object"}
+    raise must_be(name, words[origin or kind], value)
 
 
 _DEFAULT = Spec()

@@ -21,7 +21,7 @@ def no_tap(name: str, x: Tensor) -> Tensor:
     return x
 
 
-class _Seen(Exception):
+class _Reached(Exception):
     """Ends a forward pass that has shown what was asked for."""
 
 
@@ -35,10 +35,10 @@ def record(
     def tap(name: str, x: Tensor) -> Tensor:
         seen[name] = x.detach()
         if name == until:
-            raise _Seen
+            raise _Reached
         return x
 
-    with suppress(_Seen):
+    with suppress(_Reached):
         model(inputs, tap)
     return seen
 

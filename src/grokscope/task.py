@@ -23,7 +23,7 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens, coset_lenses, own
 from grokscope.algebra.modular import modular_lenses
 from grokscope.algebra.names import element_names
-from grokscope.errors import BadInput, lookup
+from grokscope.errors import BadInput, lookup, must_be
 from grokscope.score import chance
 
 UNKNOWN_SPLIT = "unknown"  # of an imported network: every pair counts as shown, none as a test
@@ -220,12 +220,12 @@ def unordered(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
 
 @scheme
 def shared(task: Task, fraction: float, seed: int) -> Int[Tensor, " train"]:
-    """Of a mixture, the same pairs (a, b) for every operator: those that `nanda2023` takes for one
+    """The same pairs (a, b) for every operator of a mixture: those that `nanda2023` takes for one
     alone (Furuta et al. 2024)."""
     if not task.operators:
         raise BadInput(
-            f"split=shared gives each operator of a mixture the same pairs, and {task.name} is no "
-            "mixture. Choose split=nanda2023."
+            f"split=shared gives each operator of a mixture the same pairs, and {task.name} is not "
+            "a mixture. Choose split=nanda2023."
         )
     owner = _pair_numbers(task, task.inputs)
     shuffled = list(range(int(owner.max()) + 1))
@@ -273,7 +273,7 @@ def binary(
 def check_size(name: str, n: Any) -> None:
     """Refuse a table of n x n pairs that is empty, or too large to write out."""
     if not isinstance(n, int) or n < 2:
-        raise BadInput(f"{name}: {n} symbols make no task. Choose a whole number from 2.")
+        raise BadInput(f"{name}: a task needs a whole number of at least 2 symbols, not {n!r}.")
     if n * n > LARGEST_TABLE:
         raise BadInput(
             f"{name}: {n * n:,} pairs are more than the {LARGEST_TABLE:,} that are written out. "
@@ -281,11 +281,9 @@ def check_size(name: str, n: Any) -> None:
         )
 
 
-def check_whole(task: str, name: str, value: Any, low: int, high: int, most: str) -> None:
-    """Refuse an argument of a task that is no whole number from `low` to `high`; `most` is a reason
-    for the latter."""
+def check_whole(name: str, value: Any, low: int, high: int, why: str = "") -> None:
+    """Refuse an argument of a task that is not a whole number from `low` to `high`; `why` is the
+    reason for the latter."""
     if type(value) is not int or not low <= value <= high:
-        raise BadInput(
-            f"{task}: task.{name}={value!r} cannot be. Choose a whole number from {low}, "
-            f"{most} ({high:,})."
-        )
+        because = f" ({why})" if why else ""
+        raise must_be(f"task.{name}", f"a whole number from {low} to {high:,}{because}", value)

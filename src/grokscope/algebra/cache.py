@@ -27,10 +27,10 @@ def cached(kind: str, group: Group, compute: Callable[[], dict[str, Tensor]]) ->
         return compute()
     with suppress(Exception):  # a damaged archive fails in many ways, and all mean the same
         return _read(_path(kind, group))
-    found = compute()
+    arrays = compute()
     with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
-        _write(_path(kind, group), found)
-    return found
+        _write(_path(kind, group), arrays)
+    return arrays
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -58,7 +58,7 @@ def _path(kind: str, group: Group) -> Path:
 
 
 def _digest(group: Group) -> str:
-    """Of all that decides the result: the table, and the points that decide the parts' order."""
+    """A hash of all that decides the result: the table, and the points that order the parts."""
     digest = hashlib.sha256(f"{FORMAT} {group.order}".encode())
     for numbers in (group.table, group.points):
         if numbers is not None:

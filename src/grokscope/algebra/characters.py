@@ -63,7 +63,7 @@ def isotypic_bases(group: Group) -> list[Float[Tensor, "g _"]]:
     best is taken.
     """
     classes = torch.minimum(group.conjugacy, group.conjugacy[group.inverse]).unique()
-    best, found = 0.0, []
+    best, bases = 0.0, []
     for seed in range(5):
         values = _random(group, seed)[group.conjugacy]
         symmetric = values + values[group.inverse]
@@ -72,11 +72,11 @@ def isotypic_bases(group: Group) -> list[Float[Tensor, "g _"]]:
         gap = float(gaps[len(classes) - 2])
         if gap > best:
             breaks = places[: len(classes) - 1].sort().values + 1
-            best, found = gap, list(vectors.tensor_split(breaks.tolist(), dim=1))
+            best, bases = gap, list(vectors.tensor_split(breaks.tolist(), dim=1))
         if best > 1e-3:
             break
     assert best > 1e-8, f"the parts of R^G of {group.name} were not told apart"
-    return found
+    return bases
 
 
 def _random(group: Group, seed: int) -> Float[Tensor, " g"]:

@@ -1,11 +1,15 @@
 """The families of finite groups, and the one called by a name.
 
+A family is a function from a whole number to a group, under `@family` with its letter.
+
 Axes: g = an element of the group; point = what a permutation moves.
 """
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,13 +20,53 @@ from grokscope.algebra.groups import LARGEST_ORDER, Group
 from grokscope.algebra.orders import permutations_in
 from grokscope.errors import BadInput
 
+Build = Callable[..., Group]  # of a number, and of an order of its elements where there are several
+
+
+@dataclass(frozen=True)
+class Family:
+    """Groups of one kind, one for each whole number from `smallest`."""
+
+    build: Build
+    order: Callable[[int], int]
+    smallest: int
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether its elements can be numbered in one of the orders of `orders.py`."""
+        return "elements" in inspect.signature(self.build).parameters
+
+
+FAMILIES: dict[str, Family] = {}
+
+
+def family(
+    letter: str, *, order: Callable[[int], int], smallest: int = 2
+) -> Callable[[Build], Build]:
+    """Make the groups that a function builds available by a letter and their number, as in `C7`.
+
+    `order(n)` is how many elements number n has; it is asked before the group is built. Raises
+    `BadInput` for a letter that could not be told from a product in a name.
+    """
+    if not re.fullmatch("[A-Za-z]+", letter) or "x" in letter or "wr" in letter:
+        raise BadInput(
+            f"a family of groups cannot be called `{letter}`. Choose letters, without the x and wr "
+            "of products, as in `Dic`."
+        )
+
+    def add(build: Build) -> Build:
+        FAMILIES[letter] = Family(build, order, smallest)
+        return build
+
+    return add
+
 
 def from_table(rows: Any, name: str = "group", labels: Sequence[str] | None = None) -> Group:
     """The group with this multiplication table: rows of element numbers from 0."""
     try:
         table = torch.as_tensor(rows)
     except (TypeError, ValueError) as why:
-        raise BadInput(f"{name}: this is no table of whole numbers ({why}).") from None
+        raise BadInput(f"{name} is not a table of whole numbers ({why}).") from None
     if table.is_floating_point() or table.is_complex() or table.dtype == torch.bool:
         raise BadInput(f"{name}: a table holds the numbers of elements, not {table.dtype}.")
     if table.ndim != 2:
@@ -40,12 +84,18 @@ def from_elements(
     return Group(name, table, tuple(map(str, elements)))
 
 
+@family("C", order=lambda n: n)
 def cyclic(n: int) -> Group:
     """Addition mod n."""
     x = torch.arange(n)
     return Group(f"C{n}", (x[:, None] + x) % n, tuple(map(str, range(n))))
 
 
+def _totient(n: int) -> int:
+    return sum(math.gcd(x, n) == 1 for x in range(n))
+
+
+@family("U", order=_totient, smallest=3)
 def units(n: int) -> Group:
     """Multiplication of the residues mod n that are prime to n, in increasing order."""
     residues = torch.tensor([x for x in range(n) if math.gcd(x, n) == 1])
@@ -54,6 +104,7 @@ def units(n: int) -> Group:
     return Group(f"U{n}", table, tuple(map(str, residues.tolist())))
 
 
+@family("D", order=lambda n: 2 * n)
 def dihedral(n: int) -> Group:
     """The 2n symmetries of an n-gon: element r + n·s, where (r₁,s₁)(r₂,s₂) = (r₁ ± r₂, s₁+s₂),
     minus when s₁ = 1 (as in the data of Chughtai et al. 2023)."""
@@ -63,6 +114,7 @@ def dihedral(n: int) -> Group:
     return Group(f"D{n}", turn + n * flip, _turns("r", "s", r, s))
 
 
+@family("Dic", order=lambda n: 4 * n)
 def dicyclic(n: int) -> Group:
     """The 4n elements aᵏxˢ with a²ⁿ = 1, x² = aⁿ, xa = a⁻¹x, numbered k + 2n·s; the quaternion
     group is `dicyclic(2)`."""
@@ -73,16 +125,26 @@ def dicyclic(n: int) -> Group:
     return Group(name, turn % (2 * n) + 2 * n * flip, _turns("a", "x", k, s))
 
 
+@family("Q", order=lambda n: n, smallest=8)
+def quaternion(n: int) -> Group:
+    """The dicyclic group of n elements; Q8 is that of the quaternions ±1, ±i, ±j, ±k."""
+    if n % 4:
+        raise BadInput(f"Q{n} is not a group: n must be a multiple of 4. Choose Q{n - n % 4}.")
+    return dicyclic(n // 4)
+
+
 def _turns(turn: str, flip: str, k: Tensor, s: Tensor) -> tuple[str, ...]:
     return tuple(f"{turn}{i}{flip * j}" for i, j in zip(k.tolist(), s.tolist(), strict=True))
 
 
+@family("S", order=lambda n: math.factorial(min(n, 7)))
 def symmetric(n: int, elements: str = "lexicographic") -> Group:
     """Permutations of n things, in an order of `orders.py`; in ab, a acts first (as in the data of
     Chughtai et al. and Stander et al.)."""
     return permutation_group(f"S{n}", permutations_in(elements, n))
 
 
+@family("A", order=lambda n: math.factorial(min(n, 7)) // 2, smallest=3)
 def alternating(n: int, elements: str = "lexicographic") -> Group:
     """The even permutations of n things, multiplied and ordered as in `symmetric`."""
     return permutation_group(f"A{n}", permutations_in(elements, n, "even"))
@@ -96,10 +158,10 @@ def permutation_group(name: str, points: Int[Tensor, "g point"]) -> Group:
     weights = degree ** torch.arange(degree)
     codes, place = (points * weights).sum(dim=1).sort()
     products = (points[:, points] * weights).sum(dim=2).T  # [b, a, i] = b(a(i))
-    found = torch.searchsorted(codes, products.contiguous()).clamp(max=n - 1)
-    if not torch.equal(codes[found], products):
+    index = torch.searchsorted(codes, products.contiguous()).clamp(max=n - 1)
+    if not torch.equal(codes[index], products):
         raise BadInput(f"{name}: the product of two of these permutations is not among them.")
-    return Group(name, place[found], tuple(str(tuple(x)) for x in points.tolist()), points)
+    return Group(name, place[index], tuple(str(tuple(x)) for x in points.tolist()), points)
 
 
 def direct_product(*groups: Group) -> Group:
@@ -148,28 +210,8 @@ def cube(n: int) -> Group:
     return Group(f"C2^{n}", x[:, None] ^ x, labels)
 
 
-def _totient(n: int) -> int:
-    return sum(math.gcd(x, n) == 1 for x in range(n))
-
-
-def _quaternion(n: int) -> Group:
-    return dicyclic(n // 4)
-
-
-# letter: (builder, order, smallest number)
-FAMILIES: dict[str, tuple[Callable[[int], Group], Callable[[int], int], int]] = {
-    "C": (cyclic, lambda n: n, 2),
-    "U": (units, _totient, 3),
-    "D": (dihedral, lambda n: 2 * n, 2),
-    "Dic": (dicyclic, lambda n: 4 * n, 2),
-    "Q": (_quaternion, lambda n: n, 8),
-    "S": (symmetric, lambda n: math.factorial(min(n, 7)), 2),
-    "A": (alternating, lambda n: math.factorial(min(n, 7)) // 2, 3),
-}
-ORDERED = {"S": symmetric, "A": alternating}
-SPELLINGS: dict[str, str] = {letter.lower(): letter for letter in FAMILIES} | {
-    "z": "C", "alt": "A", "sym": "S", "dih": "D", "x": "x", "wr": "wr",
-}  # fmt: skip
+# Other spellings, by what they stand for; those of the letters in another case go without saying.
+SPELLINGS = {"z": "C", "alt": "A", "sym": "S", "dih": "D", "x": "x", "wr": "wr"}
 
 
 def group(name: str, elements: str = "lexicographic") -> Group:
@@ -179,15 +221,18 @@ def group(name: str, elements: str = "lexicographic") -> Group:
     (C2xC4), a power (C2^5) or a wreath product (S3wrC2). `elements` is the order of S_n and A_n, of
     `orders.py`. Raises `BadInput` for another name and for a group that is too large.
     """
-    if elements != "lexicographic":
-        return _ordered(name, elements)
     terms = _parse(name)
-    if math.prod(min(_order(term), LARGEST_ORDER + 1) for term in terms) > LARGEST_ORDER:
-        raise too_large(name)
-    if len(terms) > 1 and all(term == ("C", 2, None) for term in terms):
-        return cube(len(terms))
-    factors = [_build(term) for term in terms]
-    return factors[0] if len(factors) == 1 else direct_product(*factors)
+    if elements != "lexicographic":
+        return _ordered(name, terms, elements)
+    factors: list[Group] = []
+    for base, top in terms:
+        factors.append(_build(base) if top is None else wreath_product(_build(base), _build(top)))
+        if math.prod(g.order for g in factors) > LARGEST_ORDER:
+            raise too_large(name)
+    if len(terms) == 1:
+        return factors[0]
+    is_cube = set(terms) == {(("C", 2), None)}
+    return cube(len(terms)) if is_cube else direct_product(*factors)
 
 
 def too_large(name: str) -> BadInput:
@@ -198,71 +243,58 @@ def too_large(name: str) -> BadInput:
     )
 
 
-Term = tuple[str, int, tuple[str, int] | None]  # family, number, and the top of a wreath product
+Atom = tuple[str, int]  # a family's letter, and a number
+Term = tuple[Atom, Atom | None]  # a group, and the top of its wreath product
 ATOM = re.compile(r"([A-Za-z]+?)([0-9]{1,6})")
 TERM = re.compile(rf"{ATOM.pattern}(?:wr{ATOM.pattern})?(?:\^([0-9]{{1,6}}))?")
 
 
 def _parse(name: str) -> list[Term]:
     """The direct factors of a name; a power stands for as many of them."""
-    terms = []
+    terms: list[Term] = []
     for text in name.replace("×", "x").split("x"):
         match = TERM.fullmatch(text)
-        if not match or not all(_is_known(*match.groups()[i : i + 2]) for i in (0, 2)):
+        if match is None:
             raise _unknown(name)
-        family, number, top, places, power = match.groups()
-        times = int(power or 1)
-        if times < 1:
+        letter, number, top_letter, top_number, power = match.groups()
+        base, times = (letter, int(number)), int(power or 1)
+        top = (top_letter, int(top_number)) if top_letter else None
+        if times < 1 or not all(atom is None or _is_known(atom) for atom in (base, top)):
             raise _unknown(name)
-        term = (family, int(number), (top, int(places)) if top else None)
-        terms += [term] * min(times, 10)  # 2¹⁰ elements are too many already
+        terms += [(base, top)] * min(times, 10)  # 2¹⁰ elements are too many already
     return terms
 
 
-def _is_known(family: str | None, number: str | None) -> bool:
-    if family is None or number is None:
-        return True
-    if family not in FAMILIES or int(number) < FAMILIES[family][2]:
-        return False
-    return family != "Q" or int(number) % 4 == 0
+def _is_known(atom: Atom) -> bool:
+    letter, n = atom
+    return letter in FAMILIES and n >= FAMILIES[letter].smallest
 
 
-def _order(term: Term) -> int:
-    family, n, top = term
-    order = FAMILIES[family][1](n)
-    if top is None:
-        return order
-    places = top[1] if top[0] in ORDERED else FAMILIES[top[0]][1](top[1])
-    return min(order, LARGEST_ORDER + 1) ** min(places, 10) * FAMILIES[top[0]][1](top[1])
+def _build(atom: Atom, **elements: str) -> Group:
+    letter, n = atom
+    if FAMILIES[letter].order(n) > LARGEST_ORDER:
+        raise too_large(f"{letter}{n}")
+    return FAMILIES[letter].build(n, **elements)
 
 
-def _build(term: Term) -> Group:
-    family, n, top = term
-    base = FAMILIES[family][0](n)
-    return base if top is None else wreath_product(base, FAMILIES[top[0]][0](top[1]))
-
-
-def _ordered(name: str, elements: str) -> Group:
+def _ordered(name: str, terms: list[Term], elements: str) -> Group:
     """S_n and A_n in a published order; C_n and D_n of Chughtai et al. are numbered as ours."""
-    terms = _parse(name)
-    family, n, top = terms[0]
-    if len(terms) > 1 or top is not None:
-        family = ""
-    if elements == "chughtai2023" and family in ("C", "D"):
-        return group(name)
-    if family not in ORDERED:
-        raise BadInput(
-            f"`{elements}` is an order of permutations, and {name} has none. Leave elements at "
-            "`lexicographic`."
-        )
-    if _order(terms[0]) > LARGEST_ORDER:
-        raise too_large(name)
-    return ORDERED[family](n, elements)
+    (base, top), *others = terms
+    is_family = top is None and not others
+    if is_family and FAMILIES[base[0]].has_orders:
+        return _build(base, elements=elements)
+    if is_family and elements == "chughtai2023" and base[0] in ("C", "D"):
+        return _build(base)
+    raise BadInput(
+        f"`{elements}` is an order of permutations, and {name} has none. Leave elements at "
+        "`lexicographic`."
+    )
 
 
 def _unknown(name: str) -> BadInput:
+    spellings = {letter.lower(): letter for letter in FAMILIES} | SPELLINGS
     words: list[str] = re.findall(r"[A-Za-z]+|[^A-Za-z\s]+", name.replace("×", "x"))
-    near = "".join(SPELLINGS.get(word.lower(), word) for word in words)
+    near = "".join(spellings.get(word.lower(), word) for word in words)
     if near != name:
         try:
             _parse(near)
@@ -270,7 +302,8 @@ def _unknown(name: str) -> BadInput:
             pass
         else:
             return BadInput(f"no group is called `{name}`. Did you mean `{near}`?")
+    smallest = ", ".join(f"{letter}{family.smallest}" for letter, family in FAMILIES.items())
     return BadInput(
-        f"no group is called `{name}`. Write a letter and a number, as in C113, U97, D59, Dic3, "
-        "Q8, S5 or A5, a product as in C2xC4, a power as in C2^5, or S3wrC2."
+        f"no group is called `{name}`. Write a letter and a number, as in {smallest} (the smallest "
+        "of each), a product as in C2xC4, a power as in C2^5, or S3wrC2."
     )

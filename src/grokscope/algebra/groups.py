@@ -26,7 +26,7 @@ class Group:
     `factors` are there where it is a direct product; its elements are then numbered with the last
     factor running fastest. Both serve to name things, and need not be given.
 
-    Raises `BadInput`, naming where it fails, if the table is no group.
+    Raises `BadInput`, naming where it fails, if the table is not a group.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Group:
             if wrong.any():
                 at = int(wrong.nonzero()[0])
                 raise BadInput(
-                    f"{self.name} is no group: {line} {at} of its table, that of "
+                    f"{self.name} is not a group: {line} {at} of its table, that of "
                     f"{self.labels[at]}, does not hold every element once."
                 )
         if not self._identities.any():
-            raise BadInput(f"{self.name} is no group: no element e has ex = x for every x.")
+            raise BadInput(f"{self.name} is not a group: no element e has ex = x for every x.")
         for s in self.generators:  # Light's test: associativity need only hold around generators
             left, right = self.table[self.table[:, s]], self.table[:, self.table[s]]
             if not torch.equal(left, right):
@@ -58,8 +58,8 @@ class Group:
                 at = ", ".join(self.labels[i] for i in (x, s, y))
                 one, other = (self.labels[int(product[x, y])] for product in (left, right))
                 raise BadInput(
-                    f"{self.name} is no group: at (x, s, y) = ({at}), (xs)y is {one} but x(sy) is "
-                    f"{other}."
+                    f"{self.name} is not a group: at (x, s, y) = ({at}), (xs)y is {one} but x(sy) "
+                    f"is {other}."
                 )
 
     @property

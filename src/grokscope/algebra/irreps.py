@@ -99,9 +99,9 @@ def _matrices(group: Group) -> dict[str, Float[Tensor, "g d d"]]:
         symmetric = values + values[group.inverse]
         M = symmetric[group.table[group.inverse]]
         spaces = [_eigenspace(M, Q, character(Q, group).degree) for Q in parts]
-        found = [_translation(V, group) for V in spaces]
-        if all(_is_representation(rho, group) for rho in found):
-            return {str(i): rho for i, rho in enumerate(found)}
+        candidates = [_translation(V, group) for V in spaces]
+        if all(_is_representation(rho, group) for rho in candidates):
+            return {str(i): rho for i, rho in enumerate(candidates)}
     raise AssertionError(f"no irreps of {group.name} were found")
 
 

@@ -209,17 +209,17 @@ def coset_lenses(group: Group) -> list[Lens]:
     x, lenses = torch.arange(group.order), []
     if bool((group.table == group.table.T).all()):
         return lenses
-    for found in subgroups(group):
-        if found.is_normal:
+    for subgroup in subgroups(group):
+        if subgroup.is_normal:
             continue
-        H = found.representative
+        H = subgroup.representative
         sides = {"a": right_cosets(group, H), "b": left_cosets(group, H)}
         views = {role: View(_by_coset(labels)) for role, labels in sides.items()}
         both = torch.cat([views[role].split.parts["cosets"] for role in "ab"], dim=1)
         U, scale, _ = torch.linalg.svd(both, full_matrices=False)
         shared = {"constant": _constant(group.order), "cosets": U[:, scale > 1e-9]}
         views["c"] = View(_completed(shared))
-        lenses.append(Lens(f"cosets of {found.name}", "weights alone", views, x, None, group, x))
+        lenses.append(Lens(f"cosets of {subgroup.name}", "weights alone", views, x, None, group, x))
     return lenses
 
 
@@ -239,6 +239,6 @@ def _constant(n: int) -> Float[Tensor, "g 1"]:
 
 def _completed(parts: dict[str, Float[Tensor, "g _"]]) -> Split:
     """These orthonormal parts, and "rest" for what is orthogonal to them all."""
-    known = torch.cat(list(parts.values()), dim=1)
-    U, _, _ = torch.linalg.svd(known, full_matrices=True)
-    return Split({**parts, "rest": U[:, known.shape[1] :]})
+    span = torch.cat(list(parts.values()), dim=1)
+    U, _, _ = torch.linalg.svd(span, full_matrices=True)
+    return Split({**parts, "rest": U[:, span.shape[1] :]})

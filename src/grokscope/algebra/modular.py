@@ -38,13 +38,13 @@ class Operation:
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class Law:
     """c = answers[a ∘ b]: the point of each operand's values, and the answer at each point."""
 
     a: Points
     b: Points
     answers: Int[Tensor, " point"]
-    law: str
+    text: str
 
     @property
     def is_faithful(self) -> bool:
@@ -65,11 +65,11 @@ class Table:
     def equals(self, other: Int[Tensor, "row column"]) -> bool:
         return bool(((other - self.answers) % self.n == 0).all())
 
-    def form(self, a: Tensor, b: Tensor, answers: Tensor, law: str) -> Form:
-        """The form with these points at the rows and columns, and none elsewhere."""
+    def law(self, a: Tensor, b: Tensor, answers: Tensor, text: str) -> Law:
+        """The law with these points at the rows and columns, and none elsewhere."""
         points = [torch.full((self.n,), -1) for _ in "ab"]
         points[0][self.a], points[1][self.b] = a, b
-        return Form(points[0], points[1], answers, law)
+        return Law(points[0], points[1], answers, text)
 
 
 def modular_lenses(
@@ -82,53 +82,59 @@ def modular_lenses(
     is found, a-b is not. A mixture, whose inputs are more than a pair, has weights alone.
     """
     additive, multiplicative = operations(n)
-    forms: dict[Operation, Form | None] = {additive: None, multiplicative: None}
+    laws: dict[Operation, Law | None] = {additive: None, multiplicative: None}
     table = _written_out(n, inputs, answers)
     if table is not None:
-        forms[additive] = _best(as_sum(table), of_sum(table))
-        forms[multiplicative] = _best(as_product(table), of_product(table))
+        laws[additive] = _best(as_sum(table), of_sum(table))
+        laws[multiplicative] = _best(as_product(table), of_product(table))
     if n == 2:  # its only unit is 1: no functions to tell apart
-        del forms[multiplicative]
-    ordered = sorted(forms.items(), key=lambda x: 2 if x[1] is None else not x[1].is_faithful)
-    return [_lens(operation, form, n, inputs) for operation, form in ordered]
+        del laws[multiplicative]
+    ordered = sorted(laws.items(), key=lambda x: 2 if x[1] is None else not x[1].is_faithful)
+    return [_lens(operation, law, n, inputs) for operation, law in ordered]
 
 
 def _written_out(
     n: int, inputs: Int[Tensor, "pair operand"], answers: Int[Tensor, " pair"]
 ) -> Table | None:
     """The answers by rows and columns, where a missing pair has its mirror's; None if that is
-    missing too, or if the inputs are no pairs."""
+    missing too, or if the inputs are not pairs."""
     if inputs.shape[1] != 2:
         return None
     grid = torch.full((n, n), -1)
     for a, b in (inputs.flip(1).unbind(dim=1), inputs.unbind(dim=1)):
         grid[a, b] = answers
     a, b = (x.unique() for x in inputs.unbind(dim=1))
-    known = grid[a][:, b]
-    return Table(n, a, b, known) if bool((known >= 0).all()) else None
+    grid = grid[a][:, b]
+    return Table(n, a, b, grid) if bool((grid >= 0).all()) else None
 
 
-def _best(*forms: Form | None) -> Form | None:
-    """The first form that tells all operands apart, or else the first."""
-    found = [form for form in forms if form is not None]
-    return next((f for f in found if f.is_faithful), found[0] if found else None)
+def _best(*laws: Law | None) -> Law | None:
+    """The first that tells all operands apart, or else the first."""
+    present = [law for law in laws if law is not None]
+    return next((law for law in present if law.is_faithful), present[0] if present else None)
 
 
 def _lens(
-    operation: Operation, form: Form | None, n: int, inputs: Int[Tensor, "pair operand"]
+    operation: Operation, law: Law | None, n: int, inputs: Int[Tensor, "pair operand"]
 ) -> Lens:
     x = torch.arange(n)
-    known = form or Form(x, x, x, "weights alone")
-    view = {"a": _view(operation.split, known.a)}
-    view["b"] = view["a"] if torch.equal(known.a, known.b) else _view(operation.split, known.b)
-    is_same = torch.equal(known.answers, x)
-    repeated = (known.answers[:, None] == x).double()
+    chosen = law or Law(x, x, x, "weights alone")
+    view = {"a": _view(operation.split, chosen.a)}
+    view["b"] = view["a"] if torch.equal(chosen.a, chosen.b) else _view(operation.split, chosen.b)
+    is_same = torch.equal(chosen.answers, x)
+    repeated = (chosen.answers[:, None] == x).double()
     view["c"] = View(operation.split, None if is_same else repeated)
     product = None
-    if form is not None:
-        product = operation.combine(form.a[inputs[:, 0]], form.b[inputs[:, 1]])
+    if law is not None:
+        product = operation.combine(law.a[inputs[:, 0]], law.b[inputs[:, 1]])
     return Lens(
-        operation.name, known.law, view, known.answers, product, operation.group, operation.element
+        operation.name,
+        chosen.text,
+        view,
+        chosen.answers,
+        product,
+        operation.group,
+        operation.element,
     )
 
 
@@ -190,7 +196,7 @@ def characters(n: int) -> Split:
     return Split(parts)
 
 
-def as_sum(table: Table) -> Form | None:
+def as_sum(table: Table) -> Law | None:
     """c = g(a) + g'(b)."""
     n, F = table.n, table.answers
     a, b = (F[:, 0] - F[0, 0]) % n, F[0]
@@ -199,10 +205,10 @@ def as_sum(table: Table) -> Form | None:
     moved = _offset(a, b, table)
     a, b = (a + moved) % n, (b - moved) % n
     law = _plus(_said(a, table.a, "a", n), _said(b, table.b, "b", n))
-    return table.form(a, b, torch.arange(n), f"c = {law}")
+    return table.law(a, b, torch.arange(n), f"c = {law}")
 
 
-def as_product(table: Table) -> Form | None:
+def as_product(table: Table) -> Law | None:
     """c = g(a)·g'(b) - t. At the corners of a rectangle the products of opposite values of c + t
     are equal: one linear equation for t."""
     n, F = table.n, table.answers
@@ -226,10 +232,10 @@ def as_product(table: Table) -> Form | None:
     law = f"c = {_said(a, table.a, 'a', n, True)}·{_said(b, table.b, 'b', n, True)}"
     if t:
         law = _plus(law, str(n - t if t > n // 2 else -t))
-    return table.form(a, b, (torch.arange(n) - t) % n, law)
+    return table.law(a, b, (torch.arange(n) - t) % n, law)
 
 
-def of_sum(table: Table) -> Form | None:
+def of_sum(table: Table) -> Law | None:
     """c = h(a + rb), for a unit r: along each line of equal a + rb the answer does not change."""
     n, F = table.n, table.answers
     if len(F.unique()) == 1:
@@ -242,17 +248,17 @@ def of_sum(table: Table) -> Form | None:
         if h is not None:
             b = r * table.b % n
             law = _plus("a", _said(b, table.b, "b", n))
-            return table.form(table.a, b, h, f"c = h({law})")
+            return table.law(table.a, b, h, f"c = h({law})")
     return None
 
 
-def of_product(table: Table) -> Form | None:
+def of_product(table: Table) -> Law | None:
     """c = h(ab)."""
     n, F = table.n, table.answers
     h = _read_off(table.a[:, None] * table.b % n, F, n)
     if len(F.unique()) == 1 or h is None:
         return None
-    return table.form(table.a, table.b, h, "c = h(a·b)")
+    return table.law(table.a, table.b, h, "c = h(a·b)")
 
 
 def _read_off(points: Tensor, answers: Tensor, n: int) -> Tensor | None:

@@ -17,7 +17,6 @@ from grokscope.algebra import young
 from grokscope.algebra.characters import Character
 from grokscope.algebra.groups import Group
 
-Known = Mapping[str, Float[Tensor, " g"]]
 TURN = re.compile(r"([ar])(\d+)([sx]?)")  # how `families.py` labels D_n and Dic_n
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -40,7 +39,7 @@ def element_names(group: Group) -> tuple[str, ...]:
 
 def _cycles(images: Sequence[int]) -> str:
     """A permutation of 0..n-1 by its cycles, with 1 added to each point."""
-    found, seen = [], set[int]()
+    cycles, seen = [], set[int]()
     for start in range(len(images)):
         cycle, at = [], start
         while at not in seen:
@@ -48,8 +47,8 @@ def _cycles(images: Sequence[int]) -> str:
             cycle.append(str(at + 1))
             at = images[at]
         if len(cycle) > 1:
-            found.append(f"({' '.join(cycle)})")
-    return "".join(found) or "e"
+            cycles.append(f"({' '.join(cycle)})")
+    return "".join(cycles) or "e"
 
 
 def _turned(turn: str, times: str, flip: str) -> str:
@@ -72,10 +71,10 @@ def part_names(
     if factors:
         stems = [_product_name(group, x, factors) for x in characters]
         return _lettered(["constant" if x is None else x for x in stems])
-    known = _known(group)
+    named = _named_characters(group)
     stems = []
     for x in characters:
-        close = (name for name, values in known.items() if (values - x.values).abs().max() < 1e-6)
+        close = (name for name, values in named.items() if (values - x.values).abs().max() < 1e-6)
         stems.append(next(close, None))
     letters, names = Counter(), []
     for stem, x in zip(stems, characters, strict=True):
@@ -105,7 +104,7 @@ def partition_name(partition: Sequence[int]) -> str:
 
 
 def _lettered(stems: Sequence[str]) -> list[str]:
-    """Those that occur several times get a letter each."""
+    """The names, of which those that occur several times get a letter each."""
     counts, seen, names = Counter(stems), Counter(), []
     for stem in stems:
         seen[stem] += 1
@@ -113,9 +112,9 @@ def _lettered(stems: Sequence[str]) -> list[str]:
     return names
 
 
-def _known(group: Group) -> dict[str, Float[Tensor, " g"]]:
+def _named_characters(group: Group) -> dict[str, Float[Tensor, " g"]]:
     """The characters that have names."""
-    known = {"constant": torch.ones(group.order, dtype=torch.float64)}
+    characters = {"constant": torch.ones(group.order, dtype=torch.float64)}
     if young.is_symmetric(group):
         assert group.points is not None
         every = young.partitions(group.points.shape[1])
@@ -124,8 +123,8 @@ def _known(group: Group) -> dict[str, Float[Tensor, " g"]]:
         degree = group.points.shape[1]
         if 2 * group.order == math.factorial(degree):
             fixed = (group.points == torch.arange(degree)).sum(dim=1)
-            known["standard"] = fixed.double() - 1
-    return known | _dihedral(group)
+            characters["standard"] = fixed.double() - 1
+    return characters | _dihedral(group)
 
 
 def _dihedral(group: Group) -> dict[str, Float[Tensor, " g"]]:
@@ -139,17 +138,17 @@ def _dihedral(group: Group) -> dict[str, Float[Tensor, " g"]]:
         turns[x], x = j, int(group.table[x, r])
     is_turn = turns >= 0
     sign = torch.where(is_turn, 1.0, -1.0).double()
-    known = {"sign": sign}
+    characters = {"sign": sign}
     for k in range(1, (n + 1) // 2):
         wave = 2 * torch.cos(2 * math.pi * (k * turns % n).double() / n)
-        known[f"frequency {k}"] = torch.where(is_turn, wave, 0.0)
+        characters[f"frequency {k}"] = torch.where(is_turn, wave, 0.0)
     if n % 2 == 0:
         s = int((~is_turn).nonzero()[0])
         even = turns % 2 == 0
         of_s = turns[group.table[:, s]] % 2 == 0  # whether g = rʲs with even j
-        known[f"frequency {n // 2}"] = torch.where(is_turn, even, of_s).double() * 2 - 1
-        known[f"frequency {n // 2} sign"] = known[f"frequency {n // 2}"] * sign
-    return known
+        characters[f"frequency {n // 2}"] = torch.where(is_turn, even, of_s).double() * 2 - 1
+        characters[f"frequency {n // 2} sign"] = characters[f"frequency {n // 2}"] * sign
+    return characters
 
 
 def rotation(group: Group) -> int | None:
@@ -173,12 +172,13 @@ def _product_name(
     """Restricted to a factor, a real irrep is a multiple of one real irrep of the factor."""
     names, stride = [], group.order
     at = group.identity
-    for factor, known in zip(group.factors, factors, strict=True):
+    for factor, irreps in zip(group.factors, factors, strict=True):
         stride //= factor.order
         start = at - at // stride % factor.order * stride
         restricted = x.values[start + stride * torch.arange(factor.order)] / x.degree
         far = {
-            name: float((y.values / y.degree - restricted).abs().max()) for name, y in known.items()
+            name: float((y.values / y.degree - restricted).abs().max())
+            for name, y in irreps.items()
         }
         names.append(min(far, key=far.__getitem__))
     if all(name == "constant" for name in names):
@@ -201,7 +201,7 @@ def abstract_name(group: Group) -> str | None:
     if n == 8:
         return "Q8"
     fifth, is_centreless = int((orders == 5).sum()), int(group.centre.sum()) == 1
-    known = {
+    tests = {
         "A4": n == 12 and not (orders == 6).any(),
         "F20": n == 20 and is_centreless,
         "S4": n == 24 and is_centreless,
@@ -211,11 +211,11 @@ def abstract_name(group: Group) -> str | None:
         "A6": n == 360 and fifth == 144,
         "S6": n == 720 and fifth == 144 and int(orders.max()) == 6,
     }
-    return next((name for name, holds in known.items() if holds), None)
+    return next((name for name, holds in tests.items() if holds), None)
 
 
 def _abelian_name(group: Group) -> str:
-    """By the invariant factors d₁ | d₂ | ..., from how many elements have each order."""
+    """The name by the invariant factors d₁ | d₂ | ..., which the orders of the elements give."""
     invariants = Counter()
     for p in (p for p in range(2, group.order + 1) if group.order % p == 0 and is_prime(p)):
         place, k, before = 0, 1, 1

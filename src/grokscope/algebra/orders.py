@@ -40,7 +40,7 @@ TRANSVERSALS = {
 
 
 def lexicographic(n: int, parity: Parity) -> list[tuple[int, ...]]:
-    """By their one-line notation."""
+    """The permutations sorted by their one-line notation."""
     every = permutations(range(n))
     return [x for x in every if parity == "any" or not is_odd(x)]
 
@@ -54,13 +54,13 @@ def chughtai2023(n: int, parity: Parity) -> list[tuple[int, ...]]:
             f"{', '.join(TRANSVERSALS)}. Leave elements at `lexicographic`."
         )
     levels = [[tuple(map(int, x)) for x in level.split()] for level in TRANSVERSALS[name]]
-    found = []
+    elements = []
     for chosen in product(*reversed(levels)):
         x = tuple(range(n))
         for step in chosen:
             x = tuple(step[i] for i in x)
-        found.append(x)
-    return found
+        elements.append(x)
+    return elements
 
 
 def stander2023(n: int, parity: Parity) -> list[tuple[int, ...]]:

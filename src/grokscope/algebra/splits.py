@@ -63,8 +63,8 @@ class Split:
     def power(self, x: Float[Tensor, "*many g _"]) -> Float[Tensor, "*many part"]:
         """The squared norm of each `x` in each part, in the order of `names`; they sum to |x|²."""
         squares = (self.basis.T @ x.double()).square().sum(dim=-1)
-        found = squares.new_zeros(*squares.shape[:-1], len(self.parts))
-        return found.index_add_(-1, self.owner, squares)
+        powers = squares.new_zeros(*squares.shape[:-1], len(self.parts))
+        return powers.index_add_(-1, self.owner, squares)
 
 
 @lru_cache(maxsize=16)

@@ -91,9 +91,9 @@ def double_cosets(group: Group, H: Subset, K: Subset) -> Int[Tensor, " g"]:
 
 def conjugate(group: Group, H: Subset, x: int) -> Subset:
     """x⁻¹Hx."""
-    found = torch.zeros_like(H)
-    found[group.table[group.table[group.inverse[x]][H], x]] = True
-    return found
+    image = torch.zeros_like(H)
+    image[group.table[group.table[group.inverse[x]][H], x]] = True
+    return image
 
 
 def core(group: Group, H: Subset) -> Subset:
@@ -117,8 +117,8 @@ def stabiliser(irrep: Irrep, vector: Float[Tensor, " d"], tolerance: float = 1e-
 
 def rho_sets(group: Group) -> dict[str, RhoSet]:
     """For each irrep but the trivial one, its smallest ρ-set."""
-    found = part_characters(group)
-    return {n: _rho_set(group, x.values) for n, x in found.items() if n != "constant"}
+    characters = part_characters(group)
+    return {n: _rho_set(group, x.values) for n, x in characters.items() if n != "constant"}
 
 
 def minimal_rho_set(group: Group, irrep: Irrep) -> RhoSet:
@@ -215,17 +215,17 @@ def _class(
 
 def _closure(tables: _Tables, mask: Mask, generators: Sequence[int]) -> Mask:
     """The subgroup that H and the generators generate: cosets of H are added until none is new."""
-    members, found = np.flatnonzero(mask), mask.copy()
+    members, closure = np.flatnonzero(mask), mask.copy()
     frontier = np.array([tables.identity])
     while len(frontier):
         reached = tables.products[frontier[:, None], list(generators)].ravel()
-        reached = reached[~found[reached]]
+        reached = reached[~closure[reached]]
         cosets = tables.products[np.ix_(members, reached)]
         frontier, first = np.unique(cosets.min(axis=0), return_index=True)
-        found[cosets[:, first]] = True
-        if 2 * found.sum() > tables.n:
-            return np.ones_like(found)
-    return found
+        closure[cosets[:, first]] = True
+        if 2 * closure.sum() > tables.n:
+            return np.ones_like(closure)
+    return closure
 
 
 def _prime_of_power(k: int) -> int:
@@ -235,7 +235,7 @@ def _prime_of_power(k: int) -> int:
 
 
 def _key(group: Group, one: SubgroupClass) -> tuple[int, int]:
-    """By order, and among equals by how many points the elements fix."""
+    """Orders classes by order, and among equals by how many points the elements fix."""
     if group.points is None:
         return one.order, 0
     fixed = group.points == torch.arange(group.points.shape[1])
@@ -243,7 +243,7 @@ def _key(group: Group, one: SubgroupClass) -> tuple[int, int]:
 
 
 def _pack(classes: Sequence[SubgroupClass]) -> dict[str, Tensor]:
-    """As few arrays, the masks as bits."""
+    """The classes as a few arrays, the masks as bits."""
     return {
         "members": _bits(torch.cat([c.members for c in classes])),
         "conjugators": torch.cat([c.conjugators for c in classes]),
@@ -305,7 +305,7 @@ def _normal_in(
 ) -> list[tuple[str, Subset]]:
     """The normal subgroups of H, from the smallest, with their types."""
     elements = H.nonzero()[:, 0]
-    found = []
+    normal = []
     for name, one in smaller:
         for A in one.members[(one.members & ~H).sum(dim=1) == 0]:
             inside = A.nonzero()[:, 0]
@@ -313,8 +313,8 @@ def _normal_in(
                 group.table[group.inverse[elements]][:, inside], elements[:, None]
             ]
             if A[conjugates].all():
-                found.append((name, A))
-    return found
+                normal.append((name, A))
+    return normal
 
 
 def _as_group(group: Group, H: Subset) -> Group:

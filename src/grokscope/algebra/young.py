@@ -75,14 +75,14 @@ def orthogonal_form(partition: Partition, group: Group) -> Float[Tensor, "g d d"
     On standard tableaux t, with r the axial distance of k and k+1 (content of k+1 less that of k),
     the transposition (k, k+1) has 1/r at (t, t) and √(1 - 1/r²) at (t, the tableau with k and k+1
     exchanged). Other elements are products along the Cayley graph. Raises `BadInput` for another
-    group, and for what is no partition of its degree.
+    group, and for what is not a partition of its degree.
     """
     if not is_symmetric(group):
         raise BadInput(f"{group.name} is not given as all permutations of some points.")
     assert group.points is not None
     n = group.points.shape[1]
     if tuple(sorted(partition, reverse=True)) not in partitions(n):
-        raise BadInput(f"{partition} is no partition of {n}.")
+        raise BadInput(f"{partition} is not a partition of {n}.")
     steps = [_transposition(k, list(_tableaux(tuple(partition)))) for k in range(n - 1)]
     swaps = [_swap(k, group) for k in range(n - 1)]
     d = len(steps[0]) if steps else 1
@@ -116,13 +116,13 @@ def _tableaux(shape: Partition) -> tuple[tuple[int, ...], ...]:
     """The standard tableaux of a shape, each as the row of every number from the smallest."""
     if not any(shape):
         return ((),)
-    found = []
+    tableaux = []
     for row, length in enumerate(shape):
         below = shape[row + 1] if row + 1 < len(shape) else 0
         if length > below:
             rest = (*shape[:row], length - 1, *shape[row + 1 :])
-            found += [(*t, row) for t in _tableaux(rest)]
-    return tuple(found)
+            tableaux += [(*t, row) for t in _tableaux(rest)]
+    return tuple(tableaux)
 
 
 def _transposition(k: int, tableaux: list[tuple[int, ...]]) -> Float[Tensor, "d d"]:

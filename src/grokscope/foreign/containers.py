@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import Found, State
+from grokscope.foreign.layout import Contents, State
 
 ONE = ("model", "model_state_dict", "state_dict", "model_state", "weights", "params")
 MANY = (("state_dicts", "epochs"), ("checkpoints", "checkpoint_epochs"))
@@ -16,21 +16,21 @@ PREFIXES = ("module.", "_orig_mod.", "model.")  # of wrappers around a model
 EVERY = 100  # epochs between checkpoints whose epochs were not saved (Nanda et al. 2023)
 
 
-def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Found:
+def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Contents:
     """The checkpoints in what a file holds, by step, and what was saved with them.
 
     Raises `BadInput` if there are no weights in it.
     """
     if is_state(tree):
-        return Found(path, {_step_of(path, config, {}): clean(tree)}, config)
+        return Contents(path, {_step_of(path, config, {}): clean(tree)}, config)
     if isinstance(tree, list | tuple) and tree and all(is_state(x) for x in tree):
-        return Found(path, {EVERY * i: clean(x) for i, x in enumerate(tree)}, config)
+        return Contents(path, {EVERY * i: clean(x) for i, x in enumerate(tree)}, config)
     if _is_module(tree):
-        return Found(path, {_step_of(path, config, {}): clean(_state_of(tree))}, config)
+        return Contents(path, {_step_of(path, config, {}): clean(_state_of(tree))}, config)
     if not isinstance(tree, dict):
         raise BadInput(f"{path} is refused: it holds no weights, but {_kind(tree)}.")
     if tree and all(_is_step(k) and is_state(v) for k, v in tree.items()):
-        return Found(path, {int(k): clean(v) for k, v in tree.items()}, config)
+        return Contents(path, {int(k): clean(v) for k, v in tree.items()}, config)
     tree = {k: _state_of(v) if _is_module(v) else v for k, v in tree.items()}
     record = {str(k): v for k, v in tree.items() if not is_state(v)}
     config = {**_config_in(record), **config}
@@ -44,7 +44,7 @@ def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Found:
         raise BadInput(
             f"{path} is refused: it holds no weights, but {_kind(tree)}. Losses alone are not read."
         )
-    return Found(path, checkpoints, config, record)
+    return Contents(path, checkpoints, config, record)
 
 
 def is_state(x: Any) -> bool:
@@ -81,14 +81,22 @@ def clean(state: State) -> State:
 
 def _many(record: dict[str, Any]) -> dict[int, State]:
     for states, epochs in MANY:
-        found = record.get(states)
-        if isinstance(found, list) and found and all(is_state(x) for x in found):
+        states_there = record.get(states)
+        if (
+            isinstance(states_there, list)
+            and states_there
+            and all(is_state(x) for x in states_there)
+        ):
             steps = _whole_numbers(record.get(epochs))
-            if len(steps) < len(found):
-                steps = [EVERY * i for i in range(len(found))]
-            return {step: clean(x) for step, x in zip(steps, found, strict=False)}
-        if isinstance(found, dict) and found and all(is_state(x) for x in found.values()):
-            return {int(step): clean(x) for step, x in found.items() if _is_step(step)}
+            if len(steps) < len(states_there):
+                steps = [EVERY * i for i in range(len(states_there))]
+            return {step: clean(x) for step, x in zip(steps, states_there, strict=False)}
+        if (
+            isinstance(states_there, dict)
+            and states_there
+            and all(is_state(x) for x in states_there.values())
+        ):
+            return {int(step): clean(x) for step, x in states_there.items() if _is_step(step)}
     return {}
 
 
@@ -98,8 +106,8 @@ def _whole_numbers(x: Any) -> list[int]:
 
 
 def _config_in(record: dict[str, Any]) -> dict[str, Any]:
-    found = record.get("config", record.get("cfg", record.get("args", {})))
-    return {str(k): v for k, v in found.items()} if isinstance(found, dict) else {}
+    config = record.get("config", record.get("cfg", record.get("args", {})))
+    return {str(k): v for k, v in config.items()} if isinstance(config, dict) else {}
 
 
 STEPS = ("epoch", "step", "num_epochs", "n_epochs", "num_epoch", "epochs", "steps")

@@ -45,7 +45,7 @@ def read_file(path: Path) -> Any:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from None
     try:
         if size > LARGEST:
-            raise BadInput(f"it has {size / 1e9:.1f} GB, more than the {LARGEST / 1e9:g} read.")
+            raise BadInput(f"it has {size / 1e9:.1f} GB; at most {LARGEST / 1e9:g} GB are read.")
         return _reader(path, head)(path)
     except BadInput as error:
         raise BadInput(f"{path} is refused: {error}") from None
@@ -56,12 +56,12 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_JSON:
             raise ValueError("it is larger than 1 MB")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is no JSON that could be read: {error}.") from None
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} holds no JSON object.")
-    return found
+        raise BadInput(f"{path} is not readable JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{path} does not hold a JSON object.")
+    return content
 
 
 def _reader(path: Path, head: bytes):
@@ -85,7 +85,7 @@ def _reader(path: Path, head: bytes):
     if head[:1] == b"\x80":
         return _bare_pickle
     raise BadInput(
-        f"it is no file of weights, or is damaged: it begins {head[:12]!r}. Files of torch, "
+        f"it is not a file of weights, or is damaged: it begins {head[:12]!r}. Files of torch, "
         "safetensors and numpy are read."
     )
 
@@ -114,25 +114,25 @@ def _zipped(path: Path) -> Any:
             records = {info.filename: info for info in archive.infolist()}
             names = [name for name in records if name.endswith("/data.pkl") or name == "data.pkl"]
             if len(names) != 1:
-                raise BadInput("it is a zip file, but none that torch wrote.")
+                raise BadInput("it is a zip file, but not one that torch wrote.")
             if any(info.compress_type != zipfile.ZIP_STORED for info in records.values()):
                 raise BadInput("it is compressed, which torch's files are not.")
             if any(name.endswith("constants.pkl") for name in records):
                 raise BadInput(
                     "it holds a program (TorchScript). Save the weights: torch.save(state_dict)."
                 )
-            found = scan(archive.read(names[0]))
+            scanned = scan(archive.read(names[0]))
             folder = names[0].removesuffix("data.pkl")
-            held = {key: records.get(f"{folder}data/{key}") for key in found.storages}
+            held = {key: records.get(f"{folder}data/{key}") for key in scanned.storages}
             missing = [key for key, info in held.items() if info is None]
             if missing:
                 raise BadInput(f"the numbers of its tensor {missing[0]} are missing. {AGAIN}")
             sizes = {k: info.file_size for k, info in held.items() if info}
-            _check_sizes(found, sizes, path.stat().st_size)
+            _check_sizes(scanned, sizes, path.stat().st_size)
             try:
                 return _load(path)
             except pickle.UnpicklingError:
-                return plain(found.content, lambda x: _tensor(x, archive, folder))
+                return plain(scanned.content, lambda x: _tensor(x, archive, folder))
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
         if isinstance(error, BadInput):
             raise
@@ -153,9 +153,9 @@ def _legacy(path: Path) -> Any:
     with path.open("rb") as file:
         for _ in range(3):  # magic number, protocol, system
             scan(file)
-        found = scan(file)
+        scanned = scan(file)
     size = path.stat().st_size
-    _check_sizes(found, dict.fromkeys(found.storages, size), size)
+    _check_sizes(scanned, dict.fromkeys(scanned.storages, size), size)
     try:
         return _load(path)
     except pickle.UnpicklingError:
@@ -177,17 +177,17 @@ def _load(path: Path) -> Any:
         raise _damaged(error) from None
 
 
-def _check_sizes(found: Scan, held: dict[str, int], whole: int) -> None:
+def _check_sizes(scanned: Scan, held: dict[str, int], whole: int) -> None:
     """Refuse storages that are said to be larger than they are, and tensors that, written out,
     would be larger than is read."""
-    for key, storage in found.storages.items():
+    for key, storage in scanned.storages.items():
         if storage.size > held[key]:
             raise BadInput(
                 f"a tensor is said to have {storage.size:,} bytes, and {held[key]:,} are there."
             )
-    if sum(storage.size for storage in found.storages.values()) > whole:
+    if sum(storage.size for storage in scanned.storages.values()) > whole:
         raise BadInput(f"its tensors are said to have more than the {whole:,} bytes there are.")
-    written_out = sum(x.size for x in found.tensors)
+    written_out = sum(x.size for x in scanned.tensors)
     if written_out > MOST_REPEATED * whole:
         raise BadInput(
             f"its tensors, written out, have {written_out:,} bytes, and the file has {whole:,}."
@@ -227,7 +227,7 @@ def _array(file: io.BufferedIOBase, size: int) -> Tensor:
         raise _damaged(error) from None
     shape, is_fortran, dtype = header
     if dtype.hasobject or dtype.kind not in "fiub":
-        raise BadInput(f"it holds an array of {dtype}, and numbers alone are read.")
+        raise BadInput(f"it holds an array of {dtype}, and only numbers are read.")
     if math.prod(shape) * dtype.itemsize != size - start.tell():
         raise BadInput(
             f"an array of shape {shape} needs {math.prod(shape) * dtype.itemsize:,} bytes, and "

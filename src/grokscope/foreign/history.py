@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.foreign.layouts.layout import Foreign, Losses
+from grokscope.foreign.layout import ForeignNetwork, Losses
 from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
@@ -28,7 +28,7 @@ FRACTIONS = (0.3, 0.1, 0.2, 0.25, 0.28, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def find_split(
-    spec: Spec, task: Task, foreign: Foreign, networks: dict[int, Model]
+    spec: Spec, task: Task, foreign: ForeignNetwork, networks: dict[int, Model]
 ) -> tuple[Spec, Bool[Tensor, " pair"] | None, tuple[str, ...]]:
     """The spec with what is known of the split: recorded, made again from its seed, or found by the
     losses that were recorded; and the recorded one as a mask of the task's pairs. `networks` are
@@ -41,21 +41,22 @@ def find_split(
     losses = foreign.losses
     if losses is None:
         return spec, None, ()
-    known = {step: losses.at(step) for step in networks}
-    told = {step: here for step, here in known.items() if here and all(map(isfinite, here))}
-    if not told:
+    each_step = ((step, losses.at(step)) for step in networks)
+    finite = {step: means for step, means in each_step if means and all(map(isfinite, means))}
+    if not finite:
         return spec, None, ()
-    step = max(told, key=lambda s: told[s][1] / max(told[s][0], 1e-30))  # where they differ most
-    each, here = evaluated(networks[step], task)[0], told[step]
+    # at the step where the two differ most
+    step, recorded = max(finite.items(), key=lambda x: x[1][1] / max(x[1][0], 1e-30))
+    each, _ = evaluate_pairs(networks[step], task)
     if spec.split != UNKNOWN_SPLIT:
         seed = spec.seed if spec.split_seed is None else spec.split_seed
         is_train = task.is_train(spec.train_fraction, seed, spec.split)
-        if _distance(each, is_train, here) < CLOSE:
+        if _mismatch(each, is_train, recorded) < CLOSE:
             return spec, None, ()
-    guesses = sorted(_guesses(task, each, here))
-    off, seed, fraction = guesses[0]
+    guesses = sorted(_guesses(task, each, recorded))
+    mismatch, seed, fraction = guesses[0]
     others = [guess[0] for guess in guesses if guess[1] != seed]
-    if off < CLOSE and others[0] > CLEARLY * CLOSE:
+    if mismatch < CLOSE and others[0] > CLEARLY * CLOSE:
         return replace(spec, split="nanda2023", split_seed=seed, train_fraction=fraction), None, ()
     if spec.split == UNKNOWN_SPLIT:
         return spec, None, ()
@@ -64,9 +65,11 @@ def find_split(
 
 
 @torch.no_grad()
-def evaluated(model: Model, task: Task) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
-    """Of each pair its cross-entropy over every output class, in float64, and whether its answer
-    is right."""
+def evaluate_pairs(
+    model: Model, task: Task
+) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
+    """The cross-entropy of each pair over every output class, in float64, and whether its answer is
+    right."""
     losses, rights = [], []
     for x, y in zip(task.inputs.split(AT_ONCE), task.answers.split(AT_ONCE), strict=True):
         logits = model.last(x)
@@ -75,16 +78,18 @@ def evaluated(model: Model, task: Task) -> tuple[Float[Tensor, " pair"], Bool[Te
     return torch.cat(losses), torch.cat(rights)
 
 
-def _distance(
-    each: Float[Tensor, " pair"], is_train: Bool[Tensor, " pair"], here: tuple[float, float]
+def _mismatch(
+    each: Float[Tensor, " pair"],
+    is_train: Bool[Tensor, " pair"],
+    recorded: tuple[float, float],
 ) -> float:
-    """How far the mean losses of a split are from the recorded ones, relatively."""
+    """How far the mean losses of a split are from the recorded ones, relative to these."""
     means = float(each[is_train].mean()), float(each[~is_train].mean())
-    return max(abs(x - y) / max(abs(y), 1e-30) for x, y in zip(means, here, strict=True))
+    return max(abs(x - y) / max(abs(y), 1e-30) for x, y in zip(means, recorded, strict=True))
 
 
 def _guesses(
-    task: Task, each: Float[Tensor, " pair"], here: tuple[float, float]
+    task: Task, each: Float[Tensor, " pair"], recorded: tuple[float, float]
 ) -> Iterator[tuple[float, int, float]]:
     """The distance of each split of Nanda et al. that is likely, with its seed and fraction."""
     for seed in SEEDS:
@@ -94,7 +99,7 @@ def _guesses(
         for fraction in FRACTIONS:
             is_train = torch.zeros(len(order), dtype=torch.bool)
             is_train[shuffled[: int(fraction * len(order))]] = True
-            yield _distance(each, is_train, here), seed, fraction
+            yield _mismatch(each, is_train, recorded), seed, fraction
 
 
 def rows_of(
@@ -104,9 +109,9 @@ def rows_of(
     there is a checkpoint and the split is known, and so are losses, where none were."""
     rows: dict[int, dict[str, float]] = {}
     for step, model in networks.items() if run.knows_split else ():
-        rows[step] = _measured(model, run.task, run.is_train)
+        rows[step] = _metrics(model, run.task, run.is_train)
     if losses is None and len(rows) < 2:
-        return  # a single checkpoint is no history
+        return  # a single checkpoint is not a history
     for step, (train, test) in losses.by_step().items() if losses else ():
         rows.setdefault(step, {}).update(train_loss=train, test_loss=test)
     unknown = dict.fromkeys(ROW - {"step"}, nan)
@@ -114,10 +119,10 @@ def rows_of(
         yield {"step": step, **unknown, **rows[step]}
 
 
-def _measured(model: Model, task: Task, is_train: Bool[Tensor, " pair"]) -> dict[str, float]:
-    losses, right = evaluated(model, task)
-    found = {}
+def _metrics(model: Model, task: Task, is_train: Bool[Tensor, " pair"]) -> dict[str, float]:
+    losses, right = evaluate_pairs(model, task)
+    metrics = {}
     for part, here in (("train", is_train), ("test", ~is_train)):
-        found[f"{part}_loss"] = float(losses[here].mean())
-        found[f"{part}_accuracy"] = float(right[here].double().mean())
-    return found
+        metrics[f"{part}_loss"] = float(losses[here].mean())
+        metrics[f"{part}_accuracy"] = float(right[here].double().mean())
+    return metrics

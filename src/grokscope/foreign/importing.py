@@ -7,7 +7,7 @@ Axes: pair = one input.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,14 +19,15 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, StorageError
 from grokscope.foreign.history import find_split, rows_of
-from grokscope.foreign.layouts.layout import Losses, State, layout_of
-from grokscope.foreign.sources import Source, digest, opened, sources
-from grokscope.foreign.tasks import fitted, precision_of, settle
+from grokscope.foreign.layout import Losses, State, layout_of
+from grokscope.foreign.sources import Source, digest, open_source, sources
+from grokscope.foreign.tasks import load_model, precision_of, resolve_task
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json, write_atomically, write_tensors
 from grokscope.training.run import SPLIT_FILE, Run
+from grokscope.training.track import Track, untracked
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Imported:
     was_there: bool
 
     def row(self) -> dict[str, Any]:
-        """What there is to say of it, as a row of a table."""
+        """What became of it, as a row of a table."""
         spec = self.run.spec
         return {
             "run": self.run.name,
@@ -77,45 +78,46 @@ def recognise(
 ) -> Recognised:
     """Read the networks of a source. The task is the one asked for, the one its source says, or the
     one its answers match. Raises `BadInput` with the reason if it is refused."""
-    found = replace(opened(source), instance=instance)
-    known = layout_of(found, layout)
+    contents = replace(open_source(source), instance=instance)
+    chosen = layout_of(contents, layout)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", UserWarning
-            )  # of torch, at what has too few axes to turn
-            _check_numbers(found.checkpoints)
-            foreign = known.read(found)
-            asked, notes = settle(foreign, found.state, task)
-            made = make_task(asked.spec.task, asked.spec.task_args)
-            states = found.checkpoints.items()
-            networks = {step: fitted(foreign, asked.spec, made, w) for step, w in sorted(states)}
+            # torch warns where a tensor has too few axes to be turned
+            warnings.simplefilter("error", UserWarning)
+            _check_numbers(contents.checkpoints)
+            foreign = chosen.read(contents)
+            score, notes = resolve_task(foreign, contents.state, task)
+            its_task = make_task(score.spec.task, score.spec.task_args)
+            states = contents.checkpoints.items()
+            networks = {
+                step: load_model(foreign, score.spec, its_task, w) for step, w in sorted(states)
+            }
     except BadInput as error:
-        said, path = str(error), str(source.path)
-        raise BadInput(said if path in said else f"{path} is refused: {said}") from None
+        message, path = str(error), str(source.path)
+        raise BadInput(message if path in message else f"{path} is refused: {message}") from None
     except (KeyError, IndexError, RuntimeError, ValueError, UserWarning) as error:
         raise BadInput(
-            f"{source.path} is refused: its tensors do not fit the layout `{known.name}` ({error})."
+            f"{source.path} is refused: its tensors do not fit layout `{chosen.name}` ({error})."
         ) from None
     spec = replace(
-        asked.spec,
+        score.spec,
         precision=precision_of(networks[max(networks)]),
-        source=f"{known.name}: {source.path.name}, {digest(source)}",
+        source=f"{chosen.name}: {source.path.name}, {digest(source)}",
     )
-    spec, is_train, split_notes = find_split(spec, made, foreign, networks)
+    spec, is_train, split_notes = find_split(spec, its_task, foreign, networks)
     return Recognised(
-        name=found.name if instance is None else f"{found.name}-{instance}",
-        layout=known.name,
+        name=contents.name if instance is None else f"{contents.name}-{instance}",
+        layout=chosen.name,
         spec=spec,
         networks=networks,
-        accuracy=asked.accuracy,
+        accuracy=score.accuracy,
         losses=foreign.losses,
         is_train=is_train,
         notes=(*foreign.notes, *notes, *split_notes),
     )
 
 
-def bring(
+def import_network(
     source: Source,
     out: Path,
     layout: str | None = None,
@@ -127,22 +129,22 @@ def bring(
     Raises `BadInput` with the reason if it is refused, before anything is written, and
     `StorageError` if its folder holds another network; the same one is found and not repeated.
     """
-    found = recognise(source, layout, task, instance)
-    run = Run(found.spec, out / found.name)
-    result = Imported(run, found.layout, found.accuracy, found.notes, False)
+    recognised = recognise(source, layout, task, instance)
+    run = Run(recognised.spec, out / recognised.name)
+    result = Imported(run, recognised.layout, recognised.accuracy, recognised.notes, False)
     if (run.folder / "spec.json").exists():
         there = Run.open(run.folder)
-        if (there.spec.source, there.spec.task) != (found.spec.source, found.spec.task):
+        if (there.spec.source, there.spec.task) != (recognised.spec.source, recognised.spec.task):
             raise StorageError(
                 f"{run.folder} holds another run. Move it away, or choose another --out."
             )
-        if there.checkpoint(max(found.networks)).exists():  # else it was cut short
+        if there.checkpoint(max(recognised.networks)).exists():  # else it was cut short
             return replace(result, run=there, was_there=True)
     elif run.folder.exists() and any(run.folder.iterdir()):
         raise StorageError(
-            f"{run.folder} is there, and is no run. Move it away, or choose another --out."
+            f"{run.folder} is there, and is not a run. Move it away, or choose another --out."
         )
-    _write(run, found)
+    _write(run, recognised)
     return result
 
 
@@ -150,7 +152,7 @@ def _check_numbers(checkpoints: dict[int, State]) -> None:
     for step, state in checkpoints.items():
         for name, w in state.items():
             if w.layout != torch.strided or w.is_meta or w.is_quantized or w.is_complex():
-                raise BadInput(f"{name} is no plain tensor of numbers.")
+                raise BadInput(f"{name} is not a plain tensor of numbers.")
             if w.is_floating_point() and not name.endswith("IGNORE"):
                 bad = int((~w.isfinite()).sum())
                 if bad:
@@ -160,41 +162,38 @@ def _check_numbers(checkpoints: dict[int, State]) -> None:
                     )
 
 
-def _write(run: Run, found: Recognised) -> None:
+def _write(run: Run, recognised: Recognised) -> None:
     """The run's folder; the last checkpoint last, so that what is cut short is seen to be."""
-    if found.is_train is not None:
-        write_tensors(run.folder / SPLIT_FILE, {"is_train": found.is_train}, {})
+    if recognised.is_train is not None:
+        write_tensors(run.folder / SPLIT_FILE, {"is_train": recognised.is_train}, {})
     run.write_spec()
-    rows = list(rows_of(run, found.losses, found.networks))
+    rows = list(rows_of(run, recognised.losses, recognised.networks))
     if rows:
         text = "".join(as_json(row) + "\n" for row in rows)
         write_atomically(run.folder / "metrics.jsonl", text.encode())
     made_by = {"grokscope": version("grokscope"), "source": run.spec.source or ""}
-    for step, model in found.networks.items():
+    for step, model in recognised.networks.items():
         write_tensors(run.checkpoint(step), model.state_dict(), {"step": str(step), **made_by})
 
 
-Tracker = Callable[[int, int], None]
-
-
-def bring_all(
+def import_networks(
     paths: Sequence[Path],
     out: Path,
     layout: str | None = None,
     task: str | None = None,
     instance: int | None = None,
-    track: Tracker = lambda done, total: None,
+    track: Track = untracked,
 ) -> tuple[list[Imported], list[str]]:
     """Import every network of these files and folders; those that are refused are left out, and
     the reasons are returned beside the others."""
     waiting = [source for path in paths for source in sources(path)]
-    done: list[Imported] = []
+    imported: list[Imported] = []
     refused: list[str] = []
     track(0, len(waiting))
     for i, source in enumerate(waiting):
         try:
-            done.append(bring(source, out, layout, task, instance))
+            imported.append(import_network(source, out, layout, task, instance))
         except (BadInput, StorageError) as error:
             refused.append(str(error))
         track(i + 1, len(waiting))
-    return done, refused
+    return imported, refused

@@ -57,14 +57,14 @@ class Storage:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Raises `BadInput` if it holds no numbers that are read."""
+        """Torch's name of the kind. Raises `BadInput` for a kind that is not read."""
         if self.kind not in KINDS:
-            raise BadInput(f"it holds a {self.kind}, which is no kind of number that is read.")
+            raise BadInput(f"it holds a {self.kind}, a kind of number that is not read.")
         return KINDS[self.kind]
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """How many bytes it takes."""
         return self.count * self.dtype.itemsize
 
 
@@ -78,7 +78,7 @@ class Declared(NamedTuple):
 
     @property
     def size(self) -> int:
-        """In bytes, written out."""
+        """How many bytes it takes, written out."""
         return math.prod(self.shape) * self.storage.dtype.itemsize
 
 
@@ -92,7 +92,7 @@ class Scan:
 
 
 def scan(text: bytes | io.BufferedIOBase) -> Scan:
-    """The next pickle of `text`. Raises `BadInput` if it would run code, or is no pickle."""
+    """The next pickle of `text`. Raises `BadInput` if it would run code, or is not a pickle."""
     reader = _Reader(io.BytesIO(text) if isinstance(text, bytes) else text)
     try:
         content = reader.load()
@@ -140,18 +140,18 @@ class _Reader(pickle.Unpickler):
             type(x) is not int or x < 0 for x in (offset, *shape, *stride)
         ):
             raise BadInput("one of its tensors has no size.")
-        found = Declared(storage, offset, shape, stride)
+        tensor = Declared(storage, offset, shape, stride)
         last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
         if math.prod(shape) and last >= storage.count:
             raise BadInput(
                 f"a tensor of shape {shape} reaches beyond the {storage.count:,} numbers it has."
             )
-        self.tensors.append(found)
-        return found
+        self.tensors.append(tensor)
+        return tensor
 
 
 class Name(str):
-    """The name of something of torch's that is no tensor: float32, cpu."""
+    """The name of something of torch's that is not a tensor: float32, cpu."""
 
 
 class _Dtype:

@@ -14,7 +14,7 @@ from typing import Any
 from grokscope.errors import BadInput
 from grokscope.foreign.containers import unpack
 from grokscope.foreign.files import SUFFIXES, read_file, read_json
-from grokscope.foreign.layouts.layout import Found, State
+from grokscope.foreign.layout import Contents, State
 
 CONFIGS = ("cfg.json", "config.json", "params.json", "hyper.json")
 ARRAYS = (".npy",)
@@ -37,13 +37,13 @@ def sources(path: Path) -> list[Source]:
         return [Source(path.parent if is_array else path, tuple(together))]
     if not path.is_dir():
         raise BadInput(f"{path}: there is no such file or folder.")
-    found = list(_below(path, DEEPEST))
-    if not found:
+    networks = list(_below(path, DEEPEST))
+    if not networks:
         raise BadInput(
             f"{path} holds no file of weights ({', '.join(SUFFIXES)}). Name a file, or the folder "
             "that holds some."
         )
-    return found
+    return networks
 
 
 def _below(folder: Path, depth: int) -> Iterator[Source]:
@@ -67,13 +67,13 @@ def _below(folder: Path, depth: int) -> Iterator[Source]:
             yield from _below(inner, depth - 1)
 
 
-def opened(source: Source) -> Found:
+def open_source(source: Source) -> Contents:
     """What the files of a source hold, as one."""
     if all(f.suffix in ARRAYS for f in source.files):
         config = _config(source.path, source.path)
         arrays = {f.stem: next(iter(read_file(f).values())) for f in source.files}
         path = source.path if source.path.is_dir() else source.path.parent
-        return Found(path, _over_time(arrays, config), config)
+        return Contents(path, _over_time(arrays, config), config)
     each = [unpack(f, read_file(f), _config(f, source.path)) for f in source.files]
     if len(each) == 1:
         one = each[0]
@@ -92,7 +92,7 @@ def opened(source: Source) -> Found:
                 at = int(file.stem)
             checkpoints.setdefault(at, state)
         config, record = {**config, **one.config}, {**record, **one.record}
-    return Found(source.path, checkpoints, config, record)
+    return Contents(source.path, checkpoints, config, record)
 
 
 def _over_time(arrays: State, config: dict[str, Any]) -> dict[int, State]:

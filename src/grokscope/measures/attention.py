@@ -18,7 +18,7 @@ def attention(s: Snapshot) -> Float[Tensor, "head pair pos"]:
     """The attention pattern of the last position, which the answer is read from. Raises
     `NotApplicable` where the positions before it are not a and b."""
     if not s.task.is_of_pairs:
-        raise NotApplicable(f"an input of `{s.task.name}` is no pair (a, b).")
+        raise NotApplicable(f"an input of `{s.task.name}` is not a pair (a, b).")
     return s.activation("pattern")[:, :, -1].transpose(0, 1)
 
 
@@ -40,7 +40,7 @@ def attention_to_equals(s: Snapshot) -> dict[str, float]:
     (Nanda et al. 2023: 0.1 to 0.4 % at the end). At the start: about 1/3."""
     pattern = attention(s).double()
     if pattern.shape[2] < 3:
-        raise NotApplicable(f'{type(s.model).__name__} reads no "=".')
+        raise NotApplicable(f'{type(s.model).__name__} does not read "=".')
     return _per_head(pattern[:, :, 2].mean(dim=1))
 
 
@@ -57,7 +57,7 @@ def attention_scores(s: Snapshot) -> Float[Tensor, "head symbol"]:
     if s.task.inputs.shape[1] != 2 or len(s.task.inputs) != n * n:
         raise NotApplicable(f"attention by symbol needs every pair of operands of `{s.task.name}`.")
     if not torch.allclose(pattern.sum(dim=2), torch.ones((), dtype=torch.float64), atol=1e-4):
-        raise NotApplicable("its attention does not sum to 1: with a rate below 1, no softmax.")
+        raise NotApplicable("its attention does not sum to 1, as with a rate below 1.")
     drawn = (pattern[:, :, 0].log() - pattern[:, :, 1].log()).view(-1, n, n).mean(dim=2)
     return drawn - drawn.mean(dim=1, keepdim=True)
 
@@ -69,8 +69,8 @@ def attention_fve(s: Snapshot) -> dict[str, float]:
     number of parts over that number, so .09 for 56 frequencies."""
     view = lens_of(s).views["a"]
     keep = torch.tensor([name != "constant" for name in view.names])
-    found = []
+    shares = []
     for scores in attention_scores(s):
         power = view.power(scores[:, None])[keep]
-        found.append(power.max() / power.sum().clamp(min=1e-300))
-    return _per_head(torch.stack(found))
+        shares.append(power.max() / power.sum().clamp(min=1e-300))
+    return _per_head(torch.stack(shares))

@@ -20,14 +20,14 @@ from grokscope.snapshot import Snapshot, once_per_snapshot
 @once_per_snapshot
 def characters(s: Snapshot) -> dict[str, Float[Tensor, "s c"]]:
     """χ(s c⁻¹) for each part of the lens but the constants, scaled to χ(1) = 1; 0 where s or c is
-    no element of the group. Raises `NotApplicable` if the lens has no group, or if an answer stands
-    for several points.
+    not in the group. Raises `NotApplicable` if the lens has no group, or if an answer stands for
+    several points.
     """
     lens = s.lens
     if lens.group is None or lens.element is None:
         raise NotApplicable(
-            f"`{s.task.name}` is no group's product, so its logits have no characters. A product "
-            "mod a prime p has those of its units."
+            f"`{s.task.name}` is not a product in a group, so its logits have no characters. A "
+            "product mod a prime p has those of its units."
         )
     points = s.fibres.points
     point_of = torch.full((s.task.n_answers,), -1)
@@ -35,16 +35,16 @@ def characters(s: Snapshot) -> dict[str, Float[Tensor, "s c"]]:
     if not torch.equal(lens.answers[point_of], torch.arange(s.task.n_answers)):
         raise NotApplicable(f"in `{s.task.name}` several products have one answer.")
     here, there = lens.element[points], lens.element[point_of]
-    known = ((here >= 0)[:, None] & (there >= 0)).double()
+    has_both = ((here >= 0)[:, None] & (there >= 0)).double()
     quotient = lens.group.quotient[here.clamp(min=0)][:, there.clamp(min=0)]
     places = torch.full((lens.group.order,), -1)
     places[lens.element[lens.element >= 0]] = (lens.element >= 0).nonzero()[:, 0]
-    found = {}
+    waves = {}
     for name, Q in lens.split.parts.items():
         kernel = Q[places] @ Q[places[lens.group.identity]]  # a class function of the group
         if float((kernel - kernel.mean()).norm()) > 1e-9:  # not the constants, nor "{0}"
-            found[name] = (kernel / kernel[lens.group.identity])[quotient] * known
-    return found
+            waves[name] = (kernel / kernel[lens.group.identity])[quotient] * has_both
+    return waves
 
 
 @measure

@@ -59,7 +59,8 @@ class Proper:
 
 @lru_cache(maxsize=8)
 def proper_subgroups(group: Group) -> Proper:
-    """Raises `NotApplicable` if there are none, as in a cyclic group of prime order."""
+    """The proper, non-trivial subgroups. Raises `NotApplicable` if there are none, as in a cyclic
+    group of prime order."""
     classes = [c for c in subgroups(group) if 1 < c.order < group.order]
     if not classes:
         raise NotApplicable(
@@ -178,7 +179,7 @@ def mean_on(f: Float[Tensor, " g"], cosets: Int[Tensor, " g"]) -> Float[Tensor, 
 
 @once_per_snapshot
 def others(s: Snapshot) -> Bool[Tensor, " neuron"]:
-    """Which live neurons are no sign neurons. Raises `NotApplicable` if all are."""
+    """Which live neurons are not sign neurons. Raises `NotApplicable` if all are."""
     if is_sign(s).all():
         raise NotApplicable("every live neuron lies in the irreps ±1, so none could show cosets.")
     return ~is_sign(s)

@@ -142,7 +142,7 @@ def _chance(W: Float[Tensor, "symbol d"], f: Callable[[Tensor], float]) -> float
 def part_density(s: Snapshot) -> dict[str, float]:
     """FFD's question in the task's own lens: the share of parts whose norm, for their dimension, is
     above half of the largest; constants left out. Low is sparse. Chance: near 1."""
-    found = {}
+    densities = {}
     for weight in symbol_weights(s):
         even = even_spectrum(s, weight)
         density = torch.tensor(
@@ -152,8 +152,8 @@ def part_density(s: Snapshot) -> dict[str, float]:
                 if part != "constant" and even[part] > 0
             ]
         )
-        found[weight] = float((density > ETA * density.max()).double().mean())
-    return found
+        densities[weight] = float((density > ETA * density.max()).double().mean())
+    return densities
 
 
 @measure

@@ -33,7 +33,7 @@ def group_of(s: Snapshot) -> Group:
     """The group whose product the task is. Raises `NotApplicable` if there is none."""
     if s.lens.group is None:
         raise NotApplicable(
-            f"`{s.task.name}` is no product in a group, so there are neither irreps nor cosets. "
+            f"`{s.task.name}` is not a product in a group, so it has neither irreps nor cosets. "
             "Its weights still have parts: `grokscope spectrum`."
         )
     return s.lens.group
@@ -53,7 +53,7 @@ def irrep_fve_keys(s: Snapshot) -> dict[str, float]:
 
 @measure
 def hidden_fve(s: Snapshot) -> dict[str, float]:
-    """Of the hidden layer's variation over pairs, the share in functions of a alone, of b alone and
+    """The share of the hidden layer's variation over pairs in functions of a alone, of b alone and
     of ab alone, each in the same part, for each key part and all "keys" (Chughtai et al. 2023,
     "percent_hidden"; S5: .889 together).
 
@@ -63,14 +63,14 @@ def hidden_fve(s: Snapshot) -> dict[str, float]:
     """
     n, post = s.task.n_symbols, s.mlp_post
     splits = s.operand_parts
-    grid, found = post.view(n, n, -1), hidden_fve_product(s)
+    grid, fve = post.view(n, n, -1), hidden_fve_product(s)
     total = _hidden_variation(s)
     for split, axis in zip(splits, (1, 0), strict=True):
         squares = n * split.power(grid.mean(dim=axis, dtype=torch.float64)) / total
         shares = dict(zip(split.names, squares.tolist(), strict=True))
         shares["keys"] = math.fsum(shares[key] for key in keys_of(s))
-        found = {name: share + shares[name] for name, share in found.items()}
-    return found
+        fve = {name: share + shares[name] for name, share in fve.items()}
+    return fve
 
 
 @measure
@@ -81,8 +81,8 @@ def hidden_fve_product(s: Snapshot) -> dict[str, float]:
     group_of(s)
     squares = s.fibres.power(s.mean_over_fibres(s.mlp_post)) / _hidden_variation(s)
     shares = dict(zip(s.fibres.split.names, squares.tolist(), strict=True))
-    found = {key: shares[key] for key in keys_of(s)}
-    return found | {"keys": math.fsum(found.values())}
+    key_shares = {key: shares[key] for key in keys_of(s)}
+    return key_shares | {"keys": math.fsum(key_shares.values())}
 
 
 @once_per_snapshot
@@ -139,9 +139,11 @@ def order_of_learning(table: pl.DataFrame) -> list[tuple[str, int]]:
         raise NotApplicable(
             "the table holds no logit similarities. Make it by `trace(run, ['logit_similarity'])`."
         )
-    found = []
+    steps_learned = []
     for column in columns:
         steps = table.filter(pl.col(column) > LEARNED)["step"]
         if len(steps):
-            found.append((column.removeprefix(prefix).removesuffix("]"), int(steps.to_list()[0])))
-    return sorted(found, key=lambda learned: learned[1])
+            steps_learned.append(
+                (column.removeprefix(prefix).removesuffix("]"), int(steps.to_list()[0]))
+            )
+    return sorted(steps_learned, key=lambda learned: learned[1])

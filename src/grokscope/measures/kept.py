@@ -46,7 +46,7 @@ class Kept:
         self.columns: dict[str, list[str]] = {}
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
         self.is_changed = False
-        # What cannot be read, or is not ours, is no table.
+        # What cannot be read, or is not ours, is not a table.
         with suppress(OSError, LookupError, TypeError, ValueError, pl.exceptions.PolarsError):
             self._read()
 
@@ -54,8 +54,8 @@ class Kept:
         return any(column in self.rows[step] for column in self.columns.get(measure, ()))
 
     def add(self, step: int, measure: str, values: dict[str, float]) -> None:
-        known = self.columns.setdefault(measure, [])
-        known += [column for column in values if column not in known]
+        columns = self.columns.setdefault(measure, [])
+        columns += [column for column in values if column not in columns]
         self.rows[step] |= values
         self.is_changed = True
 
@@ -90,9 +90,9 @@ class Kept:
             for name, written_by in dict(note["code"]).items()
             if name in MEASURES and written_by == self.code[name]
         }
-        known = ["step", *(column for some in columns.values() for column in some)]
+        columns_read = ["step", *(column for some in columns.values() for column in some)]
         rows = {}
-        for row in pl.read_parquet(file).select(known).iter_rows(named=True):
+        for row in pl.read_parquet(file).select(columns_read).iter_rows(named=True):
             step = row.pop("step")
             if step in self.stamps and note["stamps"][str(step)] == self.stamps[step]:
                 rows[step] = {k: float(x) for k, x in row.items() if x is not None}
@@ -100,8 +100,8 @@ class Kept:
 
 
 def _stamp(file: Path) -> Stamp:
-    found = file.stat()
-    return [found.st_mtime_ns, found.st_size]
+    stat = file.stat()
+    return [stat.st_mtime_ns, stat.st_size]
 
 
 def code(run: Run, measure: Callable[..., Any]) -> str:

@@ -21,6 +21,7 @@ from grokscope.measures.spectra import components
 from grokscope.measures.weights import symbol_weights
 from grokscope.models.chughtai import Chughtai
 from grokscope.models.mlp import Concatenated
+from grokscope.models.model import Model
 from grokscope.models.transformer import Transformer
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
@@ -44,19 +45,25 @@ def by_output(s: Snapshot) -> tuple[str, ...]:
 
 
 def _by_weight(s: Snapshot, weights: list[str]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    keys: dict[str, None] = {}
     for weight in weights:
         norms = {k: x for k, x in components(s, weight).items() if k != "constant"}
         top = max(float(x.max()) for x in norms.values())
-        found |= {k: None for k, x in norms.items() if float(x.max()) > top / 4}
-    return tuple(found)
+        keys |= {k: None for k, x in norms.items() if float(x.max()) > top / 4}
+    return tuple(keys)
 
 
 def by_similarity(s: Snapshot) -> tuple[str, ...]:
     return tuple(name for name, x in logit_similarity(s).items() if x > 0.005)
 
 
-RULES: dict[str, Callable[[Snapshot], tuple[str, ...]]] = {
+Rule = Callable[[Snapshot], tuple[str, ...]]
+PUBLISHED: dict[type[Model], Rule] = {
+    Concatenated: by_similarity,
+    Chughtai: by_similarity,
+    Transformer: by_neurons,
+}
+RULES: dict[str, Rule] = {
     "logits": by_logits,
     "neurons": by_neurons,
     "embedding": by_embedding,
@@ -66,12 +73,13 @@ RULES: dict[str, Callable[[Snapshot], tuple[str, ...]]] = {
 
 
 def published_keys(s: Snapshot) -> tuple[str, ...] | None:
-    """The key parts by the rule of those who trained such networks; None where they had none."""
-    is_similar = isinstance(s.model, Concatenated | Chughtai)
-    if not is_similar and not isinstance(s.model, Transformer):
+    """The key parts by the rule of those who trained such networks, none where it does not apply;
+    None where they had no rule."""
+    rule = next((rule for kind, rule in PUBLISHED.items() if isinstance(s.model, kind)), None)
+    if rule is None:
         return None
     try:
-        return by_similarity(s) if is_similar else by_neurons(s)
+        return rule(s)
     except NotApplicable:
         return ()
 
@@ -79,13 +87,13 @@ def published_keys(s: Snapshot) -> tuple[str, ...] | None:
 @once_per_snapshot
 def key_sets(s: Snapshot) -> dict[str, tuple[str, ...]]:
     """The key parts by each rule that applies."""
-    found = {}
+    sets = {}
     for name, rule in RULES.items():
         try:
-            found[name] = rule(s)
+            sets[name] = rule(s)
         except NotApplicable:
             continue
-    return found
+    return sets
 
 
 @measure
@@ -105,5 +113,5 @@ def key_gap(s: Snapshot) -> float:
     1."""
     gap = key_parts(s).gap
     if gap is None:
-        raise NotApplicable("there are no key parts, or no others, so no gap between them.")
+        raise NotApplicable("without key parts, or without others, there is no gap between them.")
     return gap

@@ -39,7 +39,7 @@ def key_parts(s: Snapshot) -> Keys:
     |P L|²/|L|², P the projection on the functions of the product that lie in it (for a+b mod p: on
     cos and sin of w_k(a+b)). Key: at least 1 %. Published rules differ, and none gives a threshold;
     with this one the smallest key was at least 8.8 times the largest other part on every learned
-    model tried. Raises `NotApplicable` if the task is no lens's product.
+    model tried. Raises `NotApplicable` if the task is not a lens's product.
     """
     fibres, total = s.fibres, variation(s)
     means = s.mean_logits.double()

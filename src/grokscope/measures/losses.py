@@ -1,7 +1,7 @@
 """Losses, accuracies and margins over the answers proper.
 
 Unlike the loss that was trained, which counts every output class ("=" among them), these drop the
-classes that are no answer, as the published analyses do.
+classes that are not an answer, as the published analyses do.
 
 Where an input has several answers, each counts alike: losses are means over all of them, and an
 accuracy is the share of single answers that are right.
@@ -87,7 +87,7 @@ def test_loss_by_mirror(s: Snapshot) -> dict[str, float]:
 
 def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dict[str, float]:
     if s.task.inputs.shape[1] != 2:
-        raise NotApplicable(f"the inputs of `{s.task.name}` are no pairs, and have no mirror.")
+        raise NotApplicable(f"the inputs of `{s.task.name}` are not pairs, and have no mirror.")
     seen = mirror_was_shown(s.task.inputs, s.is_train)
     groups = {"mirror seen": s.is_test & seen, "mirror not seen": s.is_test & ~seen}
     if not all(here.any() for here in groups.values()):
@@ -102,14 +102,14 @@ def margin(s: Snapshot) -> dict[str, float]:
     right = s.task.answers[..., None]
     others = s.logits.scatter(-1, right, -torch.inf)
     lead = (s.logits.gather(-1, right)[..., 0] - others.amax(dim=-1)).double()
-    found = {}
+    margins = {}
     parts = {"train": s.is_train} | ({"test": s.is_test} if s.knows_split else {})
     for name, here in parts.items():
-        found |= {
+        margins |= {
             f"{name} smallest": float(lead[here].min()),
             f"{name} mean": float(lead[here].mean()),
         }
-    return found
+    return margins
 
 
 @measure

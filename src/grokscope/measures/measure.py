@@ -21,7 +21,9 @@ def measure(f: F) -> F:
     of grokscope's own, and for "step", which the table of a trace has already."""
     name, taken = f.__name__, MEASURES.get(f.__name__)
     if name == "step":
-        raise BadInput("a measure cannot be called `step`: a trace's first column is. Rename it.")
+        raise BadInput(
+            "`step` is the first column of every trace. Call your measure by another name."
+        )
     if taken is not None and _is_ours(taken) and not _is_ours(f):
         raise BadInput(f"`{name}` is a measure of grokscope's own. Call yours by another name.")
     MEASURES[name] = f
@@ -42,15 +44,15 @@ def chosen(names: str | Iterable[str]) -> list[str]:
 
     Raises `UnknownName`, with the nearest name, for others.
     """
-    found: dict[str, None] = {}
+    measures: dict[str, None] = {}
     families: dict[str, list[str]] = {"all": list(MEASURES)}
     for name in MEASURES:
         families.setdefault(family(name), []).append(name)
     for name in [names] if isinstance(names, str) else names:
         if name not in MEASURES and name not in families:
             raise unknown("measure", name, [*MEASURES, *families])
-        found |= dict.fromkeys([name] if name in MEASURES else families[name])
-    return list(found)
+        measures |= dict.fromkeys([name] if name in MEASURES else families[name])
+    return list(measures)
 
 
 def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:
@@ -83,12 +85,12 @@ def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:
 
 
 def applicable(snapshot: Snapshot, names: Iterable[str] | None = None) -> list[str]:
-    """Those of the named measures, by default of all, that have a meaning for this network."""
-    found = []
+    """The measures among these names, by default all, that have a meaning for this network."""
+    meaningful = []
     for name in MEASURES if names is None else chosen(names):
         try:
             evaluate(snapshot, [name])
         except NotApplicable:
             continue
-        found.append(name)
-    return found
+        meaningful.append(name)
+    return meaningful

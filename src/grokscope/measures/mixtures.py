@@ -35,10 +35,10 @@ def test_loss_by_operator(s: Snapshot) -> dict[str, float]:
 def _held_out(s: Snapshot) -> dict[str, Bool[Tensor, " pair"]]:
     """Which inputs of each operator were not trained on."""
     if not s.task.operators:
-        raise NotApplicable(f"`{s.task.name}` is no mixture of operators.")
+        raise NotApplicable(f"`{s.task.name}` is not a mixture of operators.")
     operator = s.task.inputs[:, -1]
-    found = {name: s.is_test & (operator == i) for i, name in enumerate(s.task.operators)}
-    for name, here in found.items():
+    held_out = {name: s.is_test & (operator == i) for i, name in enumerate(s.task.operators)}
+    for name, here in held_out.items():
         if not torch.any(here):
             raise NotApplicable(f"the split holds out no input of `{name}`.")
-    return found
+    return held_out

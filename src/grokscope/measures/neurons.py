@@ -73,11 +73,11 @@ def trig_ratio(s: Snapshot) -> dict[str, float]:
     """How much of a unit's variation over pairs the sum directions of the key parts hold, averaged
     over units: neurons before and after their nonlinearity, and logits (ARENA 1.5.2). Chance: the
     dimensions of the key parts over the number of pairs, near 0."""
-    keys, found = keys_of(s), {}
+    keys, ratios = keys_of(s), {}
     for name, x in (("mlp_pre", s.mlp_pre), ("mlp_post", s.mlp_post), ("logits", s.logits)):
         share = _share(_on_fibres(s, x, keys).square().sum(dim=0), x)
-        found[name] = float(share[share > 0].mean()) if (share > 0).any() else 0.0
-    return found
+        ratios[name] = float(share[share > 0].mean()) if (share > 0).any() else 0.0
+    return ratios
 
 
 def _on_fibres(
@@ -90,14 +90,14 @@ def _on_fibres(
 
 @measure
 def output_direction_fve(s: Snapshot) -> dict[str, float]:
-    """Of the hidden layer along u_k and v_k, the directions from which the output map W_L reads cos
-    and sin of each key frequency, the share of variance that cos and sin of w_k(a+b) explain (Nanda
+    """How much of the hidden layer's variance along u_k and v_k, the directions from which the
+    output map W_L reads cos and sin of each key frequency, cos and sin of w_k(a+b) explain (Nanda
     et al. 2023, Table 1: 93 to 98 %). Chance: 1 over the number of pairs."""
     lens, W = s.lens, symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_post.shape[1]:
         raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
     view = lens.views["c"]
-    found = {}
+    fve = {}
     for key in keys_of(s):
         Q = lens.split.parts[key]
         if Q.shape[1] > 2:
@@ -106,5 +106,5 @@ def output_direction_fve(s: Snapshot) -> dict[str, float]:
         read = s.mlp_post @ u.T.to(s.mlp_post)
         along = _share(_on_fibres(s, read, (key,)).diagonal().square(), read)
         for wave, value in zip(("cos", "sin"), along.tolist(), strict=False):
-            found[f"{key} {wave}"] = value
-    return found
+            fve[f"{key} {wave}"] = value
+    return fve

@@ -22,7 +22,7 @@ def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Pha
     if events.t_grok is None:
         raise BadInput("the network never generalised, so it has no phases of doing so.")
     if "excluded_loss_sum_train" not in table.columns:
-        raise BadInput("the phases are read off the excluded loss, which this task has not.")
+        raise BadInput("the phases are read off the excluded loss, which this task does not have.")
     half_right = [r["step"] for r in rows if r["test_accuracy"] > 0.5]
     if not half_right:
         raise BadInput("test accuracy never passed 1/2, which the rule for the phases needs.")

@@ -62,10 +62,11 @@ def symmetricity_by_symbols(s: Snapshot) -> float:
 
 @once_per_snapshot
 def _gradients(s: Snapshot) -> tuple[Float[Tensor, "triple d"], Float[Tensor, "triple d"]]:
-    """Of a logit by the embeddings of a and of b, for the triples of `gradient_symmetricity`."""
+    """The gradients of a logit by the embeddings of a and of b, for the triples of
+    `gradient_symmetricity`."""
     _shared_embedding(s)
     if s.task.inputs.shape[1] != 2:
-        raise NotApplicable(f"the inputs of `{s.task.name}` are no pairs (a, b).")
+        raise NotApplicable(f"the inputs of `{s.task.name}` are not pairs (a, b).")
     triples = _triples(s.task.n_symbols, s.task.n_answers)
     leaves: list[Tensor] = []
 
@@ -130,7 +131,7 @@ def circularity(s: Snapshot) -> float:
     p = _modulus(s)
     W_E = _shared_embedding(s).double()
     if min(W_E.shape) < 4:
-        raise NotApplicable(f"an embedding of shape {tuple(W_E.shape)} has not four components.")
+        raise NotApplicable(f"an embedding of shape {tuple(W_E.shape)} has under four components.")
     v = torch.linalg.svd(W_E - W_E.mean(dim=0), full_matrices=False)[0][:, :4]
     share = 2 * torch.fft.fft(v, dim=0).abs().square() / p
     return float(share.amax(dim=0).clamp(max=1).mean())
@@ -141,7 +142,7 @@ def isolated_accuracy(s: Snapshot) -> dict[str, float]:
     """Accuracy over all pairs when the embeddings keep their mean and one frequency, for each key
     frequency (after Zhong et al. 2023, who keep pairs of principal components). Everything after
     the embedding is computed anew. One circle of a clock seldom answers alone. Chance: 1/p."""
-    return {key: accuracy(isolated_logits(s, (key,))) for key in keys_of(s, s.task.answers)}
+    return {key: accuracy(isolated_logits(s, (key,)), s.task.answers) for key in keys_of(s)}
 
 
 @measure
@@ -199,18 +200,18 @@ def isolated_logits(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "pair 
         E[symbols] = x  # the same for every pair that has the symbol
         return split.project(("constant", *parts), E)[symbols]
 
-    found = []
+    replaced = []
 
     def tap(name: str, x: Tensor) -> Tensor:
         if name != "embed" or x.ndim != 3:
             return x
-        found.append(name)
+        replaced.append(name)
         operands = [keep(x[:, i], inputs[:, i]) for i in range(2)]
         return torch.stack([*operands, *x[:, 2:].unbind(dim=1)], dim=1)
 
     with torch.no_grad():
         logits = s.model.last(inputs, tap)[:, : s.task.n_answers]
-    if not found:
+    if not replaced:
         raise _not_embedded(s)
     return logits
 
@@ -240,15 +241,15 @@ def _fve(
 ) -> dict[str, float]:
     """2ρ - 1 between form(k, p) and the logits of frequency `at` k alone, for each key k."""
     p, a, b = _modulus(s), *s.task.inputs.unbind(dim=1)
-    found = {}
+    fve = {}
     for key in keys_of(s):
         k = int(key.removeprefix("frequency "))
         embedded = min(at * k % p, -at * k % p)
         if embedded == 0:
             continue  # p = 2k: the doubled frequency is the constant
         x = isolated_logits(s, (f"frequency {embedded}",)).double()
-        found[key] = 2 * _correlation(x, form(k, p)[a, b]) - 1
-    return found
+        fve[key] = 2 * _correlation(x, form(k, p)[a, b]) - 1
+    return fve
 
 
 def _correlation(x: Float[Tensor, "pair c"], y: Float[Tensor, "pair c"]) -> float:

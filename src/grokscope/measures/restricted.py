@@ -78,11 +78,11 @@ def restricted_loss_sum_by_key(s: Snapshot) -> dict[str, float]:
     """Loss over all pairs when the logits keep the sum directions of one key part alone, and their
     mean for each class, for each key (Chughtai et al. 2023 by irrep). Chance: ln(number of
     answers)."""
-    found = {}
+    losses_by_key = {}
     for key in keys_of(s):
         losses = negative_log_likelihood(_kept(s, (key,)), s.fibres.answers)
-        found[key] = by_pairs(s, losses)["all"]
-    return found
+        losses_by_key[key] = by_pairs(s, losses)["all"]
+    return losses_by_key
 
 
 @measure
@@ -162,7 +162,7 @@ def excluded_accuracy_sum_train(s: Snapshot) -> float:
 @measure
 def excluded_loss_sum_train_by_key(s: Snapshot) -> dict[str, float]:
     """Train loss when the sum directions of one key part are removed from the logits, for each key
-    (Nanda et al. 2023, Fig. 15). Chance: the same of parts that are no key, below."""
+    (Nanda et al. 2023, Fig. 15). Chance: the same of parts that are not key, below."""
     every = _without_sum(s)
     return {key: every[key,] for key in keys_of(s)}
 
@@ -197,7 +197,7 @@ CONTROLS = 8
 
 @once_per_snapshot
 def other_parts(s: Snapshot) -> list[tuple[str, ...]]:
-    """Random choices of parts that are no keys, each of at least the key parts' dimension.
+    """Random choices of parts that are not key, each of at least the key parts' dimension.
 
     Raises `NotApplicable` where all the others have less.
     """

@@ -55,8 +55,8 @@ def _over_roles(
     shares: dict[str, float] = {}
     roles = lens.roles(weight)
     for view in (lens.views[role] for role in roles):
-        found = power(view)
-        each = (found / found.sum().clamp(min=1e-300)).tolist()
+        powers = power(view)
+        each = (powers / powers.sum().clamp(min=1e-300)).tolist()
         for name, share in zip(view.names, each, strict=True):
             shares[name] = shares.get(name, 0.0) + share / len(roles)
     return shares
@@ -106,16 +106,16 @@ def inverse_participation_ratio(s: Snapshot) -> dict[str, float]:
     """Σ share² over the parts of each folded weight's spectrum, constants left out: 1 if it lies in
     one part (Doshi et al. 2024). Chance: near Σ (dimension / all dimensions)², so 1 / 56 for
     113 residues."""
-    found = {}
+    ratios = {}
     for weight in symbol_weights(s):
         shares = torch.tensor([x for k, x in spectrum(s, weight).items() if k != "constant"])
-        found[weight] = float((shares / shares.sum().clamp(min=1e-300)).square().sum())
-    return found
+        ratios[weight] = float((shares / shares.sum().clamp(min=1e-300)).square().sum())
+    return ratios
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
+    numbers = list(values)
+    return sum(numbers) / len(numbers)
 
 
 # Which lens?
@@ -181,10 +181,10 @@ def compare(s: Snapshot) -> Comparison:
     }
     scores = {
         name: Score(
-            _mean(x.value for x in found.values()),
-            (sum(x.noise**2 for x in found.values())) ** 0.5 / len(found),
+            _mean(x.value for x in by_role.values()),
+            (sum(x.noise**2 for x in by_role.values())) ** 0.5 / len(by_role),
         )
-        for name, found in by_weight.items()
+        for name, by_role in by_weight.items()
     }
     noise = max(x.noise for x in scores.values())
     return Comparison(scores, by_weight, max(MARGIN, SIGMAS * noise))
@@ -201,9 +201,9 @@ def score(
     centred = W.double() - W.double().mean(dim=0)
     views = [lens.views[role] for role in lens.roles(weight)]
     random = lookalikes(W) if chance is None else chance
-    found = torch.stack([_divergence(view, centred) for view in views])
+    divergences = torch.stack([_divergence(view, centred) for view in views])
     null = torch.cat([_divergence(view, random) for view in views])
-    return Score(float(found.mean() - null.mean()), float(null.std()))
+    return Score(float(divergences.mean() - null.mean()), float(null.std()))
 
 
 def _divergence(view: View, W: Float[Tensor, "*draw symbol d"]) -> Float[Tensor, "*draw"]:

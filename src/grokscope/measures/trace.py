@@ -1,6 +1,6 @@
 """A run's checkpoints measured in order; see `kept` for what becomes of the numbers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from grokscope.measures.measure import chosen, evaluate
 from grokscope.snapshot import Snapshot
 from grokscope.training.machine import keep_memory
 from grokscope.training.run import Run
+from grokscope.training.track import Track, untracked
 
 MAIN = (
     "test_loss",  # first: the logits of all pairs hold those of the training pairs
@@ -30,7 +31,7 @@ MAIN = (
 def trace(
     run: Run,
     names: str | Iterable[str] | None = None,
-    track: Callable[[int, int], None] = lambda done, total: None,
+    track: Track = untracked,
 ) -> pl.DataFrame:
     """These measures, or families of them, at every checkpoint: one row a step.
 

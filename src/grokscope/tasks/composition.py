@@ -29,22 +29,22 @@ def composition(group: str = "S5", elements: str = "lexicographic", table: str =
 def named(group: Any, elements: Any) -> Group:
     """The group called so, with its elements in this order."""
     if not isinstance(group, str):
-        raise BadInput(f"task.group={group!r} is no group. Write a name, as in C113 or S5.")
+        raise BadInput(f"task.group={group!r} is not a group. Write a name, as in C113 or S5.")
     if not isinstance(elements, str):
-        known = ", ".join(ORDERS)
-        raise BadInput(f"task.elements={elements!r} is no order of elements. Known: {known}.")
+        names = ", ".join(ORDERS)
+        raise BadInput(f"task.elements={elements!r} is not an order of elements. Known: {names}.")
     return families.group(group, elements)
 
 
 def from_file(table: Any) -> Group:
     """The group whose multiplication table this .csv or .npy file holds.
 
-    Raises `BadInput` for a file that cannot be read, and for a table that is no group's.
+    Raises `BadInput` for a file that cannot be read, and for a table that is not a group's.
     """
     readers = {".csv": _from_csv, ".npy": _from_npy}
     path = Path(table) if isinstance(table, str) else Path()
     if path.suffix not in readers:
-        raise BadInput(f"task.table={table!r} is no table's file. Write a .csv or a .npy.")
+        raise BadInput(f"task.table={table!r} is not a .csv or .npy file. Write the path of one.")
     try:
         if path.stat().st_size > 16 * LARGEST_ORDER**2:
             raise families.too_large(path.name)
@@ -56,7 +56,7 @@ def from_file(table: Any) -> Group:
     except OSError as error:
         raise BadInput(f"task.table={table} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
-        raise BadInput(f"task.table={table} holds no table: {error}.") from None
+        raise BadInput(f"task.table={table} does not hold a table: {error}.") from None
     if len(rows) > LARGEST_ORDER:
         raise families.too_large(path.name)
     return families.from_table(rows, path.stem)

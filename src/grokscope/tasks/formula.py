@@ -37,7 +37,7 @@ def formula(
 
     Division is by the inverse mod p. An operand that the formula divides by does not take the
     value 0, as in Power et al. 2022; with `zero=False` no operand does. Raises `BadInput` for
-    anything but + - * / ** of a, b and whole numbers, and for a division that cannot be.
+    anything but + - * / ** of a, b and whole numbers, and for an impossible division.
 
     `triangle`: the inputs with a <= b alone (the PAIR explorable), so that no mirror gives an
     answer away. `furuta_compat`: as in the data that Furuta et al. 2024 released, the operands go
@@ -82,7 +82,7 @@ def _parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise BadInput(f"`{text}` is no formula. Write it as in a**2 + a*b.") from None
+        raise BadInput(f"`{text}` is not a formula. Write it as in a**2 + a*b.") from None
     _check(tree, text, depth=0)
     return tree
 

@@ -15,17 +15,10 @@ def sparse_parity(n: int = 30, k: int = 3, samples: int = 6200, data_seed: int =
     every number is one over this sample. The defaults are PAIR's sizes: with train_fraction 0.1936,
     1200 to train on and 5000 to test on.
     """
-    check_whole("sparse_parity", "n", n, 2, 62, f"at most 62, or task.n={n} is no machine number")
-    check_whole("sparse_parity", "k", k, 1, n, f"at most task.n={n}")
-    check_whole(
-        "sparse_parity",
-        "samples",
-        samples,
-        2,
-        LARGEST_TABLE // n,
-        "so few that they can be written out",
-    )
-    check_whole("sparse_parity", "data_seed", data_seed, 0, 2**63 - 1, "below 2^63")
+    check_whole("n", n, 2, 62, "so that an input is a machine number")
+    check_whole("k", k, 1, n, "the number of digits")
+    check_whole("samples", samples, 2, LARGEST_TABLE // n, "so that they can be written out")
+    check_whole("data_seed", data_seed, 0, 2**63 - 1)
     if 2**n <= samples:
         numbers = range(2**n)
     else:

@@ -15,7 +15,7 @@ import torch
 from grokscope.task import LARGEST_TABLE, Task, check_whole, task
 
 LARGEST_SEED = 2**63 - 1
-WRITTEN = "so few that they can be written out"
+WRITTEN = "so that they can be written out"
 
 
 @task
@@ -29,10 +29,10 @@ def digit_addition(digits: int = 5, samples: int = 5700, data_seed: int = 0) -> 
     digit too, to no effect) and train_fraction=0.1229 gives their 700 sums; not verified: that
     their finite run drew its 700 as we do, with no sum of the test among them.
     """
-    check_whole("digit_addition", "digits", digits, 1, 9, "at most 9")
+    check_whole("digits", digits, 1, 9)
     columns = 3 * digits + 2
-    check_whole("digit_addition", "samples", samples, 2, LARGEST_TABLE // columns, WRITTEN)
-    check_whole("digit_addition", "data_seed", data_seed, 0, LARGEST_SEED, "below 2^63")
+    check_whole("samples", samples, 2, LARGEST_TABLE // columns, WRITTEN)
+    check_whole("data_seed", data_seed, 0, LARGEST_SEED)
     count = 10 ** (2 * digits)
     drawn = random.Random(data_seed).sample(range(count), samples) if count > samples else None
     numbers = torch.arange(count) if drawn is None else torch.tensor(drawn)
@@ -62,15 +62,13 @@ def repeated_subsequence(
     sizes are of the published weights and curves; train_fraction=0.3334 of the default sample gives
     their 512 rows. Not verified: where theirs put the copies, and that they ask for the last alone.
     """
-    check_whole("repeated_subsequence", "symbols", symbols, 2, 2**31, "at most 2^31")
-    check_whole("repeated_subsequence", "length", length, 6, LARGEST_TABLE // 2, "so that two fit")
-    check_whole("repeated_subsequence", "repeats", repeats, 2, length, "at most the length")
+    check_whole("symbols", symbols, 2, 2**31)
+    check_whole("length", length, 6, LARGEST_TABLE // 2, "so that two fit")
+    check_whole("repeats", repeats, 2, length, "the length")
     most = length // repeats
-    check_whole(
-        "repeated_subsequence", "size", size, 3, most, f"so that {repeats} fit into {length}"
-    )
-    check_whole("repeated_subsequence", "samples", samples, 2, LARGEST_TABLE // length, WRITTEN)
-    check_whole("repeated_subsequence", "data_seed", data_seed, 0, LARGEST_SEED, "below 2^63")
+    check_whole("size", size, 3, most, f"so that {repeats} fit into {length}")
+    check_whole("samples", samples, 2, LARGEST_TABLE // length, WRITTEN)
+    check_whole("data_seed", data_seed, 0, LARGEST_SEED)
     generator = torch.Generator().manual_seed(data_seed)
     n_others = length - repeats * size
     copied = torch.randint(symbols, (samples, size), generator=generator)
@@ -101,11 +99,11 @@ def skip_trigram(
     for each, and at its end always the same one (B); the answer (C) is the key's number. Not
     verified: all of it but the idea, of which the published curves show the losses alone.
     """
-    check_whole("skip_trigram", "keys", keys, 2, 2**31, "at most 2^31")
-    check_whole("skip_trigram", "fillers", fillers, 1, 2**31, "at most 2^31")
-    check_whole("skip_trigram", "length", length, 3, LARGEST_TABLE // 2, "so that two rows fit")
-    check_whole("skip_trigram", "samples", samples, 2, LARGEST_TABLE // length, WRITTEN)
-    check_whole("skip_trigram", "data_seed", data_seed, 0, LARGEST_SEED, "below 2^63")
+    check_whole("keys", keys, 2, 2**31)
+    check_whole("fillers", fillers, 1, 2**31)
+    check_whole("length", length, 3, LARGEST_TABLE // 2, "so that two rows fit")
+    check_whole("samples", samples, 2, LARGEST_TABLE // length, WRITTEN)
+    check_whole("data_seed", data_seed, 0, LARGEST_SEED)
     generator = torch.Generator().manual_seed(data_seed)
     inputs = torch.randint(fillers, (samples, length), generator=generator)
     answers = torch.randint(keys, (samples,), generator=generator)

@@ -45,7 +45,9 @@ def word(text: str = "a*b*a^-1", group: str = "S5", elements: str = "lexicograph
 def _parse(text: str) -> list[tuple[str, bool]]:
     """The letters of a word, and whether each is inverted."""
     if not isinstance(text, str) or len(text) > LONGEST:
-        raise BadInput(f"task.text is no word of at most {LONGEST} characters.")
+        raise BadInput(
+            f"`task.text` must be a word of at most {LONGEST} characters, as in a*b*a^-1."
+        )
     rest, letters = text.replace(" ", ""), []
     while rest or not letters:
         match = LETTER.match(rest.removeprefix("*") if letters else rest)

@@ -55,15 +55,15 @@ def _check_loss(name: str, objective: Objective, model: Model, examples: Example
         )
     logits = logits.flatten(0, -2).requires_grad_()
     try:
-        found = vmap(objective.loss)(logits[None], examples.answers.flatten()[None])
+        losses = vmap(objective.loss)(logits[None], examples.answers.flatten()[None])
     except Exception as error:
         if is_ours(objective.loss):
             raise
         raise BadInput(f"loss `{name}` failed: {type(error).__name__}: {error}") from error
-    if found.shape != (1, len(logits)) or not found.requires_grad:
+    if losses.shape != (1, len(logits)) or not losses.requires_grad:
         raise BadInput(
-            f"loss `{name}` gave a tensor of shape {tuple(found.shape[1:])} for {len(logits)} "
-            f"pairs, {'with' if found.requires_grad else 'without'} a gradient. It must give one "
+            f"loss `{name}` gave a tensor of shape {tuple(losses.shape[1:])} for {len(logits)} "
+            f"pairs, {'with' if losses.requires_grad else 'without'} a gradient. It must give one "
             "number for each pair, differentiable in the logits."
         )
 

@@ -32,7 +32,8 @@ class Events:
 
 @dataclass(frozen=True)
 class Phases:
-    """Steps at which one phase ends and the next begins."""
+    """Steps at which one phase of grokking ends and the next begins (Nanda et al. 2023), by the
+    rule of `measures.phases`."""
 
     memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
     formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)

@@ -87,7 +87,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
-    """Of the notes, and of every tensor's name, kind, shape and numbers."""
+    """A checksum of the notes, and of every tensor's name, kind, shape and numbers."""
     value = zlib.crc32(json.dumps(notes, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -104,7 +104,7 @@ LOWEST, HIGHEST = (float(torch.tensor(p, dtype=torch.float32)) for p in (1e-7, 1
 def clipped_bce(
     logits: Float[Tensor, "pair c"], answers: Int[Tensor, " pair"]
 ) -> Float[Tensor, " pair"]:
-    """Of two classes, logits [0, z]: the binary cross-entropy of sigmoid(z), clipped to
+    """The binary cross-entropy of two classes, logits [0, z]: that of sigmoid(z), clipped to
     [1e-7, 1 - 1e-7], in nats. Chance: ln 2.
 
     As the PAIR explorable trained sparse parity (inferred from its curves). The ends are those of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, must_be
 
 
 @cache
@@ -33,13 +33,11 @@ def keep_memory() -> None:
 def use_threads(count: int | None = None) -> int:
     """Let torch compute with `count` threads, by default two: a small step gains little from more,
     and loses much when threads wait for each other on a busy machine. Returns the number used.
-    Raises `BadInput` for a number that the machine has not."""
+    Raises `BadInput` for more than the machine has."""
     cores = os.cpu_count() or 1
     chosen = min(2, cores) if count is None else count
     if not 1 <= chosen <= cores:
-        raise BadInput(
-            f"--threads {chosen} cannot be: it must be a whole number from 1 to {cores}."
-        )
+        raise must_be("--threads", f"a whole number from 1 to {cores}", chosen)
     torch.set_num_threads(chosen)
     return chosen
 

@@ -137,7 +137,7 @@ def evaluate(member: Member, stack: Stack, k: int) -> None:
 def _losses(
     stack: Stack, k: int, member: Member
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
-    """Of each pair: the loss that is trained, over all output classes; and whether each of its
+    """The loss of each pair that is trained, over all output classes; and whether each of its
     answers is, among the answers proper, right."""
     examples, spec, n_answers = member.everything, member.spec, member.run.task.n_answers
     weights = {name: leaf[k] for name, leaf in stack.weights.items()}

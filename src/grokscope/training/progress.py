@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from grokscope.spec import Spec
 from grokscope.training.events import Events, Row
 from grokscope.training.run import Run
-from grokscope.training.train import Tracker
+from grokscope.training.train import TrackRun
 
 
 @contextmanager
-def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[Tracker]:
+def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[TrackRun]:
     """A tracker that shows steps per second, the time left, accuracies and events.
 
     One network has its own bar; many share one, with counts of those that memorised and grokked.

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, must_be
 from grokscope.spec import Spec
 from grokscope.training.stack import Stack
 
@@ -98,7 +98,7 @@ def by_member(
     return torch.stack([f(row) for row in rows])
 
 
-def require(good: bool, key: str, value: object, must: str) -> None:
+def require(good: bool, key: str, value: object, wanted: str) -> None:
     """Raise `BadInput` that says what `key` must be, unless it is `good`."""
     if not good:
-        raise BadInput(f"{key}={value} cannot be: it must be {must}.")
+        raise must_be(key, wanted, value)

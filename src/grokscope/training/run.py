@@ -64,7 +64,7 @@ class Run:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             raise BadInput(
-                f"{folder} is no run: it has no spec.json. `grokscope list runs` shows the runs."
+                f"{folder} is not a run: it has no spec.json. `grokscope list runs` shows the runs."
             ) from None
         try:
             return cls(Spec.from_json(text), Path(folder))
@@ -122,10 +122,11 @@ class Run:
 
     def _recorded_split(self) -> Bool[Tensor, " pair"]:
         path = self.folder / SPLIT_FILE
-        found = read_tensors(path)[0].get("is_train")
-        if found is None or found.shape != self.task.inputs.shape[:1] or found.dtype != torch.bool:
+        is_train = read_tensors(path)[0].get("is_train")
+        n = len(self.task.inputs)
+        if is_train is None or is_train.shape != (n,) or is_train.dtype != torch.bool:
             raise DamagedFile(f"{path} is not the split of {self.task.name}.")
-        return found
+        return is_train
 
     @cached_property
     def taught(self) -> Int[Tensor, " pair *answer"]:
@@ -276,7 +277,7 @@ class Run:
 
 
 def _numbers(row: Any) -> dict[str, int | float]:
-    """A row as it was before `as_json`. Raises `TypeError` if it is none."""
+    """A row as it was before `as_json`. Raises `TypeError` if it is not one."""
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
     if not all(v is None or isinstance(v, int | float) for v in row.values()):

@@ -48,8 +48,9 @@ class Stack:
 
     def backward(self, losses: Float[Tensor, " member"]) -> None:
         """Write each member's gradient of its own loss into `grad`."""
-        found = torch.autograd.grad(losses.sum(), list(self.weights.values()), allow_unused=True)
-        for kept, new in zip(self.gradients.values(), found, strict=True):
+        leaves = list(self.weights.values())
+        gradients = torch.autograd.grad(losses.sum(), leaves, allow_unused=True)
+        for kept, new in zip(self.gradients.values(), gradients, strict=True):
             kept.zero_() if new is None else kept.copy_(new)
         for name in self.held:
             self.gradients[name].zero_()

@@ -24,16 +24,13 @@ from grokscope.training.member import Member, begin, evaluate, lock, save, write
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
 from grokscope.training.steps import make_step
+from grokscope.training.track import untracked
 from grokscope.training.transfer import frozen
 from grokscope.training.update import Update
 
-Tracker = Callable[[Run, Row, Events], None]  # called after every evaluation
+TrackRun = Callable[[Run, Row, Events], None]  # called after every evaluation
 
 SHARE_OF_MEMORY = 0.6  # of what is free; more members than fit train in turns
-
-
-def no_tracker(run: Run, row: Row, events: Events) -> None:
-    """The tracker that does nothing."""
 
 
 @overload
@@ -42,7 +39,7 @@ def train(
     out: Path | str = ...,
     *,
     device: str = ...,
-    track: Tracker = ...,
+    track: TrackRun = ...,
     save_every: float = ...,
 ) -> Run: ...
 @overload
@@ -51,7 +48,7 @@ def train(
     out: Path | str = ...,
     *,
     device: str = ...,
-    track: Tracker = ...,
+    track: TrackRun = ...,
     save_every: float = ...,
 ) -> list[Run]: ...
 def train(
@@ -59,7 +56,7 @@ def train(
     out: Path | str = "runs",
     *,
     device: str = "cpu",
-    track: Tracker = no_tracker,
+    track: TrackRun = untracked,
     save_every: float = 10.0,
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
@@ -160,7 +157,7 @@ class _Batch:
         self.is_whole = True
 
 
-def _train_together(members: list[Member], device: str, track: Tracker, save_every: float) -> None:
+def _train_together(members: list[Member], device: str, track: TrackRun, save_every: float) -> None:
     """The loop, whose state is written when someone interrupts it."""
     batch = _Batch(members, device)
     try:
@@ -172,7 +169,7 @@ def _train_together(members: list[Member], device: str, track: Tracker, save_eve
         raise
 
 
-def _loop(batch: _Batch, start: int, track: Tracker, save_every: float) -> None:
+def _loop(batch: _Batch, start: int, track: TrackRun, save_every: float) -> None:
     """See to every member, leave out those that are done, take a step."""
     clock = time.monotonic()
     for step in itertools.count(start):
@@ -181,7 +178,7 @@ def _loop(batch: _Batch, start: int, track: Tracker, save_every: float) -> None:
             member.step, member.seconds = step, member.seconds + now - clock
             member.unsaved += now - clock
         clock = now
-        going_on = [k for k in range(len(batch.members)) if _attended(batch, k, track, save_every)]
+        going_on = [k for k in range(len(batch.members)) if _tend(batch, k, track, save_every)]
         if len(going_on) < len(batch.members):
             batch.keep(going_on)
         if not batch.members:
@@ -189,7 +186,7 @@ def _loop(batch: _Batch, start: int, track: Tracker, save_every: float) -> None:
         batch.update(step)
 
 
-def _attended(batch: _Batch, k: int, track: Tracker, save_every: float) -> bool:
+def _tend(batch: _Batch, k: int, track: TrackRun, save_every: float) -> bool:
     """Evaluate and save a member as its spec asks; whether it goes on.
 
     The state to resume from is written at the first evaluation after `save_every` seconds.
@@ -217,5 +214,5 @@ def _attended(batch: _Batch, k: int, track: Tracker, save_every: float) -> bool:
 
 
 def _is_checkpoint(step: int, every: int) -> bool:
-    """At 0, at powers of two, and regularly."""
+    """Whether a step is kept: 0, powers of two, and regular ones."""
     return step % every == 0 or step & (step - 1) == 0

@@ -70,7 +70,7 @@ def frozen(model: Model, freeze: str | None) -> list[str]:
 
 
 def check_frozen(model: Model, freeze: str | None) -> None:
-    """Raise `BadInput` if `freeze` names no weight, or leaves none to train."""
+    """Raise `BadInput` if `freeze` does not name a weight, or leaves none to train."""
     if len(frozen(model, freeze)) == len(list(model.parameters())):
         raise BadInput(f"freeze={freeze} leaves no weight to train. Freeze fewer.")
 
@@ -79,16 +79,16 @@ def named(model: Model, text: str, field: str) -> list[str]:
     """The weights that `text` names: embed, transformer (all between), unembed, all, or names with
     * for any letters, several with commas between. Raises `BadInput` for what names none."""
     names = [name for name, _ in model.named_parameters()]
-    found: dict[str, None] = {}
+    weights: dict[str, None] = {}
     for word in text.replace(" ", "").split(","):
         here = [name for name in names if _is_meant(name, word)]
         if not here:
             raise BadInput(
-                f"{field}={text}: `{word}` is no weight of this model. Known: embed, transformer, "
-                f"unembed, all, {', '.join(names)}."
+                f"{field}={text}: `{word}` is not a weight of this model. Known: embed, "
+                f"transformer, unembed, all, {', '.join(names)}."
             )
-        found |= dict.fromkeys(here)
-    return list(found)
+        weights |= dict.fromkeys(here)
+    return list(weights)
 
 
 def _is_meant(name: str, word: str) -> bool:

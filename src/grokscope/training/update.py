@@ -20,17 +20,17 @@ from grokscope.training.stack import Stack
 class Update:
     """The rules that the specs of a stack's members share, in the order of their use.
 
-    Raises `UnknownName` or `BadInput` for a name or an argument that cannot be.
+    Raises `UnknownName` or `BadInput` for a name or an argument that is not one of theirs.
     """
 
     def __init__(self, specs: Sequence[Spec], stack: Stack):
         spec = specs[0]
-        known: dict[str, tuple[str, dict[str, type[Rule]], dict[str, Any]]] = {
+        roles: dict[str, tuple[str, dict[str, type[Rule]], dict[str, Any]]] = {
             "gradient": (spec.gradient, FILTERS, spec.gradient_args),
             "optimizer": (spec.optimizer, OPTIMIZERS, spec.optimizer_args),
         }
         self.rules: dict[str, Rule] = {}
-        for role, (name, registry, args) in known.items():
+        for role, (name, registry, args) in roles.items():
             cls = lookup("filter of the gradient" if role == "gradient" else role, name, registry)
             self.rules[role] = cls(specs, stack, **_checked(f"{role} `{name}`", role, cls, args))
         if spec.norm_clamp is not None:
@@ -77,12 +77,12 @@ def sketch(spec: Spec, model: Model) -> dict[str, Tensor]:
 
 
 def _checked(what: str, role: str, cls: type[Rule], args: dict[str, Any]) -> dict[str, Any]:
-    """The arguments as `cls` takes them. Raises for one that it has not, or of another kind."""
-    known = inspect.signature(cls).parameters
-    settable = {k: p.default for k, p in known.items() if p.default is not inspect.Parameter.empty}
+    """The arguments as `cls` takes them. Raises for an unknown one, or of another kind."""
+    defaults = {k: p.default for k, p in inspect.signature(cls).parameters.items()}
+    settable = {k: x for k, x in defaults.items() if x is not inspect.Parameter.empty}
     for key in args:
         if key not in settable and not settable:
-            raise BadInput(f"{role}.{key} cannot be: {what} has no arguments. Leave it out.")
+            raise BadInput(f"{what} has no arguments. Leave out `{role}.{key}`.")
         if key not in settable:
             raise unknown(f"argument of {what}", f"{role}.{key}", [f"{role}.{k}" for k in settable])
     kinds = {key: type(default) for key, default in settable.items()}

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from grokscope.errors import BadInput, lookup
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import says_split, trained
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layouts.nanda import says_split, with_training
 from grokscope.foreign.layouts.transformer_lens import weights_of
 from grokscope.spec import Spec
 
@@ -25,46 +25,52 @@ ORDER = "chughtai2023"
 
 
 @layout("W_x", "W_y", "W", "W_U")
-def chughtai(found: Found) -> Foreign:
+def chughtai(contents: Contents) -> ForeignNetwork:
     """Chughtai et al. 2023: their MLP, without biases."""
-    n, d_embed = found.shape("W_x", 2)
-    args = {"d_embed": d_embed, "d_mlp": found.shape("W", 2)[1]}
-    return _of_group(found, n, replace(SPEC, model="mlp", model_args=args), _as_it_is)
+    n, d_embed = contents.shape("W_x", 2)
+    args = {"d_embed": d_embed, "d_mlp": contents.shape("W", 2)[1]}
+    return _of_group(contents, n, replace(SPEC, model="mlp", model_args=args), _as_it_is)
 
 
 def _as_it_is(w: State) -> State:
     return {name: w[name] for name in ("W_x", "W_y", "W", "W_U")}
 
 
-def _is_theirs(found: Found) -> bool:
-    if found.state["blocks.0.attn.W_O"].ndim != 3:
+def _is_theirs(contents: Contents) -> bool:
+    if contents.state["blocks.0.attn.W_O"].ndim != 3:
         return False
-    return "group" in found.config or found.has("x_embed", "y_embed")
+    return "group" in contents.config or contents.has("x_embed", "y_embed")
 
 
 @layout("embed.W_E", "pos_embed.W_pos", "blocks.0.attn.W_O", "unembed.W_U", where=_is_theirs)
-def chughtai_transformer(found: Found) -> Foreign:
+def chughtai_transformer(contents: Contents) -> ForeignNetwork:
     """Chughtai et al. 2023: their Transformer, a HookedTransformer with biases of 0 and stray
     buffers."""
-    n, args = found.shape("unembed.W_U", 2)[1], _sizes(found)
-    if any(b.any() for name, b in found.state.items() if ".b_" in name and b.is_floating_point()):
+    n, args = contents.shape("unembed.W_U", 2)[1], _sizes(contents)
+    if any(
+        b.any() for name, b in contents.state.items() if ".b_" in name and b.is_floating_point()
+    ):
         raise BadInput("its biases are not 0. Read it with --layout transformer_lens.")
     spec = replace(SPEC, model="chughtai", model_args=args)
-    return _of_group(found, n, spec, lambda w: weights_of(w, ("W_in", "W_out")))
+    return _of_group(contents, n, spec, lambda w: weights_of(w, ("W_in", "W_out")))
 
 
-def _sizes(found: Found) -> dict[str, Any]:
-    n_heads, d_model, _ = found.shape("blocks.0.attn.W_Q", 3)
-    return {"d_model": d_model, "n_heads": n_heads, "d_mlp": found.shape("blocks.0.mlp.W_in", 2)[1]}
+def _sizes(contents: Contents) -> dict[str, Any]:
+    n_heads, d_model, _ = contents.shape("blocks.0.attn.W_Q", 3)
+    return {
+        "d_model": d_model,
+        "n_heads": n_heads,
+        "d_mlp": contents.shape("blocks.0.mlp.W_in", 2)[1],
+    }
 
 
-def _of_group(found: Found, n: int, spec: Spec, weights: Any) -> Foreign:
+def _of_group(contents: Contents, n: int, spec: Spec, weights: Any) -> ForeignNetwork:
     """The network with the group and the split of its configuration."""
-    config = found.config
-    spec = replace(trained(spec, found, seed="seed", fraction="frac_train"), warmup=0)
+    config = contents.config
+    spec = replace(with_training(spec, contents, seed="seed", fraction="frac_train"), warmup=0)
     if "group" not in config:
         spec = replace(spec, task="composition", task_args={"group": f"C{n}"})
-        return Foreign((spec,), weights, n, elements=ORDER)
+        return ForeignNetwork((spec,), weights, n, elements=ORDER)
     family = GROUPS[lookup_group(str(config["group"]))]
     args = {"group": f"{family}{config.get('group_parameter')}"}
     if family in "SA":
@@ -74,7 +80,7 @@ def _of_group(found: Found, n: int, spec: Spec, weights: Any) -> Foreign:
         # Their code does not shuffle for seed 0: the first pairs are the training pairs.
         split = "ordered" if config["seed"] != 0 else "first"
         spec = replace(spec, split=split, split_seed=config["seed"])
-    return Foreign((spec,), weights, n, says_task=True, elements=ORDER)
+    return ForeignNetwork((spec,), weights, n, says_task=True, elements=ORDER)
 
 
 def lookup_group(name: str) -> str:

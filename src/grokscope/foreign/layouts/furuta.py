@@ -17,14 +17,14 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, layout
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, layout
 from grokscope.foreign.layouts.nanda import (
     FORMULAS,
     count_layers,
     losses_of,
     split_of,
-    trained,
     turned,
+    with_training,
 )
 
 SPECIALS = 5
@@ -44,28 +44,30 @@ SHORT = {
 }  # fmt: skip
 
 
-def _has_no_positions(found: Found) -> bool:
-    is_flat = found.state["blocks.0.attn.W_O"].ndim == 2
-    return is_flat and not found.has("pos_embed.W_pos") and not found.has("blocks.0.mlp.b_in")
+def _has_no_positions(contents: Contents) -> bool:
+    is_flat = contents.state["blocks.0.attn.W_O"].ndim == 2
+    return is_flat and not contents.has("pos_embed.W_pos") and not contents.has("blocks.0.mlp.b_in")
 
 
 @layout(
     "embed.W_E", "blocks.0.attn.W_O", "blocks.0.mlp.W_in", "unembed.W_U", where=_has_no_positions
 )
-def furuta(found: Found) -> Foreign:
+def furuta(contents: Contents) -> ForeignNetwork:
     """Furuta et al. 2024: their Transformer, of one formula or of a mixture of a+b, a-b, a*b."""
-    d_model, vocabulary = found.shape("embed.W_E", 2)
+    d_model, vocabulary = contents.shape("embed.W_E", 2)
     p = vocabulary - SPECIALS
-    if count_layers(found.state) != 1 or p < 2:
-        raise BadInput("it is no Transformer of one layer on residues and = + - * /.")
+    if count_layers(contents.state) != 1 or p < 2:
+        raise BadInput("it is not a Transformer of one layer on residues and = + - * /.")
     args = {
         "d_model": d_model,
-        "n_heads": found.shape("blocks.0.attn.W_Q", 3)[0],
-        "d_mlp": found.shape("blocks.0.mlp.W_in", 2)[0],
+        "n_heads": contents.shape("blocks.0.attn.W_Q", 3)[0],
+        "d_mlp": contents.shape("blocks.0.mlp.W_in", 2)[0],
     }
-    spec = replace(trained(SPEC, found, "seed", "frac_train"), task_args={"p": p}, warmup=0)
+    spec = replace(
+        with_training(SPEC, contents, "seed", "frac_train"), task_args={"p": p}, warmup=0
+    )
     spec = replace(spec, model="furuta", model_args=args)
-    named = NAME.search(found.path.name) or NAME.search(found.path.parent.name)
+    named = NAME.search(contents.path.name) or NAME.search(contents.path.parent.name)
     formulas = (
         [SHORT.get(fn.removesuffix("_short")) for fn in named["fn"].split(",")] if named else []
     )
@@ -77,17 +79,17 @@ def furuta(found: Found) -> Foreign:
         raise BadInput("it is a mixture. Import one of its formulas: --task 'a+b', say.")
     else:
         specs = tuple(replace(spec, model_args=args | {"operator": x}) for x in "+-*=")
-    split = split_of(found, p)
+    split = split_of(contents, p)
     if split is None and named:
         split = _drawn(p, float(named["fraction"]), int(named["seed"]))
         seed, fraction = int(named["seed"]), float(named["fraction"])
         specs = tuple(replace(x, seed=seed, train_fraction=fraction) for x in specs)
-    return Foreign(
+    return ForeignNetwork(
         specs,
         lambda w: turned(w, ("W_in", "W_out")),
         p,
         says_task=says_task,
-        losses=losses_of(found),
+        losses=losses_of(contents),
         is_train=split,
     )
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grokscope.activations import ACTIVATIONS, RELU
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, Losses, State, layout
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, Losses, State, layout
 from grokscope.spec import Spec
 
 FORMULAS = {"add": "a+b", "subtract": "a-b", "multiply": "a*b", "x2xyy2": "a**2+a*b+b**2"}
@@ -24,41 +24,41 @@ FORMULAS = {"add": "a+b", "subtract": "a-b", "multiply": "a*b", "x2xyy2": "a**2+
 
 @layout(
     "embed.W_E", "pos_embed.W_pos", "blocks.0.attn.W_O", "blocks.0.mlp.b_in", "unembed.W_U",
-    where=lambda found: found.state["blocks.0.attn.W_O"].ndim == 2,
+    where=lambda contents: contents.state["blocks.0.attn.W_O"].ndim == 2,
 )  # fmt: skip
-def nanda(found: Found) -> Foreign:
+def nanda(contents: Contents) -> ForeignNetwork:
     """Nanda et al. 2023: their Transformer as a bare state, or their saved runs with losses."""
-    config = found.config
-    d_model, vocabulary = found.shape("embed.W_E", 2)
-    n_pos, n_classes = found.shape("pos_embed.W_pos", 2)[0], found.shape("unembed.W_U", 2)[1]
+    config = contents.config
+    d_model, vocabulary = contents.shape("embed.W_E", 2)
+    n_pos, n_classes = contents.shape("pos_embed.W_pos", 2)[0], contents.shape("unembed.W_U", 2)[1]
     if n_pos != 3 or n_classes != vocabulary:
         raise BadInput(
             f"its sequence has {n_pos} positions, its vocabulary {vocabulary} tokens and its "
             f"output {n_classes} classes: it is another task than f(a, b) mod p, read at the `=` "
             "of [a, b, =]. Their 5-digit sums and trigrams are not read."
         )
-    p, n_layers = vocabulary - 1, count_layers(found.state)
+    p, n_layers = vocabulary - 1, count_layers(contents.state)
     if config.get("p", p) != p:
         raise BadInput(f"it has {vocabulary} tokens, and its configuration says p = {config['p']}.")
     args: dict[str, Any] = {
         "d_model": d_model,
-        "n_heads": found.shape("blocks.0.attn.W_Q", 3)[0],
-        "d_mlp": found.shape("blocks.0.mlp.W_in", 2)[0],
+        "n_heads": contents.shape("blocks.0.attn.W_Q", 3)[0],
+        "d_mlp": contents.shape("blocks.0.mlp.W_in", 2)[0],
     }
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
     args |= activation_of(config, "act_type")
     task = FORMULAS.get(str(config.get("fn_name")))
-    spec = trained(SPEC, found, seed="seed", fraction="frac_train")
+    spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task=task or "a+b", task_args={"p": p}, model_args=args)
     if says_split(config):
         spec = replace(spec, split="nanda2023", split_seed=config["seed"])
-    return Foreign(
+    return ForeignNetwork(
         (spec,),
         lambda w: turned(w, ("W_in", "b_in", "W_out", "b_out")) | {"W_pos": w["pos_embed.W_pos"]},
         p,
         says_task=task is not None,
-        losses=losses_of(found),
-        is_train=split_of(found, p),
+        losses=losses_of(contents),
+        is_train=split_of(contents, p),
     )
 
 
@@ -89,14 +89,14 @@ def count_layers(state: State) -> int:
     return len(numbers)
 
 
-def trained(spec: Spec, found: Found, seed: str, fraction: str) -> Spec:
+def with_training(spec: Spec, contents: Contents, seed: str, fraction: str) -> Spec:
     """The spec with what is known of the training: from the optimiser, where it was saved, else
     from the configuration, where `seed` and `fraction` are called so.
 
     A configuration can disagree with the optimiser, which was the one at work.
     """
-    config, group = found.config, _group(found.record.get("optimizer"))
-    values: dict[str, Any] = {"steps": max(1, *found.checkpoints)}
+    config, group = contents.config, _group(contents.record.get("optimizer"))
+    values: dict[str, Any] = {"steps": max(1, *contents.checkpoints)}
     if _is_number(group.get("initial_lr")):  # before the warm-up scaled it
         group["lr"] = group["initial_lr"]
     for name in ("lr", "weight_decay"):
@@ -141,9 +141,9 @@ def activation_of(config: dict[str, Any], key: str) -> dict[str, str]:
     return {} if name == RELU.name else {"act": name}
 
 
-def losses_of(found: Found) -> Losses | None:
+def losses_of(contents: Contents) -> Losses | None:
     """The recorded losses: train every epoch; test as often, or every so many."""
-    train, test = (_numbers(found.record.get(f"{part}_losses")) for part in ("train", "test"))
+    train, test = (_numbers(contents.record.get(f"{part}_losses")) for part in ("train", "test"))
     if not train or not test:
         return None
     every = max(1, round(len(train) / len(test)))
@@ -159,9 +159,9 @@ def _numbers(x: Any) -> list[float]:
     return [float(v) for v in values] if all(map(_is_number, values)) else []
 
 
-def split_of(found: Found, n: int) -> Tensor | None:
+def split_of(contents: Contents, n: int) -> Tensor | None:
     """The split, where the training pairs were saved beside the weights."""
-    pairs = found.record.get("train_data")
+    pairs = contents.record.get("train_data")
     if isinstance(pairs, Tensor):
         pairs = pairs.tolist()
     if not isinstance(pairs, list) or not pairs:

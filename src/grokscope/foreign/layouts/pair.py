@@ -13,7 +13,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
 
 IN = ("hidden_embed_w", "hidden_embed_w_sorted", "W_input")
 OUT = ("out_embed_t_w", "out_embed_t_w_sorted", "W_output")
@@ -31,11 +31,11 @@ def _first(state: State, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in state), None)
 
 
-@layout(where=lambda found: all(_first(found.state, names) for names in (IN, OUT)))
-def pair_collapsed(found: Found) -> Foreign:
+@layout(where=lambda contents: all(_first(contents.state, names) for names in (IN, OUT)))
+def pair_collapsed(contents: Contents) -> ForeignNetwork:
     """The PAIR explorable: its collapsed matrices, W_input and W_output."""
-    W_in, W_out = (found.state[str(_first(found.state, names))] for names in (IN, OUT))
-    n = _residues(found, W_in, W_out)
+    W_in, W_out = (contents.state[str(_first(contents.state, names))] for names in (IN, OUT))
+    n = _residues(contents, W_in, W_out)
     width = W_in.numel() // n
     args = {
         "embed": "input_tied", "collapsed_hidden": True, "collapsed_out": True, "d_embed": width,
@@ -47,13 +47,13 @@ def pair_collapsed(found: Found) -> Foreign:
             last = last.T
         return {"W_E": _rows(first, n), "W_U": _rows(last, n).T}
 
-    return _pair(found, n, args, weights)
+    return _pair(contents, n, args, weights)
 
 
-@layout(where=lambda found: all(_first(found.state, names) for names in (E, P, Q)))
-def pair(found: Found) -> Foreign:
+@layout(where=lambda contents: all(_first(contents.state, names) for names in (E, P, Q)))
+def pair(contents: Contents) -> ForeignNetwork:
     """The PAIR explorable: the factors E, P, Q that it trains."""
-    shapes = [found.shape(str(_first(found.state, names)), 2) for names in (E, P, Q)]
+    shapes = [contents.shape(str(_first(contents.state, names)), 2) for names in (E, P, Q)]
     (n, d), (d_in, width), (d_mlp, d_out) = shapes
     if d != d_in or d != d_out or width != d_mlp:
         raise BadInput(f"E, P and Q have the shapes {shapes}, and E P and Q Eᵀ must be possible.")
@@ -62,22 +62,22 @@ def pair(found: Found) -> Foreign:
         names = {"W_E": E, "W_in": P, "W_out": Q}
         return {ours: w[str(_first(w, theirs))] for ours, theirs in names.items()}
 
-    return _pair(found, n, {"d_embed": d, "d_mlp": width}, weights)
+    return _pair(contents, n, {"d_embed": d, "d_mlp": width}, weights)
 
 
-def _pair(found: Found, n: int, args: dict, weights) -> Foreign:
-    steps = max(1, *found.checkpoints)
+def _pair(contents: Contents, n: int, args: dict, weights) -> ForeignNetwork:
+    steps = max(1, *contents.checkpoints)
     spec = replace(BATCH, task_args={"p": n}, model_args=args, steps=steps)
-    seed = found.config.get("seed")
+    seed = contents.config.get("seed")
     spec = replace(spec, seed=seed) if type(seed) is int and seed >= 0 else spec
-    return Foreign(tuple(replace(spec, model=x) for x in ("pair", "pairsquare")), weights, n)
+    return ForeignNetwork(tuple(replace(spec, model=x) for x in ("pair", "pairsquare")), weights, n)
 
 
-def _residues(found: Found, W_in: Tensor, W_out: Tensor) -> int:
+def _residues(contents: Contents, W_in: Tensor, W_out: Tensor) -> int:
     """How many residues there are: the JSON's n_tokens, or the axis along which both are larger."""
-    said = found.config.get("n_tokens")
-    if type(said) is int and said in W_in.shape:
-        return said
+    n_tokens = contents.config.get("n_tokens")
+    if type(n_tokens) is int and n_tokens in W_in.shape:
+        return n_tokens
     if W_in.ndim != 2 or W_out.ndim != 2 or set(W_in.shape) != set(W_out.shape):
         raise BadInput(
             f"W_input and W_output have the shapes {tuple(W_in.shape)} and {tuple(W_out.shape)}, "

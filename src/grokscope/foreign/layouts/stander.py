@@ -16,28 +16,30 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, trained
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layouts.nanda import activation_of, with_training
 
 LARGEST_TABLE = 10**8  # bytes
 
 
 @layout("lembed.weight", "rembed.weight", "linear.weight", "unembed.weight", "unembed.bias")
-def stander(found: Found) -> Foreign:
+def stander(contents: Contents) -> ForeignNetwork:
     """Stander et al. 2023: their MLP with a bias of the output."""
-    n, d_embed = found.shape("lembed.weight", 2)
-    if found.has("linear.bias") and found.state["linear.bias"].any():
+    n, d_embed = contents.shape("lembed.weight", 2)
+    if contents.has("linear.bias") and contents.state["linear.bias"].any():
         raise BadInput("its hidden layer has a bias, which their published networks have not.")
-    args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": found.shape("linear.weight", 2)[0]}
-    args |= activation_of(found.config, "activation")
-    spec = trained(SPEC, found, seed="seed", fraction="frac_train")
+    args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": contents.shape("linear.weight", 2)[0]}
+    args |= activation_of(contents.config, "activation")
+    spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, warmup=0)
     spec = replace(spec, model="stander", model_args=args)
     table = (
-        found.path.parent / "data.parquet" if found.path.is_file() else found.path / "data.parquet"
+        contents.path.parent / "data.parquet"
+        if contents.path.is_file()
+        else contents.path / "data.parquet"
     )
     split = _split(table, n) if table.is_file() else None
-    return Foreign((spec,), _weights, n, elements="stander2023", is_train=split)
+    return ForeignNetwork((spec,), _weights, n, elements="stander2023", is_train=split)
 
 
 def _weights(w: State) -> State:
@@ -64,7 +66,7 @@ def _split(path: Path, n: int) -> Bool[Tensor, " pair"]:
         or int(min(left.min(), right.min())) < 0
         or int(max(left.max(), right.max())) >= n
     ):
-        raise BadInput(f"{path} has not the {n * n:,} pairs of {n} elements.")
+        raise BadInput(f"{path} does not have the {n * n:,} pairs of {n} elements.")
     is_train = torch.zeros(n, n, dtype=torch.bool)
     is_train[left, right] = chosen.bool()
     return is_train.flatten()

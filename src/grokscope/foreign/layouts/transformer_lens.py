@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from grokscope.errors import BadInput, NotApplicable
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, count_layers, trained
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layouts.nanda import activation_of, count_layers, with_training
 from grokscope.models.chughtai import Chughtai
 from grokscope.models.layers import layers_of
 from grokscope.models.transformer import Transformer
@@ -34,20 +34,20 @@ ACTS = ("relu", "gelu", "silu")  # that are ours too, and called so
 ATTENTION, MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
 
 
-def _has_heads(found: Found) -> bool:
-    return found.state["blocks.0.attn.W_O"].ndim == 3
+def _has_heads(contents: Contents) -> bool:
+    return contents.state["blocks.0.attn.W_O"].ndim == 3
 
 
 @layout("embed.W_E", "pos_embed.W_pos", "blocks.0.attn.W_O", "unembed.W_U", where=_has_heads)
-def transformer_lens(found: Found) -> Foreign:
+def transformer_lens(contents: Contents) -> ForeignNetwork:
     """A `HookedTransformer` of TransformerLens 2.x or 3.x on [a, b, =], without LayerNorm."""
-    return _read(found, found.state, lambda w: w)
+    return _read(contents, contents.state, lambda w: w)
 
 
 @layout("embed.weight", "pos_embed.weight", "blocks.0.attn.q.weight", "unembed.weight")
-def transformer_lens4(found: Found) -> Foreign:
+def transformer_lens4(contents: Contents) -> ForeignNetwork:
     """The same as TransformerLens 4.x stores it; the number of heads stands in its JSON."""
-    n_heads = found.config.get("n_heads")
+    n_heads = contents.config.get("n_heads")
     if type(n_heads) is not int or n_heads < 1:
         raise BadInput(
             "its number of heads is not in the weights. Put a JSON with n_heads beside it, named "
@@ -57,7 +57,7 @@ def transformer_lens4(found: Found) -> Foreign:
     def old_names(w: State) -> State:
         return dict(_old(name, x, n_heads) for name, x in w.items())
 
-    return _read(found, old_names(found.state), old_names)
+    return _read(contents, old_names(contents.state), old_names)
 
 
 def _old(name: str, x: Tensor, n_heads: int) -> tuple[str, Tensor]:
@@ -85,8 +85,8 @@ def _old(name: str, x: Tensor, n_heads: int) -> tuple[str, Tensor]:
     return name, x
 
 
-def _read(found: Found, w: State, renamed: Any) -> Foreign:
-    _check_norm(found, w)
+def _read(contents: Contents, w: State, renamed: Any) -> ForeignNetwork:
+    _check_norm(contents, w)
     d_vocab, d_model = w["embed.W_E"].shape
     n_heads, _, d_head = w["blocks.0.attn.W_Q"].shape
     n_pos, n_classes, p = len(w["pos_embed.W_pos"]), w["unembed.W_U"].shape[1], d_vocab - 1
@@ -106,9 +106,11 @@ def _read(found: Found, w: State, renamed: Any) -> Foreign:
     has_biases = any(x.any() for name, x in w.items() if ".b_" in name)
     is_plain = n_layers == 1 and n_classes == p and not has_biases
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
-    args |= activation_of(found.config, "act_fn")
+    args |= activation_of(contents.config, "act_fn")
     model = "chughtai" if is_plain else "transformer"
-    spec = replace(trained(SPEC, found, "seed", "frac_train"), model=model, model_args=args)
+    spec = replace(
+        with_training(SPEC, contents, "seed", "frac_train"), model=model, model_args=args
+    )
     spec = replace(spec, task="a+b", task_args={"p": p})
     notes = () if is_plain or n_classes == p + 1 else ("its `=` is given logits of 0",)
 
@@ -118,21 +120,21 @@ def _read(found: Found, w: State, renamed: Any) -> Foreign:
             return weights_of(ours, ("W_in", "W_out"))
         return weights_of(with_biases_moved(ours), MLP)
 
-    weights(found.state)  # what cannot be represented is refused before anything is written
-    return Foreign((spec,), weights, p, notes=notes)
+    weights(contents.state)  # what cannot be represented is refused before anything is written
+    return ForeignNetwork((spec,), weights, p, notes=notes)
 
 
-def _check_norm(found: Found, w: State) -> None:
-    kind = found.config.get("normalization_type")
+def _check_norm(contents: Contents, w: State) -> None:
+    kind = contents.config.get("normalization_type")
     norms = [name for name in w if ".ln" in name or name.startswith("ln_")]
     if kind is not None or norms:
         raise BadInput(
-            f"it has a normalisation ({kind or norms[0]}), and networks without one alone are read."
+            f"it has a normalisation ({kind or norms[0]}), and only networks without one are read."
         )
 
 
 def with_biases_moved(w: State) -> State:
-    """The same network without the biases that ours have not.
+    """The same network without the biases that ours lack.
 
     b_K shifts all scores of a query alike, so it does nothing. Attention sums to 1, so b_V adds
     the constant b_V W_O, and b_O is one: both move into b_in and b_out. b_U, if it is alike for all
@@ -178,12 +180,13 @@ def weights_of(w: State, mlp: Iterable[str]) -> State:
 
 def exported(run: Run, step: int | None = None) -> tuple[State, dict[str, Any]]:
     """A checkpoint's weights as a `HookedTransformer` (2.x, 3.x) names them, without its buffers,
-    and the fields of its configuration. Raises `NotApplicable` for a network that it cannot be."""
+    and the fields of its configuration. Raises `NotApplicable` for a network
+    that TransformerLens does not have."""
     model = run.model(step)
     if not isinstance(model, Transformer | Chughtai) or model.mix is not None:
         rate = ", with uniform attention mixed in," if hasattr(model, "mix") else ""
         raise NotApplicable(
-            f"model `{run.spec.model}`{rate} is no network that TransformerLens has; the models "
+            f"model `{run.spec.model}`{rate} is not a network of TransformerLens; the models "
             "`transformer` and `chughtai` are."
         )
     if model.act.name not in ACTS:
@@ -229,7 +232,7 @@ def export(run: Run, step: int | None = None, file: Path | None = None) -> tuple
     if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise BadInput(f"--file {path}: write to a .safetensors, a .pt or a .pth.")
     if path.exists() and not path.is_file():
-        raise BadInput(f"--file {path} is no file that could be replaced. Choose another name.")
+        raise BadInput(f"--file {path} is not a file that could be replaced. Choose another name.")
     if path.suffix == ".safetensors":
         content = save(state)
     else:

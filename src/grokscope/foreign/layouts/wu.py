@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layouts.layout import SPEC, Foreign, Found, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, trained
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layouts.nanda import activation_of, with_training
 
 BATCH = replace(
     SPEC,
@@ -27,22 +27,22 @@ BATCH = replace(
 
 
 @layout("embedding_left", "embedding_right", "unembedding")
-def wu(found: Found) -> Foreign:
+def wu(contents: Contents) -> ForeignNetwork:
     """Wu et al. 2024: one of the networks of a file, `--instance` says which."""
-    count, n, d_embed = found.shape("embedding_left", 3)
-    instance = found.instance
+    count, n, d_embed = contents.shape("embedding_left", 3)
+    instance = contents.instance
     if instance is None and count == 1:
         instance = 0
     if instance is None or not 0 <= instance < count:
-        said = "" if instance is None else f", and none is number {instance}"
+        missing = "" if instance is None else f", and none is number {instance}"
         raise BadInput(
-            f"it holds {count} networks{said}. Choose one by --instance 0 ... {count - 1}."
+            f"it holds {count} networks{missing}. Choose one by --instance 0 ... {count - 1}."
         )
-    d_mlp = found.shape("unembedding", 3)[1]
+    d_mlp = contents.shape("unembedding", 3)[1]
     args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": d_mlp}
-    args |= {"output_bias": found.has("unembed_bias")}
-    args |= activation_of(found.config, "activation")
-    spec = trained(BATCH, found, seed="seed", fraction="train_frac")
+    args |= {"output_bias": contents.has("unembed_bias")}
+    args |= activation_of(contents.config, "activation")
+    spec = with_training(BATCH, contents, seed="seed", fraction="train_frac")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, model="wu")
     at = instance
 
@@ -56,7 +56,7 @@ def wu(found: Found) -> Foreign:
         }
         return ours | ({"b_U": one["unembed_bias"]} if "unembed_bias" in one else {})
 
-    return Foreign((replace(spec, model_args=args),), weights, n)
+    return ForeignNetwork((replace(spec, model_args=args),), weights, n)
 
 
 def _maps(w: State, d_mlp: int) -> tuple[Tensor, Tensor]:

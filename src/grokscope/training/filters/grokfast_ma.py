@@ -24,7 +24,9 @@ class Grokfast_MA(Rule):
 
     def __init__(self, specs: Sequence[Spec], stack: Stack, window: int = 100, lamb: float = 5.0):
         super().__init__(specs, stack)
-        require(1 <= window <= 100_000, "gradient.window", window, "a whole number from 1")
+        require(
+            1 <= window <= 100_000, "gradient.window", window, "a whole number from 1 to 100,000"
+        )
         self.window, self.lamb = window, lamb
         members, weights = stack.grad.shape
         self.state = {

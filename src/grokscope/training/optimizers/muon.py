@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024): the momentum of a matrix, made orthogonal, is its step.
 
 Every weight with two axes is a matrix; one with more (the heads of W_Q) is a matrix for each index
-before the last two. What is no matrix is trained by AdamW with the same lr, vectors of several
+before the last two. What is not a matrix is trained by AdamW with the same lr, vectors of several
 layers (b_in, w_mid) too; and so is what `adamw_for` names. Jordan advises that for embeddings and
 unembeddings: `optimizer.adamw_for=W_E,W_pos,W_U`.
 

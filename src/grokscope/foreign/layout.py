@@ -38,14 +38,14 @@ class Losses:
         return {i * self.every: here for i, here in enumerate(both)}
 
     def at(self, step: int) -> tuple[float, float] | None:
-        """Those of a checkpoint, or those before it if they end one evaluation earlier."""
+        """The losses of a checkpoint, or those before it if they end one evaluation earlier."""
         length = min(len(self.train), len(self.test))
         i = min(step // self.every, length - 1)
         return (self.train[i], self.test[i]) if 0 <= step - i * self.every <= self.every else None
 
 
 @dataclass(frozen=True)
-class Found:
+class Contents:
     """What a source holds: its checkpoints by step, and all that was saved beside the weights."""
 
     path: Path  # of the file, or of the folder of a source of several files
@@ -68,10 +68,10 @@ class Found:
 
     def shape(self, name: str, axes: int) -> tuple[int, ...]:
         """The shape of a tensor. Raises `BadInput` unless it has so many axes."""
-        found = tuple(self.state[name].shape)
-        if len(found) != axes:
-            raise BadInput(f"{name} has the shape {found}, and must have {axes} axes.")
-        return found
+        shape = tuple(self.state[name].shape)
+        if len(shape) != axes:
+            raise BadInput(f"{name} has the shape {shape}, and must have {axes} axes.")
+        return shape
 
     def has(self, *names: str) -> bool:
         """Whether every one of these tensors is there."""
@@ -79,7 +79,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignNetwork:
     """A network as a layout reads it.
 
     `specs` are the models that it can be, the likeliest first (as a rule one); their task counts
@@ -98,56 +98,61 @@ class Foreign:
     notes: tuple[str, ...] = ()
 
 
+Read = Callable[[Contents], ForeignNetwork]
+
+
 @dataclass(frozen=True)
 class Layout:
     """How one source stores its networks."""
 
     name: str
     keys: tuple[str, ...]  # tensors that are always there
-    detect: Callable[[Found], bool]
-    read: Callable[[Found], Foreign]
+    detect: Callable[[Contents], bool]
+    read: Read
 
 
 LAYOUTS: dict[str, Layout] = {}
 
 
 def layout(
-    *keys: str, where: Callable[[Found], bool] = lambda found: True
-) -> Callable[[Callable[[Found], Foreign]], Callable[[Found], Foreign]]:
+    *keys: str, where: Callable[[Contents], bool] = lambda _: True
+) -> Callable[[Read], Read]:
     """Make a layout available by the name of the function that reads it. A file has it if all of
     `keys` are names of its tensors and `where` agrees; the layout defined last is asked first."""
 
-    def register(read: Callable[[Found], Foreign]) -> Callable[[Found], Foreign]:
-        name = read.__name__
-        LAYOUTS[name] = Layout(name, keys, lambda found: found.has(*keys) and where(found), read)
+    def detect(contents: Contents) -> bool:
+        return contents.has(*keys) and where(contents)
+
+    def register(read: Read) -> Read:
+        LAYOUTS[read.__name__] = Layout(read.__name__, keys, detect, read)
         return read
 
     return register
 
 
-def layout_of(found: Found, name: str | None = None) -> Layout:
+def layout_of(contents: Contents, name: str | None = None) -> Layout:
     """The layout called `name`, or the one that a source has. Raises `BadInput` if it has none."""
     if name is not None:
         if name not in LAYOUTS:
             raise unknown("layout", name, LAYOUTS)
-        missing = [key for key in LAYOUTS[name].keys if key not in found.state]
+        missing = [key for key in LAYOUTS[name].keys if key not in contents.state]
         if missing:
             raise BadInput(
-                f"{found.path} has not the layout `{name}`: it has no {missing[0]}. It has: "
-                f"{listed(found.state)}."
+                f"{contents.path} does not have the layout `{name}`: it has no {missing[0]}. It "
+                f"has: {listed(contents.state)}."
             )
         return LAYOUTS[name]
     for candidate in reversed(LAYOUTS.values()):
-        if candidate.detect(found):
+        if candidate.detect(contents):
             return candidate
-    known = ", ".join(
+    layouts = ", ".join(
         f"{x.name} ({listed(x.keys)})" if x.keys else x.name for x in LAYOUTS.values()
     )
-    near = max(LAYOUTS.values(), key=lambda x: _likeness(found, x))
-    hint = f" The nearest is {near.name}." if _likeness(found, near) > 0.3 else ""
+    near = max(LAYOUTS.values(), key=lambda x: _likeness(contents, x))
+    hint = f" The nearest is {near.name}." if _likeness(contents, near) > 0.3 else ""
     raise BadInput(
-        f"{found.path} has no layout that is known. It has: {listed(found.state)}.{hint} Known: "
-        f"{known}. docs/foreign.md says how to add one."
+        f"{contents.path} has an unknown layout. It has: {listed(contents.state)}.{hint} Known: "
+        f"{layouts}. docs/foreign.md says how to add one."
     )
 
 
@@ -158,10 +163,10 @@ def listed(names: Any) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-def _likeness(found: Found, known: Layout) -> float:
+def _likeness(contents: Contents, layout: Layout) -> float:
     """How much of the layout's names a source has, or has nearly."""
 
     def near(key: str) -> float:
-        return max(SequenceMatcher(None, key, name).ratio() ** 3 for name in found.state)
+        return max(SequenceMatcher(None, key, name).ratio() ** 3 for name in contents.state)
 
-    return sum(map(near, known.keys)) / max(1, len(known.keys))
+    return sum(map(near, layout.keys)) / max(1, len(layout.keys))
