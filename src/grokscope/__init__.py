@@ -7,8 +7,9 @@
 
 The names below are the public surface; each is imported when it is first used, so that importing
 the package costs nothing. What adds a task, a model or a measure by name stands beside its noun:
-`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`; a column to the
-tables of runs, `grokscope.runs.column`. What explains and verifies is `grokscope.explain.explain` and `grokscope.verify.verify.verify`.
+`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`; a column of the
+tables of runs is added by `grokscope.runs.column`. What explains and verifies is
+`grokscope.explain.explain` and `grokscope.verify.verify.verify`.
 """
 
 from importlib import import_module
