@@ -1,10 +1,13 @@
 """The command line: what it prints, what it leaves, and what plug-in files can add to it."""
 
+import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from functools import wraps
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from grokscope.cli.main import VERBS
 from grokscope.measures import MEASURES, trace
 from grokscope.models import MODELS
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import topics
+from grokscope.reading.sentences import percent, sentences, summary
 from grokscope.spec import Spec
 from grokscope.task import TASKS
 from grokscope.training.run import Run, find_runs
@@ -103,6 +107,23 @@ def test_every_verb_explains_itself(verb, call):
         assert word in said.out
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_of_every_verb_is_one_that_it_takes(verb, call, monkeypatch):
+    examples = re.findall(r"^Example: grokscope (.*)$", inspect.getdoc(VERBS[verb]) or "", re.M)
+    taken = []
+
+    @wraps(VERBS[verb])
+    def record(*args: Any, **options: Any) -> None:
+        taken.append((args, options))
+
+    monkeypatch.setitem(VERBS, verb, record)
+    for example in examples:
+        assert shlex.split(example)[0] == verb
+        said = call(*shlex.split(example))
+        assert (said.code, said.err) == (0, "")
+    assert len(taken) == len(examples) == 1
+
+
 def test_no_arguments_are_a_question_for_help(call):
     assert call().out == call("--help").out
     assert call().code == 0
@@ -156,9 +177,9 @@ def test_a_run_is_trained_read_and_told(call, tmp_path):
     assert said.code == 0
     assert run.is_finished
     assert run.spec.id in said.out
-    assert "was asked for a+b mod 11. It was shown 36 of the 121 pairs" in said.out
+    assert "for a+b mod 11: one of 11 answers (guessing: 9.09 % right). It was shown" in said.out
+    assert "shown 36 of the 121 pairs" in said.out
     assert "At step 30 (as asked; " in said.out
-    assert "guessing: 9.09 %" in said.out
     assert f"report: {run.folder / 'report.html'}" in said.out
     again = call("run", *TINY, "--out", tmp_path)
     assert again.out == said.out
@@ -181,15 +202,27 @@ def test_the_report_fetches_nothing(out):
 def test_the_report_says_what_the_terminal_says(call, out):
     run = find_runs(out)[0]
     page = Page((run.folder / "report.html").read_text())
-    told = [line.strip() for line in call("show", run.folder).out.splitlines()]
-    assert told[0] == run.spec.id
-    assert len(told) > 4
-    found = topics(read(run))
-    for sentence in (*found["asked"], *found["when"], *found["what"]):
-        assert sentence in " ".join(told)
-        for number in re.findall(r"\d[\d,.]*\d(?: %)?", sentence):
+    lines = [" ".join(line.split()) for line in call("show", run.folder).out.splitlines()]
+    facts = read(run).facts
+    assert lines[0] == run.spec.id
+    assert lines[1 : 1 + len(summary(facts))] == [" ".join(row) for row in summary(facts)]
+    for text in [answer for _, answer in summary(facts)] + sentences(facts):
+        assert text in " ".join(lines)
+        for number in re.findall(r"\d[\d,.]*\d(?: %)?", text):
             assert number in page.text
     assert '"train_fraction": 0.3' in page.text
+
+
+def test_an_accuracy_is_shown_in_one_rounding(call, tmp_path):
+    """That at the end stands among the first answers and in the paragraph on the end."""
+    call("run", *TINY, "steps=200", "--out", tmp_path)
+    (run,) = find_runs(tmp_path)
+    shown = call("show", run.folder).out
+    told = re.findall(r"test ([\d.]+ %) right at the end|test accuracy ([\d.]+ %)", shown)
+    assert told == [
+        (percent(run.rows[-1]["test_accuracy"]), ""),
+        ("", percent(run.rows[-1]["test_accuracy"])),
+    ]
 
 
 def test_seeds_are_runs_that_differ_in_their_seed_alone(out):
@@ -403,7 +436,7 @@ TASKS[{HOSTILE!r}] = lambda: binary({HOSTILE!r}, 7, lambda a, b: (a * b + b) % 7
     settings = [f"task={HOSTILE}", "model=mlp", "model.d_embed=8", "model.d_mlp=8", "steps=5"]
     said = call("run", *settings, "--out", tmp_path / "out", "--use", path)
     assert said.code == 0, said.err
-    assert f"was asked for {HOSTILE}. It was shown" in said.out
+    assert f"for {HOSTILE}: one of 7 answers" in said.out
     (run,) = find_runs(tmp_path / "out")
     assert re.fullmatch(r"[\w-]+", run.folder.name)
     text = (run.folder / "report.html").read_text()

@@ -3,26 +3,40 @@
 import pytest
 
 from grokscope.planted import groups
-from grokscope.reading.compared import compared
+from grokscope.reading.compared import Compared, compared
+from grokscope.reading.record import of_compared
+from grokscope.terminal import print_compared
+from grokscope.verify.evidence import OfAll
 
 
 @pytest.fixture(scope="module")
-def found():
+def accounts() -> Compared:
     planted = groups.cosets(seed=1, noise=0.01, group="S4")
     return compared(planted.snapshot, ["coset", "convolution"])
 
 
-def test_each_account_is_a_column_and_the_control_has_no_cosets(found):
-    rows = {row["evidence"]: row for row in found.rows()}
+def test_each_account_is_a_column_and_the_control_has_no_cosets(accounts):
+    rows = {row["evidence"]: row for row in accounts.rows}
+    assert len(rows) == len(accounts.rows)
     assert rows["verdict"]["coset"] == "holds"
     (control,) = (k for k in rows["verdict"] if k.startswith("coset on "))
     assert rows["verdict"][control] == "none"
-    assert "no subgroups" in found.control.not_found["coset"]
+    assert "no subgroups" in accounts.control.not_found["coset"]
     assert rows["the network's own answer"]["coset"] == pytest.approx(1, abs=0.01)
 
 
-def test_the_interventions_say_the_same_of_a_network_without_cosets(found):
-    scores = {k: accuracy for k, (accuracy, _) in found.interventions["control"].items()}
+def test_a_row_is_the_evidence_of_all_that_have_it_and_parts_alone_have_none(accounts):
+    rows = {row["evidence"]: row for row in accounts.rows}
+    for c in accounts.network.certificates:
+        for x in c.evidence:
+            if x.tested is OfAll.WITHOUT_PART:
+                assert x.name not in rows
+            else:
+                assert rows[x.name][c.form] == x.value
+
+
+def test_the_interventions_say_the_same_of_a_network_without_cosets(accounts):
+    scores = {k: accuracy for k, (accuracy, _) in accounts.interventions["control"].items()}
     assert scores["none"] == scores["both signs"] == 1
     assert scores["left sign"] < 0.1
     assert scores["right sign"] < 0.1
@@ -30,7 +44,15 @@ def test_the_interventions_say_the_same_of_a_network_without_cosets(found):
     assert scores["|x| for relu"] > 0.99
 
 
-def test_it_is_told_as_plain_data(found):
-    told = found.to_json()
+def test_it_is_told_as_plain_data(accounts):
+    told = of_compared(accounts)
     assert told["network"]["circuits"][0]["name"] in ("coset", "convolution")
     assert told["control"]["verdict"] == "generalised"
+    assert told["control"]["task"] == accounts.control_task
+
+
+def test_it_is_printed_with_the_reasons_and_the_interventions(accounts, capsys):
+    print_compared(accounts)
+    out = capsys.readouterr().out
+    assert "no coset in the control: " in out
+    assert "control, accuracy" in out

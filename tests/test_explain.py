@@ -1,23 +1,36 @@
 """The gate before an algorithm is named: a network that has its answers by heart does not pass it,
-however smooth its logits are, and one that cannot be read in full is still judged."""
+however smooth its logits are, and one that cannot be read in full is still judged. The simplest
+circuit is left in the run's folder, and all checkpoints can be explained."""
 
+import json
 import math
+import subprocess
+import sys
 
+import pytest
 import torch
 from torch import nn
 
 from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.fourier.evidence import OfWaves
-from grokscope.explain.explanation import explain
+from grokscope.errors import BadInput
+from grokscope.explain.explanation import explain, path, spread
+from grokscope.explain.program import write_circuit
 from grokscope.models import make_model
 from grokscope.models.model import Model
-from grokscope.planted import TRUTHS
+from grokscope.planted import TRUTHS, groups
 from grokscope.planted.impostors import solved
 from grokscope.planted.neurons import Neurons
+from grokscope.reading.reading import explanation_facts
+from grokscope.reading.record import of_explanation
+from grokscope.reading.sentences import reason, rule
 from grokscope.snapshot import Snapshot
+from grokscope.spec import Spec
 from grokscope.tasks import make_task
-from grokscope.verify.evidence import Standing
-from grokscope.verify.verify import OfAll, verify
+from grokscope.training.run import Run
+from grokscope.training.train import train
+from grokscope.verify.evidence import OfAll, Standing
+from grokscope.verify.verify import verify
 
 
 def everyone(task):
@@ -92,8 +105,9 @@ def test_a_table_of_unordered_pairs_did_not_generalise_though_nearly_all_test_pa
     found = explain(Snapshot(task, is_train, Table(10 * logits)), ["lookup"])
     assert found.accuracy["test"] > 0.99
     assert found.accuracy["unseen"] == 0
-    assert found.gate.verdict == "not generalised"
+    assert found.verdict == "not generalised"
     assert found.gate.is_mirrored
+    assert "(b, a)" in reason(explanation_facts(found))
 
 
 def test_of_a_mixture_the_mirror_with_the_same_operator_gives_an_answer_away():
@@ -129,11 +143,60 @@ def test_an_answer_of_several_places_has_no_law_of_phases():
     assert law.standing is Standing.INCONCLUSIVE
 
 
+def test_a_network_whose_logits_are_not_numbers_is_not_said_to_generalise():
+    task, model = of_waves(11)
+    model.logits.data[:] = math.nan
+    found = explain(Snapshot(task, everyone(task), model))
+    assert (found.verdict, found.certificates) == ("not generalised", ())
+    assert set(found.not_found.values()) == {"the network's logits are not all numbers."}
+
+
+def test_numbers_that_are_void_are_null_in_json():
+    planted = TRUTHS["polynomial"].draw(11, 0.01)
+    assert planted.task.name == "(a+b)**2 mod 59"
+    found = of_explanation(explanation_facts(explain(planted.snapshot, ["fourier"])))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
 def test_removing_neurons_is_inconclusive_where_removing_as_many_others_does_the_same():
     s = TRUTHS["pizza_relu"].draw(2, 0.01).snapshot
     whole = FORMS["fourier"].find(s)
     half = whole.keeping(whole.parts[: len(whole.parts) // 2])
-    (found,) = [e for e in verify(s, half).evidence if e.tested is OfAll.WITHOUT_NEURONS]
-    assert found.value < 0.5
-    assert found.controls["as many others"] < 0.5
-    assert found.standing is Standing.INCONCLUSIVE
+    removed = verify(s, half).get(OfAll.WITHOUT_NEURONS)
+    assert removed is not None
+    assert removed.value < 0.5
+    assert removed.controls["as many others"] < 0.5
+    assert removed.standing is Standing.INCONCLUSIVE
+    assert "not counted" in rule(removed)
+
+
+def test_the_simplest_circuit_is_left_as_a_program_that_gives_the_answers(tmp_path):
+    planted = groups.rho_sets(seed=0, noise=0.0, group="S4")
+    e = explain(planted.snapshot)
+    assert e.algorithm == "rho-set"
+    assert e.simplest is not None
+    assert e.simplest.circuit.size == min(c.circuit.size for c in e.named.values())
+    run = Run(Spec(task="composition", task_args={"group": "S4"}), tmp_path)
+    assert write_circuit(run, e) == tmp_path / "circuit.py"
+    ask = "from circuit import answer; print([answer(a, b) for a in range(24) for b in range(24)])"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(planted.task.answers.tolist())
+
+
+def test_a_run_is_explained_over_its_checkpoints(tmp_path):
+    (run,) = train([Spec(task_args={"p": 13}, steps=6, checkpoint_every=2)], tmp_path)
+    seen = []
+    found = path(run, spread(run.steps, 3), ["convolution"], lambda i, n: seen.append((i, n)))
+    assert [e.snapshot.step for e in found] == [0, 2, 6]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert all(e.algorithm is None for e in found)
+
+
+def test_checkpoints_are_spread_evenly():
+    assert spread(list(range(0, 101, 10)), 3) == [0, 50, 100]
+    assert spread([5], 4) == [5]
+    assert spread([1, 2], 1) == [2]
+    with pytest.raises(BadInput, match="Ask for 1 or more"):
+        spread([1, 2], 0)

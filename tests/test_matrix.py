@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grokscope.explain.explanation import Explanation, explain
+from grokscope.explain.explanation import explain
 from grokscope.planted import TRUTHS
-from grokscope.reading.explained import told
+from grokscope.reading.facts import BoundFacts, ExplanationFacts
+from grokscope.reading.reading import explanation_facts
+from grokscope.reading.sentences import account, reason
 from grokscope.spec import Spec
 from grokscope.terminal import print_table
 from grokscope.training.train import train
-from grokscope.verify.network import Bound
 
 KEYS = {
     "run", "verdict", "accuracy", "loss", "lens", "keys", "keys_published", "embedding_keys",
@@ -55,18 +56,18 @@ def _refuse(constant: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def clock() -> Explanation:
+def clock() -> ExplanationFacts:
     """Of a constructed clock, whose split is not known."""
     snapshot = TRUTHS["clock_relu"].draw(1_000, 0.01).snapshot
     everything = replace(snapshot, is_train=torch.ones_like(snapshot.is_train))
-    return explain(everything, ["fourier", "convolution"])
+    return explanation_facts(explain(everything, ["fourier", "convolution"]))
 
 
 def test_the_simplest_circuit_settles_what_is_not_known(clock):
-    sizes = [c.circuit.size for c in clock.certificates if c.verdict == "holds"]
-    assert clock.verdict == "generalised"
+    sizes = [c.size for c in clock.certificates if c.holds]
+    assert clock.gate.verdict == "generalised"
     assert len(sizes) == 2
-    assert f"A circuit of {min(sizes):,} numbers settles it." in clock.reason
+    assert f"A circuit of {min(sizes):,} numbers settles it." in reason(clock)
 
 
 @pytest.mark.parametrize(
@@ -74,18 +75,17 @@ def test_the_simplest_circuit_settles_what_is_not_known(clock):
     [(1.0, "right on all pairs"), (0.99996, "at least 99.99 % of all"), (0.5, "at least 50.00 %")],
 )
 def test_no_more_is_said_to_be_proved_than_is(accuracy, said, clock):
-    bound = Bound("low rank", accuracy, 1, 0.3, "")
-    proved = replace(clock.certificates[0], bound=bound)
-    assert said in told(replace(clock, certificates=(proved,)))[-1]
+    proved = replace(clock.certificates[0], bound=BoundFacts("low rank", accuracy, 0.3))
+    (proof,) = (x for x in account(replace(clock, certificates=(proved,))) if "Proved" in x)
+    assert said in proof
 
 
 def test_every_account_that_holds_is_told(clock):
     first, second = clock.certificates
-    several = replace(clock)
-    several.__dict__["named"] = {"clock": first, "coset": replace(first), "convolution": second}
-    size = f"{first.circuit.size:,}"
+    several = replace(clock, named={"clock": first, "coset": replace(first), "convolution": second})
+    size = f"{first.size:,}"
     said = f"Other explanations hold too: waves in its neurons (fourier), in {size} numbers."
-    assert said in told(several)
+    assert said in account(several)
 
 
 def test_forms_may_stand_between_commas_and_algorithms_are_told_from_them(call, tmp_path):
@@ -104,5 +104,5 @@ def test_forms_may_stand_between_commas_and_algorithms_are_told_from_them(call, 
 
 def test_a_name_to_type_stays_whole_on_a_narrow_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    print_table([{"spec": "a_name_of_a_run_that_is_long", "shows": "word " * 30}], False)
+    print_table([{"spec": "a_name_of_a_run_that_is_long", "shows": "word " * 30}])
     assert "a_name_of_a_run_that_is_long" in capsys.readouterr().out

@@ -556,7 +556,7 @@ def test_a_figure_is_written_as_its_ending_says(verb, ending, start, call, run, 
 def test_a_wrong_ending_is_refused_before_any_work(verb, name, call, run, tmp_path):
     said = call(verb, run.folder, "--plot", tmp_path / name)
     assert (said.code, said.out) == (2, "")
-    assert f"--plot {tmp_path / name} has no ending that is known" in said.err
+    assert f"--plot {tmp_path / name} must end in .png, .svg or .pdf." in said.err
     assert ".png" in said.err
     assert not (run.folder / "trace.parquet").exists()
     assert not (tmp_path / name).exists()

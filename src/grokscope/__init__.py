@@ -7,15 +7,16 @@
 
 The names below are the public surface; each is imported when it is first used, so that importing
 the package costs nothing. What adds a task, a model or a measure by name stands beside its noun:
-`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`. What explains
-and verifies is `grokscope.explain.explain` and `grokscope.verify.verify.verify`.
+`grokscope.task.task`, `grokscope.models.model.model`, `grokscope.measures.measure`; a column of the
+tables of runs is added by `grokscope.runs.column`. What explains and verifies is
+`grokscope.explain.explain` and `grokscope.verify.verify.verify`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grokscope.circuits.circuit import Circuit, Evidence
+    from grokscope.circuits.circuit import Circuit
     from grokscope.errors import (
         BadInput,
         DamagedFile,
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     from grokscope.training.run import Run
     from grokscope.training.train import train
     from grokscope.verify.certificate import Certificate
+    from grokscope.verify.evidence import Evidence
 
 _HOMES = {
-    "circuits.circuit": ["Circuit", "Evidence"],
+    "circuits.circuit": ["Circuit"],
     "errors": [
         "BadInput",
         "DamagedFile",
@@ -65,6 +67,7 @@ _HOMES = {
     "training.run": ["Run"],
     "training.train": ["train"],
     "verify.certificate": ["Certificate"],
+    "verify.evidence": ["Evidence"],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

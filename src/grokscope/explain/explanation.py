@@ -63,7 +63,8 @@ class Explanation:
         """Those that hold and that no network has by heart. One of the logits alone, as a
         convolution, counts only where the hidden layer is too small for a table: random features of
         smooth embeddings, fitted to all pairs, have logits that a kernel explains."""
-        if PER_DIRECTION * _n_directions(self.snapshot) <= len(self.snapshot.task.inputs):
+        n_pairs = len(self.snapshot.task.inputs)
+        if not self._holding or PER_DIRECTION * _n_directions(self.snapshot) <= n_pairs:
             return self._holding
         return [c for c in self._holding if c.circuit.neurons()]
 

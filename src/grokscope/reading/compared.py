@@ -5,7 +5,8 @@ Beside them stand Stander et al.'s own interventions on the network and on the c
 signature is the same, so that they settle nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,48 +14,51 @@ import torch
 
 from grokscope.algebra.names import is_prime
 from grokscope.errors import NotApplicable
-from grokscope.explain.explanation import Explanation, explain
+from grokscope.explain.explanation import explain
 from grokscope.models.mlp import MLP
 from grokscope.planted import waves
+from grokscope.reading.facts import CertificateFacts, ExplanationFacts
+from grokscope.reading.reading import explanation_facts
 from grokscope.snapshot import Snapshot
-from grokscope.verify.certificate import Certificate
+from grokscope.verify.evidence import OfAll, Tested
 from grokscope.verify.interventions import interventions
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Compared:
     """The accounts of a network, and of a constructed network on Z/p with p near its size."""
 
-    network: Explanation
-    control: Explanation
+    network: ExplanationFacts
+    control: ExplanationFacts
+    control_task: str
     forms: tuple[str, ...]
     interventions: dict[str, dict[str, tuple[float, float]]]  # of either: accuracy and loss
 
+    @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each piece of evidence, a column for each form, and for each on the control."""
-        columns = {form: _certificate(self.network, form) for form in self.forms}
-        columns |= {
-            f"{form} on {self.control.snapshot.task.name}": _certificate(self.control, form)
-            for form in self.forms
-        }
-        rows: list[dict[str, Any]] = [
-            {"evidence": "verdict", **{k: c.verdict if c else "none" for k, c in columns.items()}},
-            {"evidence": "parts", **{k: _parts(c) for k, c in columns.items()}},
-        ]
-        names = [e.name for c in columns.values() if c for e in c.evidence]
-        for name in dict.fromkeys(names):
-            if not name.startswith("accuracy without ") or name.endswith(("all", "neurons")):
-                found = {k: _value(c, name) for k, c in columns.items()}
-                rows.append({"evidence": name, **found})
-        bounds = {k: c.bound.accuracy if c and c.bound else None for k, c in columns.items()}
-        return [*rows, {"evidence": "proved accuracy", **bounds}]
+        """A row for each piece of evidence but those of single parts, a column for each form, and
+        for each on the control."""
+        network, control = (
+            {c.form: c for c in e.certificates} for e in (self.network, self.control)
+        )
+        columns = {form: network.get(form) for form in self.forms}
+        columns |= {f"{form} on {self.control_task}": control.get(form) for form in self.forms}
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "network": self.network.to_json(),
-            "control": {"task": self.control.snapshot.task.name, **self.control.to_json()},
-            "interventions": self.interventions,
+        def row(title: str, value: Callable[[CertificateFacts], Any], none: Any = None):
+            return {"evidence": title} | {k: value(c) if c else none for k, c in columns.items()}
+
+        evidence = {
+            (x.tested, x.of): x.name
+            for c in columns.values()
+            for x in (c.evidence if c else ())
+            if x.tested is not OfAll.WITHOUT_PART
         }
+        return [
+            row("verdict", lambda c: c.verdict, none="none"),
+            row("parts", lambda c: ", ".join(c.parts), none=""),
+            *(row(name, lambda c, key=key: _value(c, *key)) for key, name in evidence.items()),
+            row("proved accuracy", lambda c: None if c.bound is None else c.bound.accuracy),
+        ]
 
 
 def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
@@ -63,13 +67,17 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     p = max(x for x in range(13, max(14, snapshot.task.n_symbols + 1)) if is_prime(x))
     planted = waves.clock_relu(seed=1, noise=0.01, p=p, frequencies=5, neurons=32).snapshot
     control = replace(planted, model=_with_embeddings(planted))
-    found = {}
+    scores = {}
     for name, s in (("network", snapshot), ("control", control)):
-        try:
-            found[name] = interventions(s)
-        except NotApplicable:
-            continue
-    return Compared(explain(snapshot, forms), explain(control, forms), tuple(forms), found)
+        with suppress(NotApplicable):
+            scores[name] = interventions(s)
+    return Compared(
+        network=explanation_facts(explain(snapshot, forms)),
+        control=explanation_facts(explain(control, forms)),
+        control_task=control.task.name,
+        forms=tuple(forms),
+        interventions=scores,
+    )
 
 
 def _with_embeddings(planted: Snapshot) -> MLP:
@@ -84,13 +92,6 @@ def _with_embeddings(planted: Snapshot) -> MLP:
     return model
 
 
-def _certificate(e: Explanation, form: str) -> Certificate | None:
-    return next((c for c in e.certificates if c.circuit.form == form), None)
-
-
-def _parts(c: Certificate | None) -> str:
-    return "" if c is None else ", ".join(c.circuit.parts)
-
-
-def _value(c: Certificate | None, name: str) -> float | None:
-    return None if c is None else next((e.value for e in c.evidence if e.name == name), None)
+def _value(c: CertificateFacts, tested: Tested, of: str) -> float | None:
+    x = c.get(tested, of)
+    return None if x is None else x.value

@@ -207,7 +207,7 @@ class Facts:
     keys: KeyFacts | None
     key_sets: Mapping[str, tuple[str, ...]]  # by each published rule
     neurons: NeuronFacts | None
-    measures: Mapping[str, float | None]
+    measures: Mapping[str, int | float | None]
     explanation: ExplanationFacts | None
     is_small: bool  # small enough to be explained along with its reading
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.reading import sentences
+from grokscope.reading.compared import Compared
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
 from grokscope.verify.evidence import Evidence, Standing
 
@@ -53,6 +54,15 @@ def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
         "algorithm": e.algorithm,
         "algorithms": list(e.named),
         "bound": 0.0 if e.bound is None else e.bound.accuracy,
+    }
+
+
+def of_compared(c: Compared) -> dict[str, Any]:
+    """What `grokscope compare --json` prints."""
+    return {
+        "network": of_explanation(c.network),
+        "control": {"task": c.control_task, **of_explanation(c.control)},
+        "interventions": c.interventions,
     }
 
 

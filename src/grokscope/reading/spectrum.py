@@ -30,23 +30,24 @@ def read_spectrum(s: Snapshot, lens: str | None = None, weights: Sequence[str] =
     """The spectrum of these folded weights, by default of all, in the lens of this name, by default
     the winner, or the task's own where none wins.
 
-    Raises `UnknownName` for a lens or weight there is not, `NotApplicable` without any.
+    Raises `UnknownName` for a lens or weight that does not exist, `NotApplicable` where there is
+    none at all.
     """
-    found, own = compare(s), lens_of(s, lens)
-    shown = own.name if lens or found.winner is None else found.winner
-    known = symbol_weights(s)
+    lenses, own = compare(s), lens_of(s, lens)
+    shown = own.name if lens or lenses.winner is None else lenses.winner
+    folded = symbol_weights(s)
     for weight in weights:
-        lookup("weight", weight, known)
-    chosen = list(weights) or list(known)
+        lookup("weight", weight, folded)
+    chosen = list(weights) or list(folded)
     return Spectrum(
         task=s.task.name,
         step=s.step,
         laws={x.name: x.law for x in s.task.lenses},
-        scores={name: found.scores[name].value for name in found.ranking},
-        by_weight={k: {w: x.value for w, x in v.items()} for k, v in found.by_weight.items()},
-        winner=found.winner,
-        lead=found.lead,
-        margin=found.margin,
+        scores={name: lenses.scores[name].value for name in lenses.ranking},
+        by_weight={k: {w: x.value for w, x in v.items()} for k, v in lenses.by_weight.items()},
+        winner=lenses.winner,
+        lead=lenses.lead,
+        margin=lenses.margin,
         lens=shown,
         shares={weight: spectrum(s, weight, shown) for weight in chosen},
         chance={weight: even_spectrum(s, weight, shown) for weight in chosen},

@@ -1,18 +1,24 @@
-"""Traces and spectra as figures, and figures as files."""
+"""Traces and spectra as pictures, drawn by matplotlib.
 
+Colours are Okabe and Ito's, which the colour-blind can tell apart.
+"""
+
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokscope.errors import BadInput
-from grokscope.plots.figures import CONTROL, KEY, OTHER, WEIGHTS, short, styled
+from grokscope.measures.weights import WEIGHTS
 from grokscope.training.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
 MOST_LINES = 8  # of one measure that are drawn with a label each
+MOST_TICKS = 24
+TRAIN, TEST, KEY, OTHER, CONTROL = "#0072B2", "#D55E00", "#009E73", "#BBBBBB", "#666666"
 
 
 def plot_trace(table: pl.DataFrame) -> Figure:
@@ -46,8 +52,8 @@ def plot_trace(table: pl.DataFrame) -> Figure:
 
 
 def _end(values: pl.Series) -> float:
-    known = [x for x in values.drop_nulls().to_list() if math.isfinite(x)]
-    return known[-1] if known else -math.inf
+    finite = [x for x in values.drop_nulls().to_list() if math.isfinite(x)]
+    return finite[-1] if finite else -math.inf
 
 
 def plot_spectrum(
@@ -63,7 +69,8 @@ def plot_spectrum(
         panel.bar(range(len(parts)), values, color=colours)
         panel.step(range(len(parts)), even, CONTROL, where="mid", lw=0.8, ls=":", label="chance")
         ticks = _ticks(values, colours)
-        panel.set_xticks(ticks, [short(list(parts)[i]) for i in ticks], fontsize=8)
+        short = [k.removeprefix("frequency ").removeprefix("character ") for k in parts]
+        panel.set_xticks(ticks, [short[i] for i in ticks], fontsize=8)
         panel.set(ylabel="% of power", xlim=(-1, len(parts)))
         panel.set_title(WEIGHTS.get(weight, weight), fontsize=10, loc="left")
     axes[0].legend(fontsize=7, frameon=False)
@@ -71,9 +78,6 @@ def plot_spectrum(
     figure.suptitle(title, fontsize=10)
     styled(axes)
     return figure
-
-
-MOST_TICKS = 24
 
 
 def _ticks(values: list[float], colours: list[str]) -> list[int]:
@@ -86,22 +90,14 @@ def _ticks(values: list[float], colours: list[str]) -> list[int]:
     return list(range(0, len(values), -(-len(values) // MOST_TICKS)))
 
 
-def check_format(file: Path) -> None:
-    """Raise `BadInput` if a figure cannot be written to a file of this name."""
-    if file.suffix.lstrip(".").lower() not in FORMATS:
-        raise BadInput(
-            f"--plot {file} has no ending that is known. Call it {file.with_suffix('.png')}, or "
-            f".svg or .pdf."
-        )
-    if file.exists() and not file.is_file():
-        raise BadInput(f"--plot {file} is no file that could be replaced. Choose another name.")
+def styled(axes: Iterable[Axes]) -> None:
+    """Draw no more of the frame than is read."""
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
 
 
 def save(figure: Figure, file: Path) -> Path:
-    """Write a figure as its file's ending says: png, svg or pdf."""
-    import io
-
-    check_format(file)
+    """Write a figure as its file's ending says, one of `FORMATS`."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=file.suffix.lstrip(".").lower(), dpi=130)
     write_atomically(file, buffer.getvalue())

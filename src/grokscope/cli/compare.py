@@ -1,0 +1,44 @@
+"""`grokscope compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from grokscope.cli.options import Json, OneRun, Out, Plugins, Step, load, names
+from grokscope.errors import BadInput
+
+
+def compare(
+    run: OneRun,
+    /,
+    circuits: Annotated[str, arg(help="forms of explanation, with commas between")] = (
+        "coset,rho-set,convolution"
+    ),
+    step: Step = None,
+    out: Out = Path("runs"),
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Put several accounts of one network under the same certificate, in one table.
+
+    Beside them stands a network on Z/p, which has no subgroups, as a control.
+
+    Example: grokscope compare composition-groupS5 --circuits coset,convolution
+    """
+    from grokscope.cli.find import find
+    from grokscope.reading.compared import compared
+    from grokscope.reading.record import of_compared
+    from grokscope.snapshot import Snapshot
+    from grokscope.terminal import print_compared, print_json
+    from grokscope.training.machine import use_threads
+
+    load(use)
+    use_threads()
+    if not names(circuits):
+        raise BadInput("--circuits names no form. Write some, as in --circuits coset,convolution.")
+    accounts = compared(Snapshot.of(find(run, out), step), names(circuits))
+    if json:
+        print_json(of_compared(accounts))
+    else:
+        print_compared(accounts)

@@ -1,0 +1,69 @@
+"""`grokscope explain`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
+from grokscope.errors import BadInput
+
+
+def explain(
+    runs: Runs,
+    /,
+    step: Step = None,
+    forms: Annotated[
+        tuple[str, ...], arg(help="forms of explanation, such as convolution; by default all")
+    ] = (),
+    over: Annotated[
+        int | None, arg(help="so many checkpoints, evenly spread, instead of one")
+    ] = None,
+    program: Annotated[bool, arg(help="print the simplest circuit as Python")] = False,
+    out: Out = Path("runs"),
+    threads: Threads = None,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Say which algorithm networks have learned, with the evidence, or that none is found.
+
+    Every form of explanation that applies is found, kept, removed and put in the network's place,
+    beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
+    The simplest circuit that holds is written into the run's folder as circuit.py.
+
+    Example: grokscope explain a+b-transformer --forms fourier,convolution
+    """
+    from grokscope.cli.find import find
+    from grokscope.explain.explanation import explain as explained
+    from grokscope.explain.explanation import path, spread
+    from grokscope.explain.program import write_circuit
+    from grokscope.reading.reading import explanation_facts
+    from grokscope.reading.record import of_explanation
+    from grokscope.snapshot import Snapshot
+    from grokscope.terminal import bar, print_explanation, print_json, print_path
+    from grokscope.training.machine import use_threads
+
+    load(use)
+    use_threads(threads)
+    if not runs:
+        taken = f" --forms took `{forms[-1]}`: write the run before it." if forms else ""
+        raise BadInput(f"say which run to explain.{taken} `grokscope list runs` shows the runs.")
+    chosen = names(",".join(forms)) or None
+    for run in [find(name, out) for name in runs]:
+        if over is not None:
+            with bar("reading the checkpoints") as track:
+                explanations = path(run, spread(run.steps, over), chosen, track)
+            facts = [explanation_facts(e) for e in explanations]
+            if not json:
+                print_path(facts)
+        else:
+            explanation = explained(Snapshot.of(run, step), chosen)
+            circuit = write_circuit(run, explanation)
+            facts = [explanation_facts(explanation)]
+            if not json:
+                print_explanation(run.folder.name, facts[0], circuit)
+                if program and circuit is not None:
+                    print(circuit.read_text())
+        if json:
+            for e in facts:
+                print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})

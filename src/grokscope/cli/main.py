@@ -1,0 +1,70 @@
+"""The command `grokscope`: its verbs, and how it ends."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from grokscope.cli.compare import compare
+from grokscope.cli.construct import construct
+from grokscope.cli.exam import exam
+from grokscope.cli.explain import explain
+from grokscope.cli.export import export
+from grokscope.cli.import_ import import_
+from grokscope.cli.list_ import list_
+from grokscope.cli.report import report
+from grokscope.cli.run import run, settings_together
+from grokscope.cli.show import show
+from grokscope.cli.spectrum import spectrum
+from grokscope.cli.trace import trace
+from grokscope.cli.watch import watch
+from grokscope.errors import BadInput, GrokscopeError
+
+VERBS: dict[str, Callable[..., None]] = {
+    "run": run,
+    "list": list_,
+    "show": show,
+    "trace": trace,
+    "spectrum": spectrum,
+    "explain": explain,
+    "compare": compare,
+    "exam": exam,
+    "report": report,
+    "watch": watch,
+    "construct": construct,
+    "import": import_,
+    "export": export,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line. Exits with 2 for bad input, 1 for other errors of ours."""
+    # Threads that spin while they wait slow a step tenfold when another program wants the core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"grokscope {version('grokscope')}")
+        return
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            VERBS,
+            prog="grokscope",
+            description="A laboratory for grokking: train tiny networks, watch them generalise, "
+            "read what they learned. `grokscope --version` prints the version.",
+            args=settings_together(args) or ["--help"],
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\ninterrupted.")
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except GrokscopeError as error:
+        message = Text.assemble(("error: ", "bold red"), str(error))
+        Console(stderr=True).print(message, soft_wrap=True)
+        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None

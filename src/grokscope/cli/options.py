@@ -1,0 +1,69 @@
+"""The options that several verbs have, and what is checked of them before anything is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from grokscope.errors import BadInput
+
+OneRun = Positional[
+    Annotated[str, arg(metavar="RUN", help="its folder, its id, or the beginning of its id")]
+]
+Runs = Positional[
+    Annotated[
+        tuple[str, ...],
+        arg(metavar="[RUN ...]", help="each by its folder, its id, or the beginning of its id"),
+    ]
+]
+Out = Annotated[Path, arg(help="the folder that holds the runs")]
+Step = Annotated[int | None, arg(help="the checkpoint; by default the last")]
+Threads = Annotated[int | None, arg(help="threads to compute with; by default 2")]
+Plot = Annotated[
+    Path | None, arg(metavar="FILE", help="draw it, to a .png, .svg or .pdf", aliases=["-o"])
+]
+Json = Annotated[bool, arg(help="print JSON, for scripts")]
+Plugins = UseAppendAction[
+    Annotated[
+        tuple[Path, ...],
+        arg(help="a Python file that adds to what is known by name; repeatable"),
+    ]
+]
+
+
+def load(files: Sequence[Path]) -> None:
+    """Run plug-in files, which register what they define."""
+    from runpy import run_path
+
+    for file in files:
+        if not file.is_file():
+            raise BadInput(f"--use {file}: there is no such file.")
+        try:
+            run_path(str(file), run_name=file.stem)
+        except (Exception, SystemExit) as error:
+            raise BadInput(f"--use {file} failed: {type(error).__name__}: {error}") from error
+
+
+def names(text: str) -> list[str]:
+    """The names between the commas of a text."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def check_replaceable(option: str, file: Path | None) -> None:
+    """Raise `BadInput` for what is there and is not a file."""
+    if file is not None and file.exists() and not file.is_file():
+        raise BadInput(
+            f"{option} {file} is not a file that could be replaced. Choose another name."
+        )
+
+
+def check_plot(file: Path | None) -> None:
+    """Raise `BadInput` for a --plot that cannot be drawn."""
+    from grokscope.plots import FORMATS
+
+    check_replaceable("--plot", file)
+    if file is not None and file.suffix.lstrip(".").lower() not in FORMATS:
+        raise BadInput(
+            f"--plot {file} must end in .png, .svg or .pdf. Call it {file.with_suffix('.png')}."
+        )

@@ -1,0 +1,43 @@
+"""`grokscope report`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from grokscope.cli.options import Out, Plugins, Runs, check_replaceable, load
+from grokscope.errors import BadInput
+
+
+def report(
+    runs: Runs,
+    /,
+    out: Out = Path("runs"),
+    file: Annotated[
+        Path | None, arg(aliases=["-o"], help="where to write; by default into the (first) run")
+    ] = None,
+    use: Plugins = (),
+) -> None:
+    """Write a run's report, or one that compares several: one HTML file, which fetches nothing.
+
+    It prints the file's name.
+
+    Example: grokscope report a+b-transformer -o demo.html
+    """
+    from grokscope.cli.find import find
+    from grokscope.page.page import write_page
+    from grokscope.reading.reading import read
+    from grokscope.terminal import bar
+
+    load(use)
+    if not runs:
+        raise BadInput("say which run to report. `grokscope list runs` shows the runs.")
+    check_replaceable("--file", file)
+    readings = []
+    for run in [find(name, out) for name in runs]:
+        with bar("reading the checkpoints") as track:
+            readings.append(read(run, track))
+    written = write_page(readings[0], file, *readings[1:])
+    print(written)
+    print(f"{written.stat().st_size / 1e6:.1f} MB", file=sys.stderr)

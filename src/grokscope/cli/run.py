@@ -1,0 +1,168 @@
+"""`grokscope run`."""
+
+import itertools
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from rich.console import Console
+from rich.text import Text
+from tyro.conf import Positional, arg
+
+from grokscope.cli.options import Json, Out, Plugins, Threads, load
+from grokscope.errors import BadInput, unknown
+
+if TYPE_CHECKING:
+    from grokscope.page.live.watch import Watch
+    from grokscope.spec import Spec
+    from grokscope.training.run import Run
+
+MOST_SEEDS = 10_000
+
+
+def run(
+    settings: Positional[
+        Annotated[
+            tuple[str, ...],
+            arg(metavar="[SETTING ...]", help="a name (`grokscope list specs`), then key=value"),
+        ]
+    ] = (),
+    /,
+    out: Out = Path("runs"),
+    device: Annotated[str, arg(help="cpu or cuda")] = "cpu",
+    threads: Threads = None,
+    seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
+    dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
+    watch: Annotated[bool, arg(help="show its page in a browser while it trains")] = False,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
+    """Train a network, read it, and write its report.
+
+    What was trained before is not trained again; what was interrupted goes on.
+
+    Example: grokscope run demo 'task=a*b' task.p=97 seed=1
+    """
+    from grokscope.runs import table
+    from grokscope.terminal import print_json, print_table, print_upright
+    from grokscope.training.machine import use_threads
+    from grokscope.training.progress import progress_bar
+    from grokscope.training.train import train
+
+    load(use)
+    use_threads(threads)
+    specs = _specs(settings, seeds)
+    if dry_run:
+        plans = [_plan(spec, out, device) for spec in specs]
+        print_json(plans) if json else print_upright(plans)
+        return
+    notes = Console(stderr=True, emoji=False)
+    with _watched(specs, out, notes) if watch else nullcontext() as live:
+        try:
+            with progress_bar(specs, notes) as track:
+                runs = train(specs, out, device=device, track=track)
+        except KeyboardInterrupt:
+            notes.print("\ninterrupted and saved. The same command goes on from here.")
+            raise SystemExit(130) from None
+        if live is not None:
+            live.settle()
+        for trained in runs:
+            _report(trained, json)
+        if len(runs) > 1 and not json:
+            print_table(table([trained.folder for trained in runs]))
+        if live is not None and notes.is_terminal:
+            message = f"{live.address} is there until you press Ctrl-C."
+            notes.print(Text(message), soft_wrap=True)
+            with suppress(KeyboardInterrupt):
+                live.wait()
+
+
+def _report(run: "Run", json: bool) -> None:
+    """Read a run, write its page, and say what there is to say."""
+    from grokscope.page.page import write_page
+    from grokscope.reading.reading import read
+    from grokscope.reading.record import of_reading
+    from grokscope.terminal import bar, print_json, print_reading
+
+    with bar("reading the checkpoints") as track:
+        reading = read(run, track)
+    page = write_page(reading)
+    if json:
+        print_json({**of_reading(reading.facts), "report": str(page)})
+    else:
+        print_reading(reading.facts, page)
+
+
+def _watched(specs: "list[Spec]", out: Path, notes: Console) -> "Watch":
+    """The page of the run that is trained, or of the first of several that is not finished."""
+    from grokscope.page.live.watch import Watch
+    from grokscope.training.run import Run
+
+    runs = [Run.of(spec, out) for spec in specs]
+    shown = next((run for run in runs if not run.is_finished), runs[0])
+    live = Watch(shown)
+    notes.print(Text(f"{shown.name} is shown while it trains: {live.address}"), soft_wrap=True)
+    return live
+
+
+def settings_together(args: list[str]) -> list[str]:
+    """`run --out x demo --json lr=1` as `run demo lr=1 --out x --json`: the parser wants name and
+    settings in one place, people put them anywhere."""
+    if args[:1] != ["run"]:
+        return args
+    with_value = ("--out", "--device", "--threads", "--seeds", "--use")
+    settings, options = [], []
+    for before, word in itertools.pairwise(args):
+        is_setting = not word.startswith("-") and before not in with_value
+        (settings if is_setting else options).append(word)
+    return ["run", *settings, *options]
+
+
+def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
+    """The spec that the settings name and change, once for each seed."""
+    from grokscope.papers import EXPERIMENTS
+    from grokscope.spec import Spec
+
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise BadInput(f"--seeds must be a whole number from 1 to {MOST_SEEDS:,}, not {seeds}.")
+    if not settings:
+        raise BadInput(f"say what to run. Known: {', '.join(EXPERIMENTS)}; or key=value pairs.")
+    name, changes = (settings[0], settings[1:]) if "=" not in settings[0] else (None, settings)
+    others = [setting for setting in changes if "=" not in setting]
+    if others:
+        raise BadInput(f"`{others[-1]}` is not a setting. Write one name, then key=value pairs.")
+    if name is not None and name not in EXPERIMENTS:
+        raise unknown("spec", name, EXPERIMENTS)
+    start = Spec() if name is None else EXPERIMENTS[name].spec
+    spec = start.override(*changes)
+    return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
+
+
+def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
+    """What training this would mean. Raises `BadInput` where it would be refused."""
+    from grokscope.runs import Entry, state
+    from grokscope.training.check import check, memory_needed
+    from grokscope.training.machine import check_device
+    from grokscope.training.run import Run
+
+    check_device(device)
+    planned = Run.of(spec, out)
+    model = check(planned, device)
+    n_weights = sum(w.numel() for w in model.parameters())
+    size = next(model.parameters()).element_size()
+    checkpoints = spec.steps // spec.checkpoint_every + spec.steps.bit_length() + 2
+    return {
+        "run": spec.id,
+        "folder": str(planned.folder),
+        "state": state(Entry(planned)),
+        "task": planned.task.name,
+        "train_pairs": int(planned.is_train.sum()),
+        "test_pairs": int((~planned.is_train).sum()),
+        "lenses": [f"{lens.name} ({lens.law})" for lens in planned.task.lenses],
+        "weights": n_weights,
+        "memory_gb": round(memory_needed(planned, model) / 1e9, 3),
+        "disk_mb_at_most": round(size * n_weights * (checkpoints + 6) / 1e6, 1),
+        "spec": asdict(spec),
+    }

@@ -1,1 +1,0 @@
-"""Traces and spectra as pictures, drawn by matplotlib."""
