@@ -1,4 +1,4 @@
-// The constructed solution of modular addition: report/construct.py has the equations and the same
+// The constructed solution of modular addition: page/construct.py has the equations and the same
 // numbers.
 //
 // M = the modulus; N = the number of neurons; act = "relu" or "square"; s = a half angle, πu/M.
