@@ -67,7 +67,7 @@ def is_main(x: Evidence) -> bool:
 
 def _main(c: CertificateFacts) -> str:
     """The tests that every explanation has to pass, and those of its own that it did not."""
-    main = [x for x in c.evidence if is_main(x)]
+    main = sorted(filter(is_main, c.evidence), key=lambda x: [*type(x.tested)].index(x.tested))
     rest = [x for x in c.evidence if not is_main(x)]
     failed = [x for x in rest if x.standing in (Standing.AGAINST, Standing.OPEN)]
     passed = sum(x.standing is Standing.FOR for x in rest)
@@ -84,8 +84,9 @@ def _main(c: CertificateFacts) -> str:
 
 
 def _row(x: Evidence, columns: Iterable[str], has_rest: bool) -> str:
-    test = x.tested
-    name, meaning = (test.short, test.meaning) if is_main(x) else (x.name.capitalize(), "")
+    name, meaning = x.name[0].upper() + x.name[1:], ""
+    if is_main(x):
+        name, meaning = x.tested.short, x.tested.meaning
     cells = {COLUMNS[key]: _control(x, key) for key in columns}
     if has_rest:
         others = [key for key in x.controls if key not in COLUMNS]
@@ -111,7 +112,7 @@ def _every(c: CertificateFacts) -> str:
     """Its equation, its neurons, and each number with its rule and controls."""
     counts = ", ".join(f"{part} {n}" for part, n in c.neurons.items())
     neurons = f"<p>Neurons that it speaks of: {escape(counts)}.</p>" if counts else ""
-    head = "".join(f"<th>{x}</th>" for x in ("evidence", "value", "is", "asked", "controls"))
+    head = "".join(f"<th>{x}</th>" for x in ("evidence", "value", "is", "needed", "controls"))
     rows = "".join(
         f"<tr><td>{escape(x.name)}</td><td>{sentences.number(x.value)}</td>"
         f"<td{_class(x)}>{x.standing.value}</td><td>{escape(sentences.rule(x))}</td>"

@@ -12,10 +12,13 @@ from grokscope.page.figure import Figure
 from grokscope.page.figures import FIGURES
 from grokscope.page.stacks import short
 from grokscope.reading.facts import Facts
+from grokscope.reading.film import frames
 from grokscope.reading.pictures import Pictures
+from grokscope.reading.reading import Reading
 from grokscope.reading.sentences import headline, percent
 from grokscope.training.files import as_json
 
+FRAMES = 120
 MOST_BYTES = 9_000_000  # of facts, as JSON
 
 
@@ -28,9 +31,10 @@ class Contents:
     figures: list[Figure]
 
 
-def contents(p: Pictures, most_bytes: int = MOST_BYTES) -> Contents:
+def contents(r: Reading, most_frames: int = FRAMES, most_bytes: int = MOST_BYTES) -> Contents:
     """All that the page of a run shows, and nothing that is not there; whole figures are left out
     until the rest is small enough."""
+    p = Pictures(r, frames(r.run.steps, most_frames))
     own = {x.name: (x, facts) for x in FIGURES if (facts := x.facts(p)) is not None}
     frame, left_out = _frame(p), list[str]()
     facts = _merged(frame, *(x for _, x in own.values()))

@@ -13,18 +13,15 @@ from typing import Any
 
 from grokscope.explain.program import write_circuit
 from grokscope.page.certificate import certificates
-from grokscope.page.contents import MOST_BYTES, Contents, contents
+from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
 from grokscope.page.figure import Figure, Topic
 from grokscope.reading import sentences
 from grokscope.reading.facts import Facts
-from grokscope.reading.film import frames
 from grokscope.reading.glossary import PLACE, linked
-from grokscope.reading.pictures import Pictures
 from grokscope.reading.reading import Reading
 from grokscope.training.files import as_json, write_atomically
 
 ASSETS = Path(__file__).parent / "assets"
-FRAMES = 120
 LEAST_FRAMES = 20  # that each of many runs keeps
 
 
@@ -70,10 +67,7 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 def articles(*readings: Reading) -> tuple[list[dict[str, Any]], str]:
     """The facts of each run, and as HTML the words, with places for the figures."""
     most = max(LEAST_FRAMES, FRAMES // len(readings))
-    pages = [
-        contents(Pictures(r, frames(r.run.steps, most)), MOST_BYTES // len(readings))
-        for r in readings
-    ]
+    pages = [contents(r, most, MOST_BYTES // len(readings)) for r in readings]
     words = "\n".join(
         _article(i, r, page) for i, (r, page) in enumerate(zip(readings, pages, strict=True))
     )
