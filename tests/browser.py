@@ -1,7 +1,14 @@
 """A page in a browser without a network, and what is asked of every page in it."""
 
+import base64
 import csv
+import zlib
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grokscope.page.stacks import LEVELS, NOTHING
 
 
 class Opened:
@@ -55,3 +62,11 @@ def seen_through(opened: Opened, file: Path) -> None:
     assert wide <= 400, "it can be read on a telephone"
     empty = page.eval_on_selector_all("figure .drawing", "x => x.filter((y) => !y.children.length)")
     assert empty == []
+
+
+def unpacked(packed: dict[str, Any]) -> np.ndarray:
+    """A picture of the page, as web/src/decode.js unpacks it."""
+    steps = np.frombuffer(zlib.decompress(base64.b64decode(packed["content"])), dtype=np.uint8)
+    steps = steps.reshape(packed["shape"])
+    levels = np.cumsum(steps, axis=0, dtype=np.uint8).view(np.int8)
+    return np.where(levels == NOTHING, np.nan, levels.astype(float) / LEVELS * packed["scale"])

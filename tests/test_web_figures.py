@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from grokscope.page.contents import contents
 from grokscope.page.page import write_page
-from grokscope.page.payload import payload
 from grokscope.page.stacks import LEVELS
 from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
@@ -34,7 +34,7 @@ def test_the_page_takes_weights_apart_into_waves(opened, small, tmp_path):
     figure.get_by_text("as waves' coefficients").click()
     page.wait_for_timeout(100)
     assert figure.get_by_text("as waves' coefficients").get_attribute("aria-pressed") == "true"
-    found = payload(r)
+    found = contents(r).facts
     index = found["neurons"]["index"]
     parts = r.snapshot.lens.views["c"].parts.parts
     out = r.snapshot.model.symbol_weights()["c"].detach().double()
@@ -82,7 +82,7 @@ def test_where_pairs_have_no_order_the_mirror_is_the_same_pair_and_that_is_said(
 
 def test_activations_are_saved_with_the_chosen_neuron_s(opened, small, tmp_path):
     r = small()
-    found = payload(r)
+    found = contents(r).facts
     index, moving = found["neurons"]["index"], found["neurons"]["films"]
     other = next(x for i, x in enumerate(index) if i not in moving)
     opened.open(write_page(r, tmp_path / "report.html"), f"#step=0&neuron={other}")
@@ -131,7 +131,7 @@ def test_each_weight_of_a_digit_is_a_line_over_time(opened, tmp_path):
         model_args={"d_mlp": 4}, train_fraction=0.5, steps=40, eval_every=10, checkpoint_every=10,
     )  # fmt: skip
     r = read(train(spec, tmp_path / "runs"))
-    assert payload(r)["digits"] == 2
+    assert contents(r).facts["digits"] == 2
     page = opened.open(write_page(r, tmp_path / "report.html"))
     figure = opened.figure("digits")
     for told in ("3 digits that distract", "digit 0", "digit 1", "bias"):

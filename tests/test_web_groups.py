@@ -8,8 +8,8 @@ import pytest
 
 from grokscope.algebra.families import group
 from grokscope.algebra.names import element_names
+from grokscope.page.contents import contents
 from grokscope.page.page import write_page
-from grokscope.page.payload import payload
 from tests.browser import Opened
 
 S3 = group("S3")
@@ -18,7 +18,7 @@ NAMES = element_names(S3)
 
 @pytest.fixture(scope="module")
 def facts(of_group) -> dict[str, Any]:
-    return payload(of_group)
+    return contents(of_group).facts
 
 
 @pytest.fixture(scope="module")

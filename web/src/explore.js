@@ -1,11 +1,11 @@
 // Runs in any element that has their words: facts are unpacked, figures mounted where it has places.
 
 import { onScheme } from "./colours.js";
+import { compare } from "./compare.js";
 import { unpack } from "./decode.js";
 import { el } from "./dom.js";
 import { guessing } from "./guess.js";
 import { PANELS } from "./panels.js";
-import { compare } from "./panels/compare.js";
 import { tools } from "./save.js";
 import { createStore, fromHash, keepAddress, mostOf, nearest } from "./state.js";
 import { timeControl } from "./time.js";

@@ -1,6 +1,5 @@
-// The figures by the name that report/panels.py gives them: register a new one here.
+// The figures by the names of their files here and in page/figures/: register a new one here.
 
-import { rightmap } from "./panels/answersmap.js";
 import { attention } from "./panels/attention.js";
 import { circles } from "./panels/circles.js";
 import { cosets } from "./panels/cosets.js";
@@ -11,10 +10,11 @@ import { forward } from "./panels/forward.js";
 import { irreps } from "./panels/irreps.js";
 import { logits } from "./panels/logits.js";
 import { progress } from "./panels/progress.js";
+import { rightmap } from "./panels/rightmap.js";
 import { spectrum } from "./panels/spectrum.js";
 import { stars } from "./panels/stars.js";
 import { waves } from "./panels/waves.js";
 import { weights } from "./panels/weights.js";
 
 /** @type {Record<string, import("./types").Mount>} */
-export const PANELS = { curves, progress, rightmap, weights, attention, waves, stars, spectrum, circles, films, forward, logits, digits, irreps, cosets };
+export const PANELS = { attention, circles, cosets, curves, digits, films, forward, irreps, logits, progress, rightmap, spectrum, stars, waves, weights };

@@ -1,4 +1,4 @@
-// What report/payload.py writes.
+// The facts of a page, as page/contents.py and page/figures/ write them.
 
 /** The page's style as text, in the widget: build.js puts it there. */
 declare global { const WIDGET_STYLE: string }

@@ -11,14 +11,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from grokscope.explain.program import write_circuit
 from grokscope.page.certificate import certificates
-from grokscope.page.panels import PANELS, Panel, Topic
-from grokscope.page.payload import FRAMES, MOST_BYTES, payload
-from grokscope.reading.explained import beyond, write_circuit
+from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
+from grokscope.page.figure import Figure, Topic
+from grokscope.reading import sentences
+from grokscope.reading.facts import Facts
 from grokscope.reading.glossary import PLACE, linked
 from grokscope.reading.reading import Reading
-from grokscope.reading.sentences import topics
-from grokscope.reading.short import acts, headline, in_short
 from grokscope.training.files import as_json, write_atomically
 
 ASSETS = Path(__file__).parent / "assets"
@@ -38,8 +38,8 @@ def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> 
 
 def page(*readings: Reading, is_alone: bool = False) -> str:
     """The report as HTML. One that is alone forbids itself to fetch or to run anything else."""
-    facts, words = content(*readings)
-    title = _title(readings[0]) if len(readings) == 1 else f"{len(readings)} runs compared"
+    facts, words = articles(*readings)
+    title = _title(readings[0].facts) if len(readings) == 1 else f"{len(readings)} runs compared"
     script, style = asset("explorable.js"), asset("explorable.css")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
     return f"""<!doctype html>
@@ -64,15 +64,15 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 """
 
 
-def content(*readings: Reading) -> tuple[list[dict[str, Any]], str]:
+def articles(*readings: Reading) -> tuple[list[dict[str, Any]], str]:
     """The facts of each run, and as HTML the words, with places for the figures."""
     most = max(LEAST_FRAMES, FRAMES // len(readings))
-    facts = [payload(reading, most, MOST_BYTES // len(readings)) for reading in readings]
-    articles = "\n".join(
-        _article(i, reading, found)
-        for i, (reading, found) in enumerate(zip(readings, facts, strict=True))
+    pages = [contents(r, most, MOST_BYTES // len(readings)) for r in readings]
+    words = "\n".join(
+        _article(i, r, page) for i, (r, page) in enumerate(zip(readings, pages, strict=True))
     )
-    return facts, articles if len(readings) == 1 else f"{COMPARED}\n{articles}"
+    facts = [page.facts for page in pages]
+    return facts, words if len(readings) == 1 else f"{COMPARED}\n{words}"
 
 
 COMPARED = """<section class="compare"><h2>The runs side by side</h2>
@@ -100,60 +100,62 @@ def _harmless(json: str) -> str:
     return json.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _article(i: int, r: Reading, found: dict[str, Any]) -> str:
-    told = topics(r)
-    there = [x for x in PANELS if x.is_there(found)]
+def _article(i: int, r: Reading, page: Contents) -> str:
+    run, facts = r.facts, page.facts
 
     def figures(topic: Topic) -> str:
-        return "\n".join(_figure(x, r, found) for x in there if x.topic == topic)
+        return "\n".join(_figure(x, run, facts) for x in page.figures if x.topic == topic)
 
-    how = told["how"] if r.explanation is None else beyond(r.explanation)
-    happened = told["what"] if told["what"] else [*told["asked"], *told["when"]]
-    answer = f'<span class="answer">: {escape(headline(r))}</span>'
-    seed = "" if r.run.is_imported else f", seed {r.run.spec.seed}"
-    words = f"""<h1>{escape(r.run.task.name)}{answer}</h1>
-<p class="small what">Run <bdi>{escape(r.run.name)}</bdi>{seed}</p>
-{_listed(in_short(r))}
+    happened = _paragraphs(sentences.ending(run)) + (_acts(run) if facts["checkpoints"] > 1 else "")
+    how = _paragraphs(sentences.how(run)) + _certificates(r)
+    answer = f'<span class="answer">: {escape(sentences.headline(run))}</span>'
+    seed = "" if run.is_imported else f", seed {run.spec.seed}"
+    words = f"""<h1>{escape(run.task.name)}{answer}</h1>
+<p class="small what">Run <bdi>{escape(run.name)}</bdi>{seed}</p>
+{_listed(sentences.summary(run))}
 {PLACE}
 {figures("summary")}
-<section class="story"><h2>What happened</h2>
-{_paragraphs(happened)}{_acts(r)}</section>
+{_section("What happened", happened, "story")}
 {figures("what")}
-<section><h2>How it does it, and how sure that is</h2>
-{_paragraphs(how)}
-{"" if r.explanation is None else certificates(r.explanation)}</section>
+{_section("How it does it, and how sure that is", how)}
 {figures("how")}
-{_section("Where its weights live", told["weights"])}
+{_section("Where its weights live", _paragraphs(sentences.weights(run)))}
 {figures("weights")}
-{_section("How that came about", told["progress"])}
+{_section("How that came about", _paragraphs(sentences.progress(run)))}
 {figures("progress")}
-{_left_out(found["left_out"])}
+{_left_out(facts["left_out"])}
 <details><summary>What was asked (spec.json)</summary>
-<pre>{escape(r.run.spec.to_json())}</pre></details>"""
-    drawn = [x["title"] for x in found["trace"]["figures"]] + [x["label"] for x in found["events"]]
+<pre>{escape(run.spec.to_json())}</pre></details>"""
+    drawn = [x["title"] for x in facts["trace"]["figures"]] + [x["label"] for x in facts["events"]]
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
 {linked(words, i, *drawn)}
 </article>"""
 
 
-def _figure(panel: Panel, r: Reading, found: dict[str, Any]) -> str:
+def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
     return (
-        f'<figure data-panel="{panel.name}"><h2>{escape(panel.title)}</h2>'
-        f'<figcaption>{_said(panel.caption(r, found))}</figcaption><div class="drawing"></div>'
+        f'<figure data-panel="{figure.name}"><h2>{escape(figure.title)}</h2>'
+        f'<figcaption>{_said(figure.caption(run, facts))}</figcaption><div class="drawing"></div>'
         "</figure>"
     )
+
+
+def _certificates(r: Reading) -> str:
+    if r.explanation is None or r.facts.explanation is None:
+        return ""
+    best = r.explanation.simplest
+    return certificates(r.facts.explanation, None if best is None else best.circuit.program())
 
 
 def _left_out(what: list[str]) -> str:
     if not what:
         return ""
-    told = f"Left out, so that the page stays small: {', '.join(what)}."
-    return f'<p class="small">{told}</p>'
+    return f'<p class="small">Left out, so that the page stays small: {", ".join(what)}.</p>'
 
 
-def _title(r: Reading) -> str:
+def _title(run: Facts) -> str:
     """It does not say how the run ended, which a reader may want to guess."""
-    return f"{r.run.task.name}, run {r.run.name}"
+    return f"{run.task.name}, run {run.name}"
 
 
 def _listed(rows: list[tuple[str, str]]) -> str:
@@ -170,15 +172,17 @@ def _said(text: str) -> str:
     return escape(text).replace(" %", "&nbsp;%")
 
 
-def _section(title: str, texts: list[str]) -> str:
-    return f"<section><h2>{title}</h2>\n{_paragraphs(texts)}</section>" if texts else ""
+def _section(title: str, inside: str, kind: str = "") -> str:
+    """Nothing where there is nothing inside."""
+    name = f' class="{kind}"' if kind else ""
+    return f"<section{name}><h2>{title}</h2>\n{inside}</section>" if inside else ""
 
 
-def _acts(r: Reading) -> str:
+def _acts(run: Facts) -> str:
     """Buttons that play what the words speak of."""
     buttons = " ".join(
         f'<button type="button" data-play="{start},{end}">▶ {escape(name)}, '
         f"{start:,} to {end:,}</button>"
-        for name, start, end in acts(r)
+        for name, start, end in sentences.acts(run)
     )
-    return f'<p class="acts">{buttons}</p>' if buttons and len(r.run.steps) > 1 else ""
+    return f'<p class="acts">{buttons}</p>' if buttons else ""

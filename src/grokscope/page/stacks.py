@@ -40,3 +40,13 @@ def stack(x: Float[np.ndarray, "frame row column"], scale: float | None = None) 
     levels = np.full(x.shape, NOTHING, dtype=np.int8)
     levels[known] = np.clip(np.rint(x[known] / scale * LEVELS), -LEVELS, LEVELS).astype(np.int8)
     return Stack(levels, float(f"{scale:.6g}"))
+
+
+def packed(x: Float[np.ndarray, "frame row column"], scale: float | None = None) -> dict[str, Any]:
+    """The same, packed."""
+    return stack(x, scale).packed()
+
+
+def short(x: float, digits: int = 5) -> float:
+    """A number of the page to so many significant digits."""
+    return float(f"{x:.{digits}g}")

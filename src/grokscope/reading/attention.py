@@ -9,7 +9,8 @@ Axes: head = those of each layer; pair = one input; pos = a position, query = on
 step = a checkpoint; role = at a, at b.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,8 +22,8 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.spectra import lens_of
 from grokscope.models.furuta import Furuta
 from grokscope.models.model import Model
-from grokscope.page.stacks import LEVELS, Stack, stack
-from grokscope.reading.film import frames, grid, on_grid
+from grokscope.reading.film import frames
+from grokscope.reading.grid import grid
 from grokscope.reading.reading import Reading
 from grokscope.snapshot import Snapshot
 from grokscope.tap import record
@@ -33,12 +34,39 @@ EVEN = 1e-3  # deviation of a score, in nats, below which a head treats all symb
 FIXED = 1e-5  # deviation over pairs below which attention is none that was learned
 RANDOM = 200  # functions whose best part is the chance level
 
-Found = tuple[dict[str, Any], dict[str, Stack]]
+Best = tuple[str, float] | None  # a part and its share
 
 
-def attention(r: Reading, steps: list[int]) -> Found | None:
-    """The facts of the heads and their pictures; None where a network has no attention, or its
-    maps would be too large."""
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """What each head attends to at the `frames`, the steps that are shown.
+
+    Of "symbols" `maps` are scores, a row for each head and role, less their `levels`; of "pairs"
+    attention to a over (a, b), the heads below one another; of "sequences" its mean over inputs by
+    position, a row for each that is read, and `one` the same of one `input` alone.
+    """
+
+    kind: Literal["symbols", "pairs", "sequences"]
+    frames: list[int]
+    heads: list[str]
+    positions: list[str] | list[int]
+    sums: bool  # to 1
+    maps: Float[np.ndarray, "step row column"]
+    means: list[Float[Tensor, "head pos"]] | None = None
+    levels: list[Float[Tensor, "head role"]] | None = None
+    fixed: bool | None = None  # none of it was learned
+    parts: list[list[Best]] | None = None  # that each head's scores follow
+    chance: float | None = None  # the share that the best part of a random function has
+    one: Float[np.ndarray, "step row pos"] | None = None
+    input: list[int] | None = None
+    reads: list[int] | None = None
+    sampled: int | None = None
+    total: int | None = None
+
+
+def attention(r: Reading, steps: list[int]) -> Attention | None:
+    """Attention at these steps, or at fewer where maps would be too large; None where a network has
+    none, or has too many pairs."""
     s = r.snapshot
     try:
         pattern = s.activation("pattern")
@@ -48,23 +76,21 @@ def attention(r: Reading, steps: list[int]) -> Found | None:
         return _of_sequences(r, steps)
     if grid(s) is None:
         return None
-    names = ("a", "b", "operator" if isinstance(s.model, Furuta) else "=", "operator")
-    found: dict[str, Any] = {"positions": names[: pattern.shape[-1]]}
-    found["sums"] = bool((pattern.sum(dim=-1) - 1).abs().max() < 1e-3)  # to 1
+    names = ["a", "b", "operator" if isinstance(s.model, Furuta) else "=", "operator"]
+    sums = bool((pattern.sum(dim=-1) - 1).abs().max() < 1e-3)
     make = _of_symbols if _is_of_symbols(s) else _of_pairs
-    facts, pictures = make(r, steps)
-    return found | facts, pictures
+    return make(r, steps, names[: pattern.shape[-1]], sums)
 
 
 def by_layer(seen: dict[str, Tensor]) -> dict[str, Float[Tensor, "pair query pos"]]:
     """Each head's pattern among the activations, called "head 1", or of several layers "layer 0,
     head 1"."""
     layers = [name for name in seen if name.endswith("pattern")]
-    found = {}
-    for i, layer in enumerate(layers):
-        for head, x in enumerate(seen[layer].unbind(dim=1)):
-            found[f"head {head}" if len(layers) == 1 else f"layer {i}, head {head}"] = x
-    return found
+    return {
+        f"head {head}" if len(layers) == 1 else f"layer {i}, head {head}": x
+        for i, layer in enumerate(layers)
+        for head, x in enumerate(seen[layer].unbind(dim=1))
+    }
 
 
 def at_read(model: Model, inputs: Tensor) -> dict[str, Float[Tensor, "pair pos"]]:
@@ -104,58 +130,60 @@ def _is_of_symbols(s: Snapshot) -> bool:
     return bool((pattern_of(scores(s.model, n)) - true).abs().max() < 1e-4)
 
 
-def _of_symbols(r: Reading, steps: list[int]) -> Found:
-    n, view = r.snapshot.task.n_symbols, _view(r.snapshot)
-    found, means, parts, levels = [], [], [], []
+def _of_symbols(r: Reading, steps: list[int], positions: list[str], sums: bool) -> Attention:
+    s, view = r.snapshot, _view(r.snapshot)
+    maps, means, parts, levels = [], [], [], []
     for _, model in r.run.models(steps):
-        drawn = scores(model, n)
+        drawn = scores(model, s.task.n_symbols)
         means.append(pattern_of(drawn).mean(dim=(2, 3)))
         parts.append([_best(view, x) for x in drawn[:, 0]])
         level = drawn.mean(dim=2, keepdim=True)
         levels.append(level[..., 0])
-        found.append((drawn - level).flatten(0, 1).numpy())
-    facts = {
-        "kind": "symbols",
-        "frames": steps,
-        "heads": list(at_read(r.snapshot.model, r.snapshot.task.inputs[:1])),
-        "levels": _rounded(levels),
-        "fixed": max(float(np.abs(x).max()) for x in found) < FIXED,
-        **_told(means, parts, view),
-    }
-    return facts, _finely(np.stack(found).astype(np.float32))
-
-
-def _finely(x: Float[np.ndarray, "step row symbol"]) -> dict[str, Stack]:
-    """Rounded twice, so that what an exponential makes of them is off by less than a level."""
-    coarse = stack(x)
-    rest = x - coarse.levels.astype(np.float32) / LEVELS * coarse.scale
-    return {"attention": coarse, "attention rest": stack(rest)}
+        maps.append((drawn - level).flatten(0, 1).numpy())
+    best, by_chance = _beside_chance(parts, view)
+    return Attention(
+        "symbols",
+        frames=steps,
+        heads=list(at_read(s.model, s.task.inputs[:1])),
+        positions=positions,
+        sums=sums,
+        maps=np.stack(maps).astype(np.float32),
+        means=means,
+        levels=levels,
+        fixed=max(float(np.abs(x).max()) for x in maps) < FIXED,
+        parts=best,
+        chance=by_chance,
+    )
 
 
 # ---- read elsewhere: maps ------------------------------------------------------------------------
 
 
-def _of_pairs(r: Reading, steps: list[int]) -> Found:
-    s, where, view = r.snapshot, grid(r.snapshot), _view(r.snapshot)
-    assert where is not None
+def _of_pairs(r: Reading, steps: list[int], positions: list[str], sums: bool) -> Attention:
+    s, cells, view = r.snapshot, grid(r.snapshot), _view(r.snapshot)
+    assert cells is not None
     heads = list(at_read(s.model, s.task.inputs[:1]))
-    cells = on_grid(s, where, s.task.answers.float()).size * len(heads)
-    shown = frames(steps, max(2, MOST_CELLS // cells))
-    found, means, parts, spreads = [], [], [], []
+    shown = frames(steps, max(2, MOST_CELLS // (cells.rows * cells.columns * len(heads))))
+    maps, means, parts, spreads = [], [], [], []
     for _, model in r.run.models(shown):
         A = torch.stack(list(at_read(model, s.task.inputs).values()))
-        found.append(np.concatenate([on_grid(s, where, x) for x in A[:, :, 0]]))
+        maps.append(np.concatenate([cells.picture(x) for x in A[:, :, 0]]))
         means.append(A.double().mean(dim=1))
         spreads.append(float(A.double().std(dim=1).max()))
         parts.append([_best(view, x) for x in _drawn(s, A)])
-    facts = {
-        "kind": "pairs",
-        "frames": shown,
-        "heads": heads,
-        "fixed": max(spreads) < FIXED,
-        **_told(means, parts, view),
-    }
-    return facts, {"attention": stack(np.stack(found), 1.0)}
+    best, by_chance = _beside_chance(parts, view)
+    return Attention(
+        "pairs",
+        frames=shown,
+        heads=heads,
+        positions=positions,
+        sums=sums,
+        maps=np.stack(maps),
+        means=means,
+        fixed=max(spreads) < FIXED,
+        parts=best,
+        chance=by_chance,
+    )
 
 
 def _drawn(
@@ -173,8 +201,8 @@ def _drawn(
 # ---- sequences -----------------------------------------------------------------------------------
 
 
-def _of_sequences(r: Reading, steps: list[int]) -> Found:
-    """Attention by position, from those that are read: the mean, and of one input."""
+def _of_sequences(r: Reading, steps: list[int]) -> Attention:
+    """Attention by position, from those that are read: the mean, and that of one input."""
     s, n_read = r.snapshot, r.snapshot.task.n_read
     total = len(s.task.inputs)
     some = torch.linspace(0, total - 1, min(total, MOST_SEQUENCES)).long()
@@ -184,29 +212,28 @@ def _of_sequences(r: Reading, steps: list[int]) -> Found:
         seen = by_layer(record(model.last, inputs, until="pattern"))
         return {name: x[:, -n_read:] for name, x in seen.items()}
 
-    means, one = [], []
+    maps, one = [], []
     for _, model in r.run.models(steps):
-        found = list(read(model).values())
-        means.append(torch.cat([x.mean(dim=0) for x in found]).numpy())
-        one.append(torch.cat([x[0] for x in found]).numpy())
-    facts = {
-        "kind": "sequences",
-        "frames": steps,
-        "heads": list(read(s.model)),
-        "input": inputs[0].tolist(),
-        "positions": list(range(inputs.shape[1])),
-        "sums": True,
-        "reads": list(range(inputs.shape[1] - n_read, inputs.shape[1])),
-        "sampled": len(some),
-        "total": total,
-    }
-    pictures = {"attention": stack(np.stack(means)), "attention of one": stack(np.stack(one), 1.0)}
-    return facts, pictures
+        heads = list(read(model).values())
+        maps.append(torch.cat([x.mean(dim=0) for x in heads]).numpy())
+        one.append(torch.cat([x[0] for x in heads]).numpy())
+    positions = list(range(inputs.shape[1]))
+    return Attention(
+        "sequences",
+        frames=steps,
+        heads=list(read(s.model)),
+        positions=positions,
+        sums=True,
+        maps=np.stack(maps),
+        one=np.stack(one),
+        input=inputs[0].tolist(),
+        reads=positions[-n_read:],
+        sampled=len(some),
+        total=total,
+    )
 
 
 # ---- how much of it one part explains ------------------------------------------------------------
-
-Best = tuple[str, float] | None
 
 
 def _view(s: Snapshot) -> View | None:
@@ -232,7 +259,7 @@ def _best(view: View | None, x: Float[Tensor, " symbol"] | None) -> Best:
         return None
     shares = _shares(view, x)
     best = max(shares, key=lambda name: shares[name])
-    return best, float(f"{shares[best]:.3g}")
+    return best, shares[best]
 
 
 def chance(view: View, n: int) -> float:
@@ -241,16 +268,11 @@ def chance(view: View, n: int) -> float:
     return float(np.mean([max(_shares(view, x - x.mean()).values()) for x in noise]))
 
 
-def _told(
-    means: list[Float[Tensor, "head pos"]], parts: list[list[Best]], view: View | None
-) -> dict[str, Any]:
-    found: dict[str, Any] = {"means": _rounded(means)}
-    if view is not None and any(x for step in parts for x in step):
-        n = len(view.split.basis) if view.matrix is None else view.matrix.shape[1]
-        found |= {"parts": parts, "chance": float(f"{chance(view, n):.3g}")}
-    return found
-
-
-def _rounded(x: list[Tensor]) -> list[Any]:
-    """To five digits after the point."""
-    return [np.round(each.double().numpy(), 5).tolist() for each in x]
+def _beside_chance(
+    parts: list[list[Best]], view: View | None
+) -> tuple[list[list[Best]] | None, float | None]:
+    """The best parts with what chance has; nothing where no score varies."""
+    if view is None or not any(best for step in parts for best in step):
+        return None, None
+    n = len(view.split.basis) if view.matrix is None else view.matrix.shape[1]
+    return parts, chance(view, n)

@@ -643,14 +643,17 @@ def _proof(e: ExplanationFacts) -> list[str]:
     ]
 
 
+def how(f: Facts) -> list[str]:
+    """How it does it, less what the summary says, a paragraph an item."""
+    if f.explanation is not None:
+        return details(f.explanation)
+    large = f"How it does this: `grokscope explain {f.folder}` (a large table)."
+    return [] if f.is_small else [large]
+
+
 def sentences(f: Facts) -> list[str]:
     """All that is said of a run beneath its summary, a paragraph an item."""
-    how = []
-    if f.explanation is not None:
-        how = details(f.explanation)
-    elif not f.is_small:
-        how = [f"How it does this: `grokscope explain {f.folder}` (a large table)."]
-    return [*ending(f), *weights(f), *progress(f), *how]
+    return [*ending(f), *weights(f), *progress(f), *how(f)]
 
 
 # ---- evidence ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from anywidget import AnyWidget
 from traitlets import Int, TraitError, Unicode, observe, validate
 
 from grokscope.errors import BadInput
-from grokscope.page.page import asset, content
+from grokscope.page.page import articles, asset
 from grokscope.reading.reading import Reading
 from grokscope.training.files import as_json
 
@@ -39,7 +39,7 @@ class Explorable(AnyWidget):
     _words = Unicode().tag(sync=True)
 
     def __init__(self, *readings: Reading):
-        self._runs, words = content(*readings)
+        self._runs, words = articles(*readings)
         self._most = [int(r.run.task.inputs[:, :2].max()) for r in readings]
         super().__init__(
             step=self.steps[-1],

@@ -1,11 +1,11 @@
-"""Weights over the checkpoints, as a page shows them: the cycles that its waves are drawn on."""
+"""The cycles that the waves of a page are drawn on."""
 
 import numpy as np
 import pytest
 import torch
 
 from grokscope.models.transformer import Transformer
-from grokscope.reading.film import cycle
+from grokscope.reading.waves import cycle
 from grokscope.snapshot import Snapshot
 from grokscope.tasks import make_task
 
@@ -21,12 +21,12 @@ def test_a_part_is_the_wave_of_its_place_on_the_cycle(task, role):
     s = Snapshot(t, torch.ones(len(t.inputs), dtype=torch.bool), Transformer(P, P))
     found = cycle(s, role)
     assert found is not None
-    places, m = np.array(found["places"]), found["m"]
+    places, m = np.array(found.places), found.m
     assert sorted(places[places >= 0]) == list(range(m))
     split = s.lens.views[role].parts
     assert split is not None
     true = split.parts
-    for name, k in found["parts"]:
+    for name, k in found.parts:
         angle = 2 * np.pi * k * places / m
         waves = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (places >= 0)[:, None]
         waves = waves[:, :1] if 2 * k == m else waves

@@ -1,13 +1,13 @@
 // Several runs side by side, those that failed too.
 
-import { chart } from "../chart.js";
-import { el, percent } from "../dom.js";
-import { tools } from "../save.js";
-import { nearest } from "../state.js";
+import { chart } from "./chart.js";
+import { el, percent } from "./dom.js";
+import { tools } from "./save.js";
+import { nearest } from "./state.js";
 
-/** @typedef {import("../types").Run} Run */
-/** @typedef {import("../types").State} State */
-/** @typedef {import("../types").Store} Store */
+/** @typedef {import("./types").Run} Run */
+/** @typedef {import("./types").State} State */
+/** @typedef {import("./types").Store} Store */
 
 /** @param {Run[]} runs @param {Store} store @param {HTMLElement} drawing @param {(i: number) => void} choose */
 export function compare(runs, store, drawing, choose) {
@@ -20,14 +20,14 @@ export function compare(runs, store, drawing, choose) {
     grid.append(el("div", { class: "one" }, button, el("div", { class: "small" }, `${run.task}${seed}: `, el("span", { class: "answer" }, run.headline)), inside));
     const x = /** @type {number[]} */ (run.rows.step ?? []);
     if (!x.length) return { button, draw: () => {} };
-    const place = /** @type {import("../types").Place} */ ({ run, store: seenBy(store, runs, i), stacks: {}, figure: drawing, drawing: inside });
+    const place = /** @type {import("./types").Place} */ ({ run, store: seenBy(store, runs, i), stacks: {}, figure: drawing, drawing: inside });
     const draw = chart(place, { title: "accuracy", height: 130, log: false, range: [0, 1], tick: (y) => percent(y, 0), marks: true, lines: [
       { label: "train", x, y: run.rows.train_accuracy, colour: "var(--train)", shown: percent },
       { label: "test", x, y: run.rows.test_accuracy, colour: "var(--test)", dash: "7 3", shown: percent }] });
     return { button, draw };
   });
   const names = ["train_accuracy", "test_accuracy"];
-  /** @type {import("../types").Panel} */
+  /** @type {import("./types").Panel} */
   const panel = {
     draw: (state) => charts.forEach(({ button, draw }, i) => {
       button.setAttribute("aria-pressed", String(i === state.run));

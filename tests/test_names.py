@@ -7,7 +7,6 @@ import pytest
 
 from grokscope.algebra.families import from_table, group
 from grokscope.algebra.names import element_names
-from grokscope.reading.names import names_of
 from grokscope.task import Task
 from grokscope.tasks import make_task
 
@@ -44,13 +43,14 @@ def test_names_of_turns_and_of_products_follow_the_group():
 
 
 def test_symbols_that_are_their_own_numbers_have_no_names():
-    assert names_of(product_in("C7")) is None
-    assert names_of(make_task("a*b", {"p": 7})) is None
-    assert names_of(product_in("U7")) == ["1", "2", "3", "4", "5", "6"]
-    assert names_of(replace(product_in("C7"), group=from_table(group("C7").table))) is None
+    assert product_in("C7").symbol_names is None
+    assert make_task("a*b", {"p": 7}).symbol_names is None
+    assert product_in("U7").symbol_names == ("1", "2", "3", "4", "5", "6")
+    unnamed = replace(product_in("C7"), group=from_table(group("C7").table))
+    assert unnamed.symbol_names is None
 
 
 def test_a_word_that_is_no_product_has_names_all_the_same():
     task = make_task("word", {"text": "a*b*a^-1", "group": "S3"})
     assert task.group is None
-    assert names_of(task) == list(element_names(group("S3")))
+    assert task.symbol_names == element_names(group("S3"))

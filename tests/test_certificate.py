@@ -5,15 +5,19 @@ from html import unescape
 
 import pytest
 
-from grokscope.explain.explanation import Explanation, explain
-from grokscope.page.certificate import TESTS, certificates
+from grokscope.explain.explanation import explain
+from grokscope.page.certificate import certificates, is_main
 from grokscope.planted import IMPOSTORS, waves
-from grokscope.verify.certificate import number
+from grokscope.reading.facts import ExplanationFacts
+from grokscope.reading.reading import explanation_facts
+from grokscope.reading.sentences import number
+from grokscope.verify.evidence import Standing
 
 
 @pytest.fixture(scope="module")
-def clock() -> Explanation:
-    return explain(waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32).snapshot)
+def clock() -> ExplanationFacts:
+    planted = waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32)
+    return explanation_facts(explain(planted.snapshot))
 
 
 def tables(html: str) -> list[list[dict[str, str]]]:
@@ -36,21 +40,22 @@ def text(html: str) -> str:
 
 
 def test_the_main_tests_are_told_in_words_beside_their_controls(clock):
-    found = tables(certificates(clock))
+    found = tables(certificates(clock, None))
     assert len(found) == len(clock.certificates)
     first, c = found[0], clock.certificates[0]
     same = next(x for x in first if x["test"].startswith("Same answers"))
     assert same["measured"] == "100 %"
     assert same["needed"] == "at least 99 %"
     assert set(same) >= {"untrained", "has it by heart", "one answer always"}
-    there = [TESTS[e.name][0] for e in c.evidence if e.name in TESTS]
-    assert sorted(there) == sorted(
-        next(n for n, _ in TESTS.values() if x["test"].startswith(n)) for x in first
+    main = [e.tested for e in c.evidence if is_main(e)]
+    assert sorted(f"{test.short} {test.meaning}" for test in main) == sorted(
+        x["test"] for x in first
     )
+    assert first[-1]["test"].startswith("Short"), "the size last"
 
 
 def test_every_number_stands_below(clock):
-    html = certificates(clock)
+    html = certificates(clock, None)
     for c in clock.certificates:
         for e in c.evidence:
             assert f"<td>{number(e.value)}</td>" in html
@@ -59,16 +64,21 @@ def test_every_number_stands_below(clock):
 
 @pytest.mark.parametrize("kind", ["lookup_table", "random_features"])
 def test_every_test_that_is_failed_stands_in_the_table(kind):
-    e = explain(IMPOSTORS[kind].draw(0, 0.01).snapshot)
-    html = certificates(e)
+    e = explanation_facts(explain(IMPOSTORS[kind].draw(0, 0.01).snapshot))
+    html = certificates(e, None)
     shown = re.findall(r"<table class=.tests.>.*?</table>", html)
     for c, table in zip(e.certificates, shown, strict=True):
-        failed = sum(x.passes is False for x in c.evidence)
+        failed = len(c.standing(Standing.AGAINST))
         assert table.count('class="against"') == failed
         assert f"{failed} against" in html
 
 
 def test_a_number_that_is_not_judged_says_why(clock):
-    found = [row for table in tables(certificates(clock)) for row in table]
+    found = [row for table in tables(certificates(clock, None)) for row in table]
     silenced = [x for x in found if x["test"].startswith("Its neurons")]
     assert any(x["needed"].startswith("not judged: it has 128 of 128 neurons") for x in silenced)
+
+
+def test_the_shortest_that_holds_is_shown_as_a_program(clock):
+    assert "circuit.py" not in certificates(clock, None)
+    assert "<pre>print(&quot;&lt;&quot;)</pre>" in certificates(clock, 'print("<")')

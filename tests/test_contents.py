@@ -1,32 +1,30 @@
 """What the page is given: pictures that unpack to what was packed, for every kind of run; and a
 page in which a name is a name."""
 
-import base64
 import json
 import re
-import zlib
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from grokscope.foreign import export, import_networks
+from grokscope.page.contents import FRAMES, contents
 from grokscope.page.page import page, write_page
-from grokscope.page.panels import PANELS
-from grokscope.page.payload import FRAMES, payload
-from grokscope.page.stacks import LEVELS, NOTHING, stack
+from grokscope.page.stacks import LEVELS, packed
 from grokscope.reading.answers import ALL_SUBSETS
 from grokscope.reading.film import frames
 from grokscope.reading.reading import Reading, read
+from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.files import as_json
 from grokscope.training.run import Run
 from grokscope.training.train import train
-from grokscope.verify.verify import centred, is_right, less
-from tests.browser import Opened, seen_through
+from grokscope.verify.evidence import OfAll
+from grokscope.verify.verify import less
+from tests.browser import Opened, seen_through, unpacked
 
 SMALL = Spec(
     task_args={"p": 13}, model="mlp", model_args={"d_embed": 16, "d_mlp": 64}, lr=1e-2,
@@ -77,28 +75,20 @@ def readings(tmp_path_factory) -> dict[str, Reading]:
     return found | {"one checkpoint": read(Run.open(spec.parent))}
 
 
-def unpacked(packed: dict[str, Any]) -> np.ndarray:
-    """As web/src/decode.js does it."""
-    steps = np.frombuffer(zlib.decompress(base64.b64decode(packed["content"])), dtype=np.uint8)
-    steps = steps.reshape(packed["shape"])
-    levels = np.cumsum(steps, axis=0, dtype=np.uint8).view(np.int8)
-    return np.where(levels == NOTHING, np.nan, levels.astype(float) / LEVELS * packed["scale"])
-
-
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 5), (120, 2, 2)])
 def test_a_stack_unpacks_to_within_half_a_level(shape):
     generator = np.random.default_rng(0)
     x = generator.normal(size=shape) * 10.0 ** generator.integers(-3, 3)
     x.flat[0] = np.nan
-    packed = json.loads(json.dumps(stack(x).packed()))
-    found = unpacked(packed)
+    small = json.loads(json.dumps(packed(x)))
+    found = unpacked(small)
     assert np.array_equal(np.isnan(found), np.isnan(x))
-    assert np.nanmax(np.abs(found - x), initial=0) <= packed["scale"] / LEVELS / 2 * 1.001
+    assert np.nanmax(np.abs(found - x), initial=0) <= small["scale"] / LEVELS / 2 * 1.001
 
 
 def test_a_stack_of_nothing_is_nothing():
-    assert np.isnan(unpacked(stack(np.full((2, 1, 3), np.nan)).packed())).all()
-    assert (unpacked(stack(np.zeros((2, 1, 3))).packed()) == 0).all()
+    assert np.isnan(unpacked(packed(np.full((2, 1, 3), np.nan)))).all()
+    assert (unpacked(packed(np.zeros((2, 1, 3)))) == 0).all()
 
 
 def test_frames_keep_the_ends_and_are_no_more_than_asked():
@@ -124,11 +114,11 @@ EXPECTED = {
 
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_every_kind_of_run_has_the_pictures_it_can_have(kind, readings):
-    found = json.loads(as_json(payload(readings[kind])))
+    found = json.loads(as_json(contents(readings[kind]).facts))
     assert EXPECTED[kind] <= set(found["stacks"])
-    for packed in found["stacks"].values():
-        assert packed["shape"][0] in (1, len(found["frames"])) or packed["shape"][1] > 1
-        assert len(unpacked(packed)) == packed["shape"][0]
+    for small in found["stacks"].values():
+        assert small["shape"][0] in (1, len(found["frames"])) or small["shape"][1] > 1
+        assert len(unpacked(small)) == small["shape"][0]
     if kind in ("sparse parity", "a mixture"):
         assert "answers" not in found
     html = page(readings[kind], is_alone=True)
@@ -141,7 +131,7 @@ def test_every_kind_of_run_has_the_pictures_it_can_have(kind, readings):
 @pytest.mark.parametrize("kind", ["a transformer", "a factored mlp", "a product"])
 def test_pictures_are_what_the_checkpoints_hold(kind, readings):
     r = readings[kind]
-    found = payload(r)
+    found = contents(r).facts
     step = found["frames"][1]
     s = Snapshot.of(r.run, step)
     right = unpacked(found["stacks"]["right"])[1]
@@ -157,22 +147,22 @@ def test_pictures_are_what_the_checkpoints_hold(kind, readings):
 
 def test_removing_parts_leaves_what_the_certificate_counted(readings):
     r = readings["a transformer"]
-    found = payload(r)["answers"]
+    found = contents(r).facts["answers"]
     assert 2 < len(found["parts"]) <= ALL_SUBSETS
     (mine,) = [c for c in r.explanation.certificates if c.circuit.form == found["form"]][:1]
     without = {tuple(x["gone"]): x["accuracy"] for x in found["without"]}
     for i, name in enumerate(found["parts"]):
-        assert without[(i,)] == mine.value(f"accuracy without {name}")
-    assert without[tuple(range(len(found["parts"])))] == mine.value("accuracy without it, all")
+        assert without[(i,)] == mine.value(OfAll.WITHOUT_PART, name)
+    assert without[tuple(range(len(found["parts"])))] == mine.value(OfAll.REMOVED)
     s = r.snapshot
     pair = mine.circuit.keeping(found["parts"][:2])
     rest = less(centred(s.logits), centred(pair.logits(s.task)))
-    assert without[(0, 1)] == float(is_right(rest, s.task.answers).double().mean())
+    assert without[(0, 1)] == accuracy(rest, s.task.answers)
 
 
 def test_the_parts_in_the_page_add_up_to_the_circuit(readings):
     r = readings["a product"]
-    found = payload(r)["answers"]
+    found = contents(r).facts["answers"]
     added = unpacked(found["added"])
     rows = added if found["product"] is None else added[:, found["product"]]
     (mine,) = [c for c in r.explanation.certificates if c.circuit.form == found["form"]][:1]
@@ -182,10 +172,10 @@ def test_the_parts_in_the_page_add_up_to_the_circuit(readings):
 
 
 def test_a_small_network_runs_in_the_page_as_it_is(readings):
-    found = payload(readings["a factored mlp"])
+    found = contents(readings["a factored mlp"]).facts
     assert found["neurons"]["same"] >= 0.99
     assert "level" in found["stacks"]
-    assert "same" not in payload(readings["a transformer"])["neurons"]
+    assert "same" not in contents(readings["a transformer"]).facts["neurons"]
 
 
 def test_no_algorithm_is_told_of_a_network_that_does_not_generalise(readings):
@@ -217,14 +207,14 @@ def test_several_runs_share_a_page(readings):
 
 
 def test_what_would_be_too_large_is_left_out_and_said(readings):
-    whole = payload(readings["a transformer"])
+    whole = contents(readings["a transformer"]).facts
     assert whole["left_out"] == []
     size = len(as_json(whole)) - 200  # less what says that nothing is left out
-    small = payload(readings["a transformer"], most_bytes=size)
+    small = contents(readings["a transformer"], most_bytes=size).facts
     assert "answers" not in small
     assert small["left_out"] == ["the logits of every pair"]
     assert "activations" in small["stacks"]
-    least = payload(readings["a transformer"], most_bytes=1)
+    least = contents(readings["a transformer"], most_bytes=1).facts
     assert not {"activations", "attention"} & set(least["stacks"])
     assert least["left_out"][1:] == ["neurons over every pair", "attention"]
 
@@ -245,5 +235,5 @@ def test_every_kind_of_run_can_be_seen_in_a_browser(kind, readings, browser, tmp
     opened = Opened(browser, viewport={"width": 400, "height": 800})
     seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
     there = opened.page.eval_on_selector_all("figure", "x => x.map((y) => y.dataset.panel)")
-    assert there == [x.name for x in PANELS if x.is_there(payload(readings[kind]))]
+    assert there == [x.name for x in contents(readings[kind]).figures]
     opened.context.close()

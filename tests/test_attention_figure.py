@@ -4,23 +4,26 @@ attention as uniform."""
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from grokscope.models.transformer import Transformer
+from grokscope.page.contents import contents
+from grokscope.page.figures.attention import FIGURE, facts
 from grokscope.page.page import write_page
-from grokscope.page.panels import PANELS
-from grokscope.page.payload import payload
-from grokscope.page.stacks import LEVELS, Stack
+from grokscope.page.stacks import LEVELS
 from grokscope.reading import attention as module
-from grokscope.reading.attention import Found, attention, chance
+from grokscope.reading.attention import attention, chance
+from grokscope.reading.pictures import Pictures
 from grokscope.reading.reading import Reading, read
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.train import train
+from tests.browser import unpacked
 
 P = 11
 SMALL = Spec(
@@ -80,15 +83,14 @@ def reading(tmp_path_factory) -> Callable[[str], Reading]:
     return of
 
 
-def seen(r: Reading, steps: list[int]) -> Found:
-    found = attention(r, steps)
+Seen = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def seen(r: Reading, steps: list[int]) -> Seen:
+    """The facts of the figure, and its pictures as the page unpacks them."""
+    found = facts(Pictures(r, steps))
     assert found is not None
-    return found
-
-
-def values(x: Stack) -> np.ndarray:
-    levels = x.levels.astype(float)
-    return np.where(levels == -128, np.nan, levels / LEVELS * x.scale)
+    return found["attention"], {name: unpacked(x) for name, x in found["stacks"].items()}
 
 
 def true_pattern(r: Reading, step: int) -> np.ndarray:
@@ -99,19 +101,17 @@ def true_pattern(r: Reading, step: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["transformer", "transformer without attention"])
 def test_two_scores_make_a_heads_attention_at_every_checkpoint(kind, reading):
     r = reading(kind)
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["kind"] == "symbols"
-    assert facts["frames"] == r.run.steps
-    n = len(facts["heads"])
-    scores = (values(pictures["attention"]) + values(pictures["attention rest"])).reshape(
-        -1, n, 2, P
-    )
-    scores = scores + np.array(facts["levels"])[..., None]
+    about, pictures = seen(r, r.run.steps)
+    assert about["kind"] == "symbols"
+    assert about["frames"] == r.run.steps
+    n = len(about["heads"])
+    scores = (pictures["attention"] + pictures["attention rest"]).reshape(-1, n, 2, P)
+    scores = scores + np.array(about["levels"])[..., None]
     a, b = np.exp(scores[:, :, 0, :, None]), np.exp(scores[:, :, 1, None])
     for i, step in enumerate(r.run.steps):
         true = true_pattern(r, step)
         assert np.allclose((a / (a + b + 1))[i].reshape(n, -1), true[..., 0], atol=1e-4)
-        assert np.allclose(facts["means"][i], true.mean(axis=1), atol=1e-4)
+        assert np.allclose(about["means"][i], true.mean(axis=1), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -119,56 +119,55 @@ def test_two_scores_make_a_heads_attention_at_every_checkpoint(kind, reading):
 )
 def test_elsewhere_maps_hold_the_attention_to_a(kind, reading):
     r = reading(kind)
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["kind"] == "pairs"
-    maps = values(pictures["attention"])
+    about, pictures = seen(r, r.run.steps)
+    assert about["kind"] == "pairs"
+    maps = pictures["attention"]
     s = r.snapshot
-    n, heads = s.task.n_symbols, len(facts["heads"])
-    maps = maps.reshape(len(facts["frames"]), heads, s.task.n_operators, n, n)
+    n, heads = s.task.n_symbols, len(about["heads"])
+    maps = maps.reshape(len(about["frames"]), heads, s.task.n_operators, n, n)
     a, b = s.task.inputs[:, 0].numpy(), s.task.inputs[:, 1].numpy()
     operator = s.task.inputs[:, 2].numpy() if s.task.operators else 0 * a
     true = true_pattern(r, r.run.steps[-1])
-    assert len(facts["positions"]) == true.shape[2]
-    for i, step in enumerate(facts["frames"]):
+    assert len(about["positions"]) == true.shape[2]
+    for i, step in enumerate(about["frames"]):
         true = true_pattern(r, step)
         last = maps[i][-len(true) :]
         assert np.allclose(last[:, operator, a, b], true[..., 0], atol=0.6 / LEVELS)
-        assert np.allclose(facts["means"][i][-len(true) :], true.mean(axis=1), atol=1e-4)
-    assert np.isnan(maps).sum() == maps.size - len(facts["frames"]) * heads * len(a)
+        assert np.allclose(about["means"][i][-len(true) :], true.mean(axis=1), atol=1e-4)
+    assert np.isnan(maps).sum() == maps.size - len(about["frames"]) * heads * len(a)
 
 
 @pytest.mark.parametrize("kind", ["two layers", "power"])
 def test_earlier_layers_are_read_at_the_same_position(kind, reading):
     r = reading(kind)
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["heads"][0] == "layer 0, head 0"
-    assert len(facts["heads"]) == 4
+    about, pictures = seen(r, r.run.steps)
+    assert about["heads"][0] == "layer 0, head 0"
+    assert len(about["heads"]) == 4
     true = r.snapshot.activation("layer0.pattern")[:, :, 2].transpose(0, 1).numpy()  # of "="
-    maps = values(pictures["attention"])[-1].reshape(4, P, P)[:2]
+    maps = pictures["attention"][-1].reshape(4, P, P)[:2]
     assert np.allclose(maps.reshape(2, -1), true[..., 0], atol=0.6 / LEVELS)
 
 
 def test_no_more_maps_are_kept_than_there_is_room_for(reading, monkeypatch):
     r = reading("pizza")
     monkeypatch.setattr(module, "MOST_CELLS", 2 * 2 * P * P)
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["frames"] == [r.run.steps[0], r.run.steps[-1]]
-    assert len(pictures["attention"].levels) == 2
-    (panel,) = [x for x in PANELS if x.name == "attention"]
-    told = panel.caption(r, {"attention": facts, "frames": r.run.steps})
+    about, pictures = seen(r, r.run.steps)
+    assert about["frames"] == [r.run.steps[0], r.run.steps[-1]]
+    assert len(pictures["attention"]) == 2
+    told = FIGURE.caption(r.facts, {"attention": about, "frames": r.run.steps})
     assert "nearest of 2 checkpoints" in told
 
 
 def test_uniform_attention_is_shown_as_uniform(reading):
     r = reading("transformer without attention")
-    facts, pictures = seen(r, r.run.steps)
-    assert np.allclose(facts["means"], 1 / 3, atol=1e-5)
-    assert not values(pictures["attention"]).any()
-    assert "chance" not in facts
+    about, pictures = seen(r, r.run.steps)
+    assert np.allclose(about["means"], 1 / 3, atol=1e-5)
+    assert not pictures["attention"].any()
+    assert "chance" not in about
     r = reading("pizza without attention")
-    facts, pictures = seen(r, r.run.steps)
-    assert not facts["sums"]
-    assert (values(pictures["attention"]) == 1).all()
+    about, pictures = seen(r, r.run.steps)
+    assert not about["sums"]
+    assert (pictures["attention"] == 1).all()
 
 
 def planted(r: Reading, frequency: int, monkeypatch) -> Reading:
@@ -188,12 +187,12 @@ def test_a_planted_wave_explains_a_heads_attention_and_a_random_function_has_non
     frequency, reading, monkeypatch
 ):
     r = planted(reading("transformer"), frequency, monkeypatch)
-    facts, _ = seen(r, [0])
-    (name, share), even = facts["parts"][0]
+    about, _ = seen(r, [0])
+    (name, share), even = about["parts"][0]
     assert (name, even) == (f"frequency {frequency}", None)
     assert share > 0.9999
-    assert 1 / 5 < facts["chance"] < 0.6
-    assert facts["means"][0][1] == pytest.approx([1 / 3] * 3, abs=1e-5)
+    assert 1 / 5 < about["chance"] < 0.6
+    assert about["means"][0][1] == pytest.approx([1 / 3] * 3, abs=1e-5)
 
 
 def test_chance_is_the_best_of_many_random_parts():
@@ -206,24 +205,24 @@ def test_chance_is_the_best_of_many_random_parts():
 def test_of_sequences_it_is_the_mean_by_position(reading, monkeypatch):
     r = reading("sequence")
     monkeypatch.setattr(module, "MOST_SEQUENCES", len(r.run.task.inputs))
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["kind"] == "sequences"
-    assert (facts["reads"], facts["sampled"], facts["total"]) == ([5], 300, 300)
-    shown = values(pictures["attention"])
+    about, pictures = seen(r, r.run.steps)
+    assert about["kind"] == "sequences"
+    assert (about["reads"], about["sampled"], about["total"]) == ([5], 300, 300)
+    shown = pictures["attention"]
     for i, step in enumerate(r.run.steps):
         true = true_pattern(r, step)
         assert np.allclose(shown[i], true.mean(axis=1), atol=0.6 / LEVELS)
-        one = values(pictures["attention of one"])[i]
+        one = pictures["attention of one"][i]
         assert np.allclose(one, true[:, 0], atol=0.6 / LEVELS)
-    assert facts["input"] == r.run.task.inputs[0].tolist()
+    assert about["input"] == r.run.task.inputs[0].tolist()
 
 
 def test_earlier_layers_of_a_sequence_are_shown_from_the_positions_that_are_read(reading):
     r = reading("sums")
-    facts, pictures = seen(r, r.run.steps)
-    assert facts["reads"] == [3, 4]
-    assert len(facts["heads"]) == 4
-    shown = values(pictures["attention"])[-1].reshape(4, 2, 5)
+    about, pictures = seen(r, r.run.steps)
+    assert about["reads"] == [3, 4]
+    assert len(about["heads"]) == 4
+    shown = pictures["attention"][-1].reshape(4, 2, 5)
     for layer, name in enumerate(("layer0.pattern", "pattern")):
         true = r.snapshot.activation(name)[:, :, -2:].mean(dim=0).numpy()
         assert np.allclose(shown[2 * layer : 2 * layer + 2], true, atol=0.6 / LEVELS)
@@ -231,16 +230,15 @@ def test_earlier_layers_of_a_sequence_are_shown_from_the_positions_that_are_read
 
 def test_of_many_sequences_some_are_taken_and_that_is_said(reading):
     r = reading("sequence")
-    (panel,) = [x for x in PANELS if x.name == "attention"]
-    facts, _ = seen(r, r.run.steps)
-    found = {"attention": facts, "frames": r.run.steps, "checkpoints": len(r.run.steps)}
-    assert "200 of 300 inputs" in panel.caption(r, found)
+    about, _ = seen(r, r.run.steps)
+    found = {"attention": about, "frames": r.run.steps, "checkpoints": len(r.run.steps)}
+    assert "200 of 300 inputs" in FIGURE.caption(r.facts, found)
 
 
 def test_without_attention_there_is_no_figure(reading):
     r = reading("mlp", True)
     assert attention(r, r.run.steps) is None
-    assert "attention" not in payload(r)
+    assert "attention" not in contents(r).facts
 
 
 # ---- in a browser --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from grokscope.algebra.families import group
 from grokscope.algebra.splits import isotypic
-from grokscope.page.payload import payload
+from grokscope.page.contents import contents
 from grokscope.reading.irreps import has_irreps, irrep_pictures, irreps
 from grokscope.tasks import make_task
 
@@ -21,7 +21,7 @@ def test_a_planted_function_lies_in_its_irrep_alone_and_noise_in_each_by_its_siz
     names = [x for x in split.names if x != "constant"]
     facts = irreps(make_task("composition", {"group": "S4"}), None)
     assert facts is not None
-    assert facts["parts"] == names
+    assert facts.parts == names
     for i, name in enumerate(names):
         f = split.parts[name] @ noise(split.parts[name].shape[1], 3, seed=i)
         pictures = irrep_pictures(g, f, 2 * f, f)
@@ -31,7 +31,7 @@ def test_a_planted_function_lies_in_its_irrep_alone_and_noise_in_each_by_its_siz
     f = noise(24, 400)
     drawn = irrep_pictures(g, f - f.mean(dim=0), torch.zeros_like(f), None)
     assert list(drawn) == ["irreps_in"]
-    assert drawn["irreps_in"].mean(axis=0) == pytest.approx(facts["chance"], abs=0.03)
+    assert drawn["irreps_in"].mean(axis=0) == pytest.approx(facts.chance, abs=0.03)
 
 
 def test_inputs_weigh_as_much_as_they_are_large():
@@ -49,7 +49,7 @@ def test_a_sum_has_none():
 
 
 def test_the_facts_of_a_trained_network_hold_its_irreps(of_group):
-    found = payload(of_group)
+    found = contents(of_group).facts
     assert found["names"] == ["e", "(2 3)", "(1 2)", "(1 2 3)", "(1 3 2)", "(1 3)"]
     assert found["irreps"]["parts"] == ["sign", "standard"]
     assert found["irreps"]["chance"] == [0.2, 0.8]

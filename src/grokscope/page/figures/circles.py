@@ -1,0 +1,25 @@
+"""The embedding in the planes that carry the key parts."""
+
+from typing import Any
+
+from grokscope.page.figure import WHEN, Figure
+from grokscope.page.stacks import packed
+from grokscope.reading.facts import Facts
+from grokscope.reading.pictures import Pictures
+
+
+def facts(p: Pictures) -> dict[str, Any] | None:
+    if not p.circles:
+        return None
+    return {"circles": p.circles, "stacks": {"circles": packed(p.film.pictures["circles"])}}
+
+
+def caption(run: Facts, page: dict[str, Any]) -> str:
+    return (
+        "Each dot is a symbol, in the plane where the embedding carries one key part, at "
+        f"{WHEN}, to the scale of the last. Its colour is the angle the circle would give "
+        "it; large: a and b."
+    )
+
+
+FIGURE = Figure("circles", "weights", 20, "The embedding on circles", facts, caption)

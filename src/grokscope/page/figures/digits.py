@@ -1,0 +1,25 @@
+"""Which digits a network that takes a parity reads."""
+
+from typing import Any
+
+from grokscope.page.figure import WHEN, Figure
+from grokscope.page.stacks import packed
+from grokscope.reading.facts import Facts
+from grokscope.reading.pictures import Pictures
+
+
+def facts(p: Pictures) -> dict[str, Any] | None:
+    """The weights, and how many digits the answer depends on; None where these are not the
+    first."""
+    if "digits" not in p.film.pictures:
+        return None
+    weights = packed(p.film.pictures["digits"])
+    return {"digits": p.reading.run.task.digits, "stacks": {"digits": weights}}
+
+
+def caption(run: Facts, page: dict[str, Any]) -> str:
+    grey = "" if page["digits"] is None else " Grey: digits that the answer does not depend on."
+    return f"Weights from the digits to the neurons, at {WHEN}.{grey}"
+
+
+FIGURE = Figure("digits", "what", 20, "Which digits it reads", facts, caption)
