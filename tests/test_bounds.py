@@ -14,7 +14,7 @@ from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.algebra.splits import isotypic
 from grokscope.algebra.subgroups import minimal_rho_set
 from grokscope.circuits.circuit import Circuit
-from grokscope.circuits.convolution.circuit import Convolution, find
+from grokscope.circuits.convolution import Convolution, find
 from grokscope.circuits.rho_set import Claim, rho_set
 from grokscope.circuits.rho_set import find as find_rho_sets
 from grokscope.models import make_model

@@ -399,7 +399,7 @@ def test_ones_own_optimiser_trains_by_name_and_resumes(registries, tiny, tmp_pat
     with pytest.raises(Killed):
         train(spec, tmp_path / "killed", track=die_at(20), save_every=0.0)
     assert_same_weights(train(spec, tmp_path / "killed"), undisturbed)
-    with pytest.raises(BadInput, match="`optimizer.cautious` must be true or false, not 3"):
+    with pytest.raises(BadInput, match=r"`optimizer.cautious` must be true or false, not 3"):
         check(Run.of(replace(spec, optimizer_args={"cautious": 3}), Path("none")), "cpu")
 
 

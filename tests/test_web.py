@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import quantiles
 
 import pytest
+from grokscope.reading.short import headline
 
 from benchmarks.scrubbing import SCRUB, eight_maps
 from grokscope.page.page import ASSETS, write_page
 from grokscope.reading.reading import Reading, read
-from grokscope.reading.short import headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from tests.browser import Opened, seen_through

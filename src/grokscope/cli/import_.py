@@ -41,7 +41,7 @@ def import_(
 
     Example: grokscope import model_p99zdpze5l.pt --task a+b
     """
-    from grokscope.foreign import bring_all
+    from grokscope.foreign import import_networks
     from grokscope.runs import row
     from grokscope.terminal import bar, print_json, print_table
 
@@ -49,7 +49,7 @@ def import_(
     if not sources:
         raise BadInput("say what to import: a file of weights, or a folder.")
     with bar("reading the files") as track:
-        imported, refused = bring_all(sources, out, layout, task, instance, track)
+        imported, refused = import_networks(sources, out, layout, task, instance, track)
     rows = [
         {
             **row(x.run),

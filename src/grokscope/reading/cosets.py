@@ -22,26 +22,23 @@ from torch import Tensor
 from grokscope.algebra.groups import Group
 from grokscope.algebra.names import element_names
 from grokscope.algebra.subgroups import left_cosets, right_cosets
-from grokscope.circuits.coset.circuit import (
-    class_orders,
-    cosets_of,
-    joint_spreads,
-    largest_class,
-    member_of,
-)
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.measures.cosets import (
     CONSTANT,
     Proper,
     Spreads,
     controls,
+    cosets_of,
     drawn,
     is_sign,
+    joint_spreads,
+    largest_class,
+    member_of,
     proper_subgroups,
     right_sides,
-    sides,
     wrong_sides,
 )
+from grokscope.measures.sides import sides
 from grokscope.snapshot import Snapshot
 from grokscope.task import COSETS_UP_TO
 
@@ -178,7 +175,7 @@ class Followed:
     @cached_property
     def nearest(self) -> Int[Tensor, " neuron"]:
         """The class followed, or else that of the smallest C_H (Stander et al. 2023)."""
-        by_order = (class_orders(self.subgroups) - 1)[:, None]
+        by_order = (self.subgroups.class_order - 1)[:, None]
         return torch.where(self.chosen >= 0, self.chosen, (self.joint / by_order).argmin(dim=0))
 
     def counts(self) -> list[int]:
@@ -189,7 +186,7 @@ class Followed:
 
     def at_least(self, orders: Float[Tensor, " neuron"]) -> Float[Tensor, " neuron"]:
         """The smallest spread on cosets of subgroups of at least these orders."""
-        is_large = class_orders(self.subgroups)[:, None] >= orders
+        is_large = self.subgroups.class_order[:, None] >= orders
         return torch.where(is_large, self.joint, torch.inf).amin(dim=0)
 
 
@@ -340,7 +337,7 @@ def _followers(live: LiveNeurons, places: list[int]) -> dict[int, dict[str, int]
     those = torch.tensor([k in counts for k in range(len(live.sign))]) & ~live.sign
     if not those.any():
         return counts
-    orders = class_orders(live.subgroups)[live.followed.nearest[those]]
+    orders = live.subgroups.class_order[live.followed.nearest[those]]
     x, index = sides(live.snapshot).pick(those), those.nonzero()[:, 0].tolist()
     for draw in range(1, DRAWS + 1):
         for name, spreads in drawn(x, draw).items():
@@ -364,7 +361,7 @@ def _counted(live: LiveNeurons, start: Snapshot | None) -> tuple[list[str], list
     for name, x in live.controls.items():
         columns[CONTROLS[name]] = [*x.counts(), 0]
     *by_class, none, sign = zip(*columns.values(), strict=True)
-    orders = class_orders(subgroups).long().tolist()
+    orders = subgroups.class_order.long().tolist()
     conjugates = subgroups.of_class.bincount().tolist()
     rows = [
         Followers(name, list(counts), order, live.group.order // order, n)

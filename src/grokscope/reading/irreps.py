@@ -13,8 +13,8 @@ from torch import Tensor
 
 from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
-from grokscope.measures.cosets import irrep_shares
 from grokscope.measures.keys import Keys
+from grokscope.measures.sides import irrep_shares
 from grokscope.task import Task
 
 

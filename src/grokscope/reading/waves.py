@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.errors import NotApplicable
-from grokscope.measures.cosets import elements
+from grokscope.measures.sides import elements
 from grokscope.reading.reading import Reading
 from grokscope.snapshot import Snapshot
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from grokscope.errors import BadInput
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, count_layers, with_training, turned
+from grokscope.foreign.layouts.nanda import activation_of, count_layers, turned, with_training
 from grokscope.spec import Spec
 from grokscope.tasks.formula import is_formula
 
