@@ -1,6 +1,8 @@
 """The cosets that planted neurons follow, as the page shows them, and controls that follow what
 they follow by chance."""
 
+# pyright: reportOptionalMemberAccess=false, reportOptionalOperand=false
+
 import pytest
 import torch
 from torch import Tensor

@@ -11,7 +11,7 @@ from grokscope.foreign import import_network, sources
 from grokscope.measures.measure import evaluate
 from grokscope.page.page import page
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import sentences
+from grokscope.reading.sentences import sentences, summary
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
 from grokscope.training.train import train
@@ -24,6 +24,12 @@ from tests.layouts import (
     table_of,
     write,
 )
+
+
+def said(reading) -> str:
+    """All that is said of a run."""
+    rows = [text for _, text in summary(reading.facts)]
+    return " ".join([*rows, *sentences(reading.facts)])
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +126,9 @@ def test_where_the_split_is_unknown_nothing_is_said_of_test_pairs(measure, unkno
 
 def test_an_imported_run_says_where_it_is_from_and_what_is_not_known(unknown):
     reading = read(unknown)
-    text = " ".join(sentences(reading))
+    text = said(reading)
     assert "was imported (chughtai: net.pt" in text
-    assert "It is not known which of them it was shown." in text
+    assert "Which pairs it was shown is not known." in text
     assert "memorised" not in text
     assert "imported" in page(reading)
 
@@ -130,7 +136,7 @@ def test_an_imported_run_says_where_it_is_from_and_what_is_not_known(unknown):
 def test_recorded_losses_are_told_and_drawn(grokking, tmp_path):
     content = full_run(grokking)
     reading = read(imported(write(tmp_path, {"full_run.pth": content}), tmp_path / "out"))
-    assert "of the others, the test" in " ".join(sentences(reading))
+    assert "(train " in said(reading)
     assert 'data-panel="curves"' in page(reading)
 
 

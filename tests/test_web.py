@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import quantiles
 
 import pytest
-from grokscope.reading.short import headline
 
 from benchmarks.scrubbing import SCRUB, eight_maps
 from grokscope.page.page import ASSETS, write_page
 from grokscope.reading.reading import Reading, read
+from grokscope.reading.sentences import headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from tests.browser import Opened, seen_through
@@ -225,7 +225,7 @@ def test_who_guesses_sees_no_future(opened, file, reading):
 
 def test_a_link_that_is_followed_ends_the_guessing(opened, file, reading):
     page = opened.open(file)
-    assert headline(reading) not in page.title()
+    assert headline(reading.facts) not in page.title()
     page.locator("#guess").click()
     page.wait_for_timeout(60)
     assert not page.locator("dl.short").is_visible()
@@ -262,8 +262,8 @@ def test_a_second_run_is_chosen_beside_the_first(opened, reading, tmp_path):
     page = opened.open(write_page(reading, tmp_path / "both.html", other))
     assert page.locator(".compare .one").count() == 2
     told = page.locator(".compare").inner_text()
-    assert headline(reading) in told
-    assert headline(other) in told
+    assert headline(reading.facts) in told
+    assert headline(other.facts) in told
     across_to_the_end(page, 1)
     near = min(reading.run.steps, key=lambda x: abs(x - other.run.steps[-1]))
     assert step(page) == near, "a time that is chosen in one is the nearest that the other has"
