@@ -382,7 +382,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "said to be normalised": (
         lens({"normalization_type": "LNPre"}), {}, "only networks without one are read",
     ),
-    "gelu": (lens({"act_fn": "gelu"}), {}, "only networks of ReLU are read"),
+    "gelu_new": (lens({"act_fn": "gelu_new"}), {}, "its activation is gelu_new, and only relu"),
     "18 positions": (other_positions("digits.pth", 18), {}, r"18 positions.*5-digit sums"),
     "2 positions": (
         other_positions("model_x.pt", 2), {}, r"attention rate .* Put its JSON beside it",

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from grokscope.errors import BadInput, lookup, unknown
+from grokscope.errors import BadInput, lookup, must_be, unknown
 from grokscope.models import chughtai as _chughtai  # noqa: F401  (registers itself)
 from grokscope.models import five_neurons as _five_neurons  # noqa: F401
 from grokscope.models import furuta as _furuta  # noqa: F401
@@ -75,7 +75,7 @@ def _check_type(key: str, value: Any, default: Any) -> None:
         case bool():
             good, must = type(value) is bool, "true or false"
         case int():
-            good, must = type(value) is int and value >= 1, "a whole number from 1"
+            good, must = type(value) is int and value >= 1, "a whole number of at least 1"
         case float():
             good, must = type(value) in (int, float) and math.isfinite(value), "a number"
         case str():
@@ -83,4 +83,4 @@ def _check_type(key: str, value: Any, default: Any) -> None:
         case _:
             return
     if not good:
-        raise BadInput(f"{key}={value!r} cannot be: it must be {must}.")
+        raise must_be(key, must, value)
