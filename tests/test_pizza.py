@@ -171,11 +171,15 @@ def test_symbol_weights_have_a_row_for_each_symbol(name, args):
     ("name", "args", "why"),
     [
         ("pizza", {"attention_rate": 1.5}, "attention_rate=1.5 cannot be: it must be from 0 to 1"),
-        ("pizza", {"attention_rate": "on"}, "attention_rate='on' cannot be: it must be a number"),
-        ("pizza", {"attention_rate": True}, "attention_rate=True cannot be: it must be a number"),
+        ("pizza", {"attention_rate": "on"}, r"`model.attention_rate` must be a number, not 'on'"),
+        ("pizza", {"attention_rate": True}, r"`model.attention_rate` must be a number, not True"),
         ("pizza", {"n_heads": 200}, "n_heads=200 is more than model.d_model=128"),
-        ("linear", {"kind": 3}, "kind=3 cannot be: it must be a name"),
-        ("linear", {"d_model": 2.5}, "d_model=2.5 cannot be: it must be a whole number from 1"),
+        ("linear", {"kind": 3}, r"`model.kind` must be a name, not 3"),
+        (
+            "linear",
+            {"d_model": 2.5},
+            r"`model.d_model` must be a whole number of at least 1, not 2.5",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(name, args, why):
