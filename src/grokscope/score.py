@@ -26,7 +26,7 @@ def accuracy(logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]) ->
 
 def chance(answers: Int[Tensor, "*pair"]) -> float:
     """The accuracy of one who always gives the commonest answer: 1/n where all n are as common."""
-    return float(answers.flatten().bincount().max() / answers.numel())
+    return int(answers.flatten().bincount().max()) / answers.numel()
 
 
 def centred(x: Float[Tensor, "*row c"]) -> Float[Tensor, "*row c"]:

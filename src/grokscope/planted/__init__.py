@@ -6,6 +6,9 @@
 one network, `waves.clock_relu(3, 0.01, p=31)` one of chosen sizes.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from grokscope.planted import digits, groups, impostors, waves
 from grokscope.planted.exam import EXPLAINERS, Answer, Exam, exam, explainer
 from grokscope.planted.neurons import Neurons
@@ -20,6 +23,9 @@ from grokscope.planted.planted import (
     relabelled,
     truth,
 )
+
+for _kinds in iter_modules(__path__, f"{__name__}."):  # a truth of its own is one file
+    import_module(_kinds.name)
 
 __all__ = [
     "EXPLAINERS",
