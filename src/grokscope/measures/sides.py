@@ -45,7 +45,7 @@ def sides(s: Snapshot) -> Sides:
     group, pre = group_of(s), s.mlp_pre
     a, b = (x.unique() for x in s.task.inputs.unbind(dim=1))
     if not torch.equal(s.task.inputs, torch.cartesian_prod(a, b)):
-        raise NotApplicable(f"`{s.task.name}` has not every pair of its operands.")
+        raise NotApplicable(f"`{s.task.name}` lacks some pairs of its operands.")
     grid = pre.view(len(a), len(b), -1)
     left, right = (
         _on_group(s, role, symbols, grid.mean(dim=axis, dtype=torch.float64))

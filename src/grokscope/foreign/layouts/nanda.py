@@ -132,7 +132,8 @@ def _is_number(x: Any) -> TypeGuard[int | float]:
 
 def activation_of(config: dict[str, Any], key: str) -> dict[str, str]:
     """The model's setting for the activation that a configuration names; none for a ReLU, which is
-    also assumed where it names none. Raises `BadInput` for one that our models have not."""
+    also assumed where it names none. Raises `BadInput` for one that our models do not
+    have."""
     name = str(config.get(key) or RELU.name).lower()
     if name not in ACTIVATIONS:
         raise BadInput(
