@@ -221,7 +221,7 @@ def test_pairsquare_is_pair_with_squares():
 def test_an_activation_that_does_not_exist_is_refused():
     with pytest.raises(UnknownName, match=r"no activation is called `gelo`\. Did you mean `gelu`"):
         make_model("mlp", {"act": "gelo"}, PAIRS, 0)
-    with pytest.raises(BadInput, match=r"model\.act=3"):
+    with pytest.raises(BadInput, match=r"`model\.act` must be a name, not 3"):
         make_model("mlp", {"act": 3}, PAIRS, 0)
     with pytest.raises(BadInput, match="act=gelu is not homogeneous"):
         waves.multiplication(0, act="gelu")

@@ -59,7 +59,7 @@ def test_a_neuron_of_a_planted_coset_circuit_is_given_its_subgroup(planted):
         for role, side, f in (("h", "right", x.left), ("k", "left", x.right)):
             subgroup = found.subgroups[getattr(it, role)]
             assert (subgroup.name, subgroup.order, subgroup.conjugates) == ("S4", 24, 5)
-            coset = torch.tensor(subgroup[side])
+            coset = torch.tensor(getattr(subgroup, side))
             values = [f[coset == i, neuron] for i in range(5)]
             assert all(v.std() < 1e-6 for v in values)
 

@@ -15,6 +15,7 @@ from grokscope.reading.reading import Reading, read
 from grokscope.reading.sentences import headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
+from grokscope.verify.evidence import OfAll
 from tests.browser import Opened, seen_through
 
 WEB = Path(__file__).parents[1] / "web"
@@ -189,7 +190,7 @@ def test_without_a_part_it_is_as_accurate_as_the_certificate_says(opened, file, 
     page.wait_for_timeout(60)
     after = float(told.get_attribute("data-accuracy"))
     found = {
-        c.value(f"accuracy without {part}")
+        c.value(OfAll.WITHOUT_PART, part)
         for c in reading.explanation.certificates
         if part in c.circuit.parts and len(c.circuit.parts) > 1
     }
