@@ -414,7 +414,10 @@ def test_a_wrong_argument_of_a_plug_in_is_refused(call, plug_in, tmp_path):
         (["task=maximum", "task.p=7"], "no argument of task `maximum` is called `task.p`."),
         (["task=maximum", "task.n=1"], "a whole number of at least 2 symbols, not 1."),
         (["model=bilinear", "model.d_hiden=3"], "Did you mean `model.d_hidden`?"),
-        (["model=bilinear", "model.d_hidden=0"], "model.d_hidden=0 cannot be"),
+        (
+            ["model=bilinear", "model.d_hidden=0"],
+            "`model.d_hidden` must be a whole number of at least 1",
+        ),
         (["model=bilinear", "formulation=folded"], "`Bilinear` has no fold. Use formulation=fast"),
     ):
         said = call("run", *settings, "--out", tmp_path / "out", "--use", plug_in)
