@@ -416,7 +416,7 @@ def test_a_wrong_argument_of_a_plug_in_is_refused(call, plug_in, tmp_path):
         (["model=bilinear", "model.d_hiden=3"], "Did you mean `model.d_hidden`?"),
         (
             ["model=bilinear", "model.d_hidden=0"],
-            "`model.d_hidden` must be a whole number of at least 1, not 0",
+            "`model.d_hidden` must be a whole number of at least 1",
         ),
         (["model=bilinear", "formulation=folded"], "`Bilinear` has no fold. Use formulation=fast"),
     ):

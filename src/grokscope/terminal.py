@@ -1,6 +1,6 @@
 """What is printed: tables, facts as sentences, bars. Nothing is measured or written here."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,12 @@ from grokscope.reading.sentences import (
 )
 from grokscope.reading.spectrum import Spectrum
 from grokscope.training.files import as_json
+from grokscope.training.track import Track
 from grokscope.verify.evidence import OfAll
 
 LONGEST_ID = 75
 MOST_PARTS = 10  # of a weight that are listed
 MOST_REASONS = 2
-
-Track = Callable[[int, int], None]  # told how many of how many are done
 
 
 @contextmanager

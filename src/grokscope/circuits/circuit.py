@@ -192,9 +192,7 @@ def _refusing(find: Find, circuit: type[Circuit]) -> Find:
 def activation_of(snapshot: Snapshot) -> Activation | None:
     """What takes the hidden layer before the nonlinearity to the one after it; None where that is
     none of `ACTIVATIONS`, nor the model's own, or where there is no such layer."""
-    own = getattr(
-        snapshot.model, "act", None
-    )  # a model of one's own may bend otherwise than it says
+    own = getattr(snapshot.model, "act", None)  # what it says, which may not be what it does
     rows = [*([own] if isinstance(own, Activation) else []), *ACTIVATIONS.values()]
     try:
         pre, post = snapshot.mlp_pre[:SEEN], snapshot.mlp_post[:SEEN]

@@ -17,9 +17,7 @@ def find(name: str, out: Path) -> "Run":
         return Run.open(name)
     folders = {folder.name: folder for folder in find_folders(out)}
     if Path(name).is_dir() and name not in folders:
-        raise BadInput(
-            f"{name} is not a run: it has no spec.json. `grokscope list runs` shows the runs."
-        )
+        return Run.open(name)  # and be told what is missing
     alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
         return Run.open(folders[alike[0]])

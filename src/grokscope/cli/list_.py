@@ -9,18 +9,9 @@ from tyro.conf import Positional
 from grokscope.cli.options import Json, Out, Plugins, load
 
 Kind = Literal[
-    "runs",
-    "specs",
-    "tasks",
-    "models",
-    "measures",
-    "papers",
-    "splits",
-    "losses",
-    "optimizers",
-    "gradients",
-    "formulations",
-]
+    "runs", "specs", "tasks", "models", "measures", "papers", "splits", "losses", "optimizers",
+    "gradients", "formulations",
+]  # fmt: skip
 
 
 def list_(

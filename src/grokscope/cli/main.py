@@ -24,20 +24,12 @@ from grokscope.cli.watch import watch
 from grokscope.errors import BadInput, GrokscopeError
 
 VERBS: dict[str, Callable[..., None]] = {
-    "run": run,
-    "list": list_,
-    "show": show,
-    "trace": trace,
-    "spectrum": spectrum,
-    "explain": explain,
-    "compare": compare,
-    "exam": exam,
-    "report": report,
-    "watch": watch,
-    "construct": construct,
-    "import": import_,
-    "export": export,
-}
+    verb.__name__.removesuffix("_"): verb
+    for verb in (
+        run, list_, show, trace, spectrum, explain, compare, exam, report, watch, construct,
+        import_, export,
+    )
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool
@@ -39,21 +38,6 @@ class Imported:
     accuracy: float  # over all pairs of its task
     notes: tuple[str, ...]
     was_there: bool
-
-    def row(self) -> dict[str, Any]:
-        """What became of it, as a row of a table."""
-        spec = self.run.spec
-        return {
-            "run": self.run.name,
-            "task": " ".join([spec.task, *(f"{k}={v}" for k, v in spec.task_args.items())]),
-            "layout": self.layout,
-            "model": spec.model,
-            "checkpoints": len(self.run.steps),
-            "accuracy": self.accuracy,
-            "split": spec.split,
-            "state": "found" if self.was_there else "imported",
-            "notes": "; ".join(self.notes),
-        }
 
 
 @dataclass(frozen=True, eq=False)
