@@ -1,6 +1,5 @@
 """Coset circuits: planted truths, impostors, and published networks."""
 
-import runpy
 from enum import Enum
 
 import pytest
@@ -10,8 +9,7 @@ from torch import Tensor
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import irreps
 from grokscope.algebra.subgroups import left_cosets, right_cosets
-from grokscope.circuits.coset import Cosets, OfCosets, find
-from grokscope.circuits.coset.circuit import PROGRAM
+from grokscope.circuits.coset import Cosets, OfCosets, find, program
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import cosets, rho_sets
 from grokscope.planted.neurons import Neurons
@@ -184,7 +182,7 @@ def test_hidden_layer_and_output_give_the_logits():
 
 
 def test_the_program_file_is_a_circuit_of_its_own_numbers():
-    there, task = runpy.run_path(str(PROGRAM)), product_in("S3")
+    there, task = vars(program), product_in("S3")
     neurons, x = there["NEURONS"], range(6)
     L = [[l[there["right"](H, g)] for H, _, l, *_ in neurons] for g in x]
     R = [[r[there["left"](g, K)] for _, K, _, r, *_ in neurons] for g in x]
@@ -193,8 +191,6 @@ def test_the_program_file_is_a_circuit_of_its_own_numbers():
     circuit = find(network(task, L, R, U))
     logits = [there["logits"](a, b) for a, b in task.inputs.tolist()]
     assert torch.allclose(torch.tensor(logits).double(), circuit.logits(task), atol=1e-5)
-    answers = [there["answer"](a, b) for a, b in task.inputs.tolist()]
-    assert answers == task.answers.tolist()
 
 
 @pytest.mark.parametrize("name", ["S4", "D7"])

@@ -12,6 +12,7 @@ import pytest
 
 import grokscope.circuits
 from grokscope.activations import TANH
+from grokscope.circuits.coset import program as of_cosets
 from grokscope.circuits.fourier import program as of_fourier
 from grokscope.circuits.printed import program
 
@@ -19,14 +20,17 @@ ROOT = Path(*grokscope.circuits.__path__)
 PAIRS = {n: list(product(range(n), repeat=2)) for n in (2, 5, 6, 7)}
 S3 = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
 
+
+def in_s3(a, b):
+    return S3.index(tuple(S3[b][i] for i in S3[a]))
+
+
 EXAMPLES = [  # the file; its inputs; what it should answer
     ("fourier/program.py", PAIRS[5], lambda a, b: (a + b) % 5),
+    ("coset/program.py", PAIRS[6], in_s3),
+    ("rho_set/program.py", PAIRS[6], in_s3),
     ("convolution/program_circle.py", PAIRS[7], lambda a, b: (a + b) % 7),
-    (
-        "convolution/program_group.py",
-        PAIRS[6],
-        lambda a, b: S3.index(tuple(S3[b][i] for i in S3[a])),
-    ),
+    ("convolution/program_group.py", PAIRS[6], in_s3),
     ("convolution/program_table.py", PAIRS[5], lambda a, b: (a + b) ** 2 % 5),
     ("lookup/program.py", PAIRS[2], lambda a, b: (a + b) % 2),
     (
@@ -58,6 +62,11 @@ def test_what_an_activation_needs_of_mathematics_is_imported():
     printed = program(of_fourier, "equation", act=TANH.python)
     assert "from math import cos, pi, sin, tanh\n" in printed
     assert "\ndef act(x):\n    return tanh(x)\n" in printed
+
+
+def test_it_is_imported_where_the_example_needs_none_too():
+    printed = program(of_cosets, "equation", act=TANH.python)
+    assert printed.startswith("# equation\n\nfrom math import tanh\n\nfrom functools import")
 
 
 def test_a_value_that_the_program_has_no_place_for_is_an_error():

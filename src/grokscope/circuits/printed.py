@@ -10,7 +10,7 @@ import ast
 import math
 from collections.abc import Iterable, Sequence
 from inspect import getsource
-from textwrap import fill
+from textwrap import fill, indent
 from types import ModuleType
 
 import torch
@@ -33,6 +33,7 @@ def program(example: ModuleType, equation: str, **values: str) -> str:
             case ast.ImportFrom(module="math", names=names):
                 wanted = sorted({x.name for x in names} | imported)
                 lines[node.lineno - 1] = f"from math import {', '.join(wanted)}".encode()
+                imported.clear()
             case (
                 ast.Assign(targets=[ast.Name(name)], value=ast.expr() as old)
                 | ast.FunctionDef(name=name, body=[ast.Return(ast.expr() as old)])
@@ -48,7 +49,8 @@ def program(example: ModuleType, equation: str, **values: str) -> str:
     assert replaced == set(values), f"{example.__name__} has no {set(values) - replaced}"
     heading = fill(equation, WIDTH, initial_indent="# ", subsequent_indent="# ")
     body = b"\n".join(lines[docstring.end_lineno :]).decode().strip()
-    return f"{heading}\n\n{body}\n"
+    first = [f"from math import {', '.join(sorted(imported))}"] if imported else []
+    return "\n\n".join([heading, *first, body]) + "\n"
 
 
 def _names(expression: str) -> set[str]:
@@ -65,7 +67,7 @@ def listed(values: Sequence[object]) -> str:
 
 def in_lines(rows: Iterable[str], brackets: str = "[]") -> str:
     """The source of a list, or of what else has these brackets, with a line for each item."""
-    return "\n".join([brackets[0], *(f"    {row}," for row in rows), brackets[1]])
+    return "\n".join([brackets[0], *(indent(f"{row},", "    ") for row in rows), brackets[1]])
 
 
 def round_(x: float) -> float:
@@ -73,35 +75,12 @@ def round_(x: float) -> float:
     return float(f"{x:.{DIGITS}g}")
 
 
-ANSWER = """
-def answer(a, b):
-    found = logits(a, b)
-    return found.index(max(found))
-"""
-
-
-def product_of(group: Group) -> list[str]:
-    """Lines that define N, product(a, b) and inverse(a) of a group: by its permutations if it has
-    them, else by its table."""
-    head = [f"# {group.name}: elements by their numbers", f"N = {group.order}"]
-    tail = ["", "", "def inverse(a):", "    return INVERSE[a]", ""]
-    inverse = f"INVERSE = {listed(group.inverse.tolist())}"
-    if group.points is None or group.points.shape[1] > 10:
-        rows = [f"    {row}," for row in group.table.tolist()]
-        body = ["", "", "def product(a, b):", "    return TABLE[a][b]"]
-        return [*head, "TABLE = [", *rows, "]", inverse, *body, *tail]
-    words = " ".join("".join(map(str, g)) for g in group.points.tolist())
-    p, q = group.points[0], group.points[1]
-    first = torch.equal(group.points[group.table[0, 1]], q[p])  # the left factor acts first
-    inner, outer = ("a", "b") if first else ("b", "a")
-    return [
-        *head,
-        f'MOVES = """\n{fill(words, 96)}\n""".split()  # element g sends i to MOVES[g][i]',
-        "NUMBER = {word: g for g, word in enumerate(MOVES)}",
-        inverse,
-        "",
-        "",
-        "def product(a, b):",
-        f'    return NUMBER["".join(MOVES[{outer}][int(i)] for i in MOVES[{inner}])]',
-        *tail,
-    ]
+def moves_of(group: Group) -> dict[str, str]:
+    """The sources of MOVES, what each element does to points, a product being its left factor's
+    moves first, and of BASE, points that tell all elements apart: the group's own, or its elements
+    as they are multiplied from the right."""
+    moves, base = group.table.T, [group.identity]
+    x = group.points
+    if x is not None and torch.equal(x[:, x], x[group.table.T]):  # b(a(i)), for each b and a
+        moves, base = x, list(range(x.shape[1]))
+    return {"MOVES": in_lines(str(tuple(row)) for row in moves.tolist()), "BASE": listed(base)}

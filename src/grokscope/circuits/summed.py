@@ -5,19 +5,18 @@ Axes: pair = one input; g = an element of the group; neuron; unit = a neuron of 
 them those that the claim leaves out; c = an answer; symbol = a value of an operand, or an answer.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.activations import RELU, Activation
+from grokscope.activations import Activation
 from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
-from grokscope.circuits.printed import product_of, round_
+from grokscope.circuits.circuit import activation_of
+from grokscope.circuits.printed import listed, moves_of, round_
 from grokscope.errors import NotApplicable
 from grokscope.measures.sides import PURE, elements, sides
 from grokscope.measures.weights import symbol_weights
@@ -25,7 +24,6 @@ from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 
 NEGLIGIBLE = 1e-5  # of the logits: a bias below it is rounding
-NUMBERS, FUNCTIONS = "# Numbers\n", "# Functions\n"  # lines of a program's file
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +89,17 @@ class Summed:
         a, b = task.inputs.unbind(dim=1)
         return self.act(self.left[self.a[a]] + self.right[self.b[b]])
 
-    def constants(self) -> list[str]:
-        """Lines of a program that define the product of the group, the elements A, B and C of the
-        symbols, the bias, and `act`."""
-        places = (("A", self.a), ("B", self.b), ("C", self.c))
-        return [
-            *product_of(self.group),
-            *(f"{name} = {_short(x.tolist())}" for name, x in places),
-            f"BIAS = {numbers(self.bias)}",
-            *(f"from math import {f}" for f in ("erf", "exp", "tanh") if f in self.act.python),
-            *("", "", "def act(x):", f"    return {self.act.python}", ""),
-        ]
+    def sources(self) -> dict[str, str]:
+        """The sources of what every program of such a network has: the group, the elements A, B and
+        C of the symbols, the bias, and `act`."""
+        return {
+            **moves_of(self.group),
+            "A": listed(self.a.tolist()),
+            "B": listed(self.b.tolist()),
+            "C": listed(self.c.tolist()),
+            "BIAS": listed(numbers(self.bias)),
+            "act": self.act.python,
+        }
 
 
 @once_per_snapshot
@@ -111,7 +109,7 @@ def summed(s: Snapshot) -> Summed:
 
     Raises `NotApplicable` where operands and answers are not one to one with the elements of a
     group, where no neuron is alive, where no map leads from the neurons to the answers, and where
-    the hidden layer is not the model's nonlinearity of one sum.
+    the hidden layer is no known nonlinearity of one sum.
     """
     x, act = sides(s), activation_of(s)
     group, places = x.group, [elements(s, role) for role in "abc"]
@@ -121,10 +119,8 @@ def summed(s: Snapshot) -> Summed:
                 f"the symbols of `{s.task.name}` are not one to one with the elements of "
                 f"{group.name}."
             )
-    if not torch.allclose(s.mlp_post, act(s.mlp_pre), atol=1e-5 * float(s.mlp_pre.abs().max())):
-        raise NotApplicable(
-            f"the neurons of {type(s.model).__name__} are not the {act.name} of a sum."
-        )
+    if act is None:
+        raise NotApplicable(f"the neurons of {type(s.model).__name__} are of no known activation.")
     W = symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_pre.shape[1]:
         raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
@@ -134,12 +130,6 @@ def summed(s: Snapshot) -> Summed:
     bias = _bias(s)[c.argsort()]
     left, n_units = x.left + level, W.shape[1]
     return Summed(group, left, x.right, W[:, x.index], bias, x.index, n_units, a, b, c, act)
-
-
-def activation_of(s: Snapshot) -> Activation:
-    """The nonlinearity of a network's hidden layer; relu where its model names none."""
-    act = getattr(s.model, "act", None)
-    return act if isinstance(act, Activation) else RELU
 
 
 def _bias(s: Snapshot) -> Float[Tensor, " c"]:
@@ -197,17 +187,3 @@ def on_signs(f: Float[Tensor, " g"], signs: Float[Tensor, "g sign"]) -> Float[Te
 def numbers(x: Float[Tensor, " n"]) -> list[float]:
     """As printed: with six significant digits."""
     return [round_(value) for value in x.tolist()]
-
-
-def _short(values: list[int]) -> str:
-    if values == list(range(len(values))):
-        return f"list(range({len(values)}))"
-    return str(values)
-
-
-def with_numbers(program: Path, numbers: Iterable[str]) -> str:
-    """The program of a file with other numbers: these lines stand for those between `# Numbers`
-    and `# Functions`."""
-    head, rest = program.read_text(encoding="utf-8").split(NUMBERS)
-    _, functions = rest.split(FUNCTIONS)
-    return "\n".join([head + NUMBERS.strip(), *numbers, "", FUNCTIONS + functions])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.algebra.groups import Group
@@ -112,12 +112,10 @@ class Convolution(Circuit):
 
     def _on_group(self) -> str:
         """The kernel as a list."""
-        moves, base = _moves(self.group)
         return printed.program(
             program_group,
             self.equation,
-            MOVES=printed.in_lines(str(tuple(x)) for x in moves.tolist()),
-            BASE=printed.listed(base),
+            **printed.moves_of(self.group),
             INVERSE=printed.listed(self.group.inverse.tolist()),
             KERNEL=printed.listed(list(map(printed.round_, self.kernel.tolist()))),
         )
@@ -140,13 +138,3 @@ def _waves(kernel: Float[Tensor, " g"]) -> list[str]:
         for k in range(1, len(spectrum))
         if float(height[k]) > floor
     ]
-
-
-def _moves(group: Group) -> tuple[Int[Tensor, "g point"], list[int]]:
-    """What each element does to points, a product being its left factor's moves first, and points
-    that tell all elements apart: the group's own, or its elements as they are multiplied from the
-    right."""
-    x = group.points
-    if x is not None and torch.equal(x[:, x], x[group.table.T]):  # b(a(i)), for each b and a
-        return x, list(range(x.shape[1]))
-    return group.table.T, [group.identity]

@@ -1,10 +1,9 @@
 """Coset circuits: each neuron tells to which coset a product belongs (Stander et al. 2023).
 
-Before its nonlinearity, which may be any, a neuron adds l(x), constant on the right cosets Hx of a
-subgroup H, and r(y), constant on the left cosets yK of a conjugate K = z⁻¹Hz. What it then knows of
-xy is its double coset HxyK, among them the one that is a coset on either side, Hz = zK, which both
-share; so its output u is constant on double cosets. For S4 in S5 there are two: xy sends i to j, or
-not.
+Before its nonlinearity a neuron adds l(x), constant on the right cosets Hx of a subgroup H, and
+r(y), constant on the left cosets yK of a conjugate K = z⁻¹Hz. What it then knows of xy is its
+double coset HxyK, among them the one that is a coset on either side, Hz = zK, which both share; so
+its output u is constant on double cosets. For S4 in S5 there are two: xy sends i to j, or not.
 
 In a circuit without biases the sign irrep's lone σ(z) (see `rho_set`) hides in the outputs of other
 neurons, in proportion to the length of l; where there are sign neurons, it is kept.
@@ -15,24 +14,24 @@ or not; c = an answer; sign = an irrep ±1.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from grokscope.activations import RELU, Activation
 from grokscope.algebra.groups import Group
+from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
+from grokscope.circuits.coset import program
 from grokscope.circuits.coset.evidence import checks
-from grokscope.circuits.printed import round_
-from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of, with_numbers
+from grokscope.circuits.printed import in_lines, round_
+from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.measures.cosets import CosetsOf, Proper, cosets_of, proper_subgroups
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
-
-PROGRAM = Path(__file__).with_name("program.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +55,8 @@ class Cosets(Circuit):
         "product is; the answer is what lies in all of these"
     )
     algorithms: ClassVar[tuple[str, ...]] = ("coset",)
+    # Neurons that square multiply: characters of irreps with a kernel would pass for cosets.
+    needs: ClassVar[Activation | None] = RELU
 
     @property
     def group(self) -> Group:
@@ -133,21 +134,15 @@ class Cosets(Circuit):
         for i, (h, k, cosets) in enumerate(zip(H, K, self.cosets, strict=True)):
             values = zip((x.left[:, i], x.right[:, i], x.output[:, i]), cosets, strict=True)
             tables = [_by_first(f, coset) for f, coset in values]
-            neurons.append(f"    {(h, k, *tables, numbers(self.beside[:, i]))},")
-        return with_numbers(
-            PROGRAM,
-            [
-                f"# {self.equation}",
-                *x.constants(),
-                "",
-                f"SIGNS = {[numbers(sign) for sign in signs_of(self.group).T]}",
-                "SUBGROUPS = {",
-                *(f"    {h}: {members[h].nonzero()[:, 0].tolist()}," for h in sorted({*H, *K})),
-                "}",
-                "NEURONS = [  # H and K; l on Hx, r on yK, u on HzK; how much of each sign u holds",
-                *neurons,
-                "]",
-            ],
+            neurons.append(str((h, k, *tables, numbers(self.beside[:, i]))))
+        used = sorted({*H, *K})
+        return printed.program(
+            program,
+            self.equation,
+            **x.sources(),
+            SIGNS=str([numbers(sign) for sign in signs_of(self.group).T]),
+            SUBGROUPS=in_lines((f"{h}: {members[h].nonzero()[:, 0].tolist()}" for h in used), "{}"),
+            NEURONS=in_lines(neurons),
         )
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:

@@ -1,47 +1,32 @@
-"""A coset circuit as a program that needs nothing but Python.
+"""The product in S3 by cosets of its subgroups of order 2: a coset circuit as a program, which
+needs nothing but Python itself. Any other prints the same with its own numbers.
 
     logit(z) = BIAS[z] + Σ u(HzK) act(l(Hx) + r(yK)), the sum over neurons
 
-x, y and z are the elements that a, b and an answer stand for. Each neuron has its subgroups H and
-K, and a table each of l, r and u, by the smallest member of a coset.
+x, y and z are the elements that a, b and an answer stand for. A coset is known by its smallest
+member.
 """
 
 from functools import cache
 
-# Numbers
-# logit(z) = Σ_i u_i(HzK) relu(l_i(Hx) + r_i(yK)), K conjugate to H; subgroups H: C2
-# S3: elements by their numbers
-N = 6
-MOVES = ["012", "021", "102", "120", "201", "210"]  # element g sends i to MOVES[g][i]
-NUMBER = {word: g for g, word in enumerate(MOVES)}
-INVERSE = [0, 1, 2, 4, 3, 5]
-
-
-def product(a, b):
-    return NUMBER["".join(MOVES[b][int(i)] for i in MOVES[a])]
-
-
-def inverse(a):
-    return INVERSE[a]
-
-
+# Element g sends i to MOVES[g][i]; in a product ab, a acts first.
+MOVES = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+# Points that tell all elements apart by where they are sent.
+BASE = [0, 1, 2]
+# The elements that each a, each b and each answer stand for.
 A = list(range(6))
 B = list(range(6))
 C = list(range(6))
 BIAS = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-
-
-def act(x):
-    return max(0.0, x)
-
-
+# The irreps ±1.
 SIGNS = [[1.0, -1.0, -1.0, 1.0, 1.0, -1.0]]
 SUBGROUPS = {
     0: [0, 1],
     1: [0, 5],
     2: [0, 2],
 }
-NEURONS = [  # H and K; l on Hx, r on yK, u on HzK; how much of each sign u holds
+# H and K of each neuron; l on Hx, r on yK, u on HzK; how much of each sign the output holds beside.
+NEURONS = [
     (0, 0, {0: 1.0, 2: 0.0, 4: -1.0}, {0: -1.0, 2: 0.0, 3: 1.0}, {0: -2.0, 2: 1.0}, [0.0]),
     (0, 1, {0: 1.0, 2: 0.0, 4: -1.0}, {0: 0.0, 1: 1.0, 2: -1.0}, {0: 1.0, 2: -2.0}, [0.0]),
     (0, 2, {0: 1.0, 2: 0.0, 4: -1.0}, {0: 1.0, 1: 0.0, 4: -1.0}, {0: 1.0, 4: -2.0}, [0.0]),
@@ -61,8 +46,15 @@ NEURONS = [  # H and K; l on Hx, r on yK, u on HzK; how much of each sign u hold
     (2, 1, {0: 1.0, 1: 0.0, 3: -1.0}, {0: 0.0, 1: -1.0, 2: 1.0}, {0: 1.0, 1: -2.0}, [0.0]),
     (2, 2, {0: 1.0, 1: 0.0, 3: -1.0}, {0: -1.0, 1: 0.0, 4: 1.0}, {0: -2.0, 1: 1.0}, [0.0]),
 ]
+NUMBER = {tuple(move[i] for i in BASE): g for g, move in enumerate(MOVES)}
 
-# Functions
+
+def act(x):
+    return max(0.0, x)
+
+
+def product(a, b):
+    return NUMBER[tuple(MOVES[b][MOVES[a][i]] for i in BASE)]
 
 
 @cache
@@ -89,7 +81,7 @@ def logits(a, b):
     for H, K, l, r, u, signs in NEURONS:
         post = act(l[right(H, x)] + r[left(y, K)])
         if post:
-            for z in range(N):
+            for z in range(len(MOVES)):
                 beside = sum(k * sign[z] for k, sign in zip(signs, SIGNS, strict=True))
                 total[z] += post * (u[double(H, z, K)] + beside)
     return [total[z] for z in C]

@@ -21,25 +21,26 @@ or not; c = an answer; d = a vector of an irrep's space; sign = an irrep of dime
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from grokscope.activations import RELU, Activation
+from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
+from grokscope.circuits.printed import in_lines, listed
+from grokscope.circuits.rho_set import program
 from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.rho_set.claim import Claim, claims
 from grokscope.circuits.rho_set.evidence import checks
 from grokscope.circuits.rho_set.factors import Factors
-from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of, with_numbers
+from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
 from grokscope.verify.network import Bound, Network, best
-
-PROGRAM = Path(__file__).with_name("program.py")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ class RhoSets(Circuit):
         "the answer is where all of them agree"
     )
     algorithms: ClassVar[tuple[str, ...]] = ("rho-set",)
+    needs: ClassVar[Activation | None] = RELU
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -143,32 +145,18 @@ class RhoSets(Circuit):
             generators[name] = [(s, f.irrep.matrices[s].tolist()) for s in x.group.generators]
             vectors[name] = [numbers(one) for one in v]
             neurons[name] = list(zip(*row.view(3, -1).tolist(), *scales, strict=True))
-        return with_numbers(
-            PROGRAM,
-            [
-                f"# {self.equation}",
-                *x.constants(),
-                "",
-                f"LONE = {numbers(signs_of(x.group) @ self.lone)}",
-                f"IDENTITY = {x.group.identity}",
-                *_table(
-                    "GENERATORS",
-                    "elements that all are products of, and their matrices ρ",
-                    generators,
-                ),
-                *_table("VECTORS", "b, c and a", vectors),
-                *_table(
-                    "NEURONS",
-                    "the numbers of b, c and a; scale; coefficients of u and LONE",
-                    neurons,
-                ),
-            ],
+        return printed.program(
+            program,
+            self.equation,
+            **x.sources(),
+            LONE=listed(numbers(signs_of(x.group) @ self.lone)),
+            IDENTITY=str(x.group.identity),
+            GENERATORS=_by_irrep(generators),
+            VECTORS=_by_irrep(vectors),
+            NEURONS=_by_irrep(neurons),
         )
 
 
-def _table(name: str, title: str, rows: Mapping[str, Sequence[object]]) -> list[str]:
-    """Lines of a program that define a table, of each irrep a list."""
-    lines = [f"{name} = {{  # {title}"]
-    for irrep, each in rows.items():
-        lines += [f"    {irrep!r}: [", *(f"        {row}," for row in each), "    ],"]
-    return [*lines, "}"]
+def _by_irrep(lists: Mapping[str, Sequence[object]]) -> str:
+    """The source of a list for each irrep."""
+    return in_lines((f"{name!r}: {in_lines(map(str, x))}" for name, x in lists.items()), "{}")

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.activations import RELU
 from grokscope.algebra.irreps import irreps
 from grokscope.circuits.circuit import finder
 from grokscope.circuits.rho_set.circuit import RhoSets
@@ -32,13 +31,9 @@ def find(snapshot: Snapshot) -> RhoSets:
 
     Raises `NotApplicable` where no neuron lies in one irrep, where the task is no group's product
     of symbols that are one to one with its elements, and where the network does not add a function
-    of a to one of b, or its neurons are not relus.
+    of a to one of b.
     """
     whole = summed(snapshot)
-    if whole.act is not RELU:
-        raise NotApplicable(
-            f"the form `rho-set` needs relu neurons; this network has {whole.act.name}."
-        )
     of_part, energy, each = own_irrep(whole.left, whole.right, whole.group), whole.energy, []
     for i, irrep in enumerate(irreps(whole.group)):
         here = of_part == i

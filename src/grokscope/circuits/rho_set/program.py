@@ -1,50 +1,33 @@
-"""A ρ-set circuit as a program that needs nothing but Python.
+"""The product in S3 by the three vectors that its irrep of dimension 2 permutes: a ρ-set circuit as
+a program, which needs nothing but Python itself. Any other prints the same with its own numbers.
 
     logit(z) = BIAS[z] + Σ (coef bᵀρ(z)c + lone LONE[z]) act(scale (bᵀρ(x)a + aᵀρ(y)c))
 
 the sum over neurons; x, y and z are the elements that a, b and an answer stand for. Each neuron
-lies in one irrep ρ, whose matrices are products of those of its generators.
+lies in one irrep ρ.
 """
 
 from functools import cache
 
-# Numbers
-# logit(z) = Σ_i κ_i bᵢᵀρ(z)cᵢ relu(bᵢᵀρ(x)aᵢ + aᵢᵀρ(y)cᵢ); irreps ρ, and how
-# many vectors b and c there are: standard (3 + 3)
-# S3: elements by their numbers
-N = 6
-MOVES = ["012", "021", "102", "120", "201", "210"]  # element g sends i to MOVES[g][i]
-NUMBER = {word: g for g, word in enumerate(MOVES)}
-INVERSE = [0, 1, 2, 4, 3, 5]
-
-
-def product(a, b):
-    return NUMBER["".join(MOVES[b][int(i)] for i in MOVES[a])]
-
-
-def inverse(a):
-    return INVERSE[a]
-
-
+# Element g sends i to MOVES[g][i]; in a product ab, a acts first.
+MOVES = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+# Points that tell all elements apart by where they are sent.
+BASE = [0, 1, 2]
+# The elements that each a, each b and each answer stand for.
 A = list(range(6))
 B = list(range(6))
 C = list(range(6))
 BIAS = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-
-
-def act(x):
-    return max(0.0, x)
-
-
 LONE = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 IDENTITY = 0
-GENERATORS = {  # elements that all are products of, and their matrices ρ
+# Elements of which all are products, and their matrices ρ.
+GENERATORS = {
     "standard": [
         (1, [[0.5, 0.866025], [0.866025, -0.5]]),
         (2, [[-1.0, 0.0], [0.0, 1.0]]),
     ],
 }
-VECTORS = {  # b, c and a
+VECTORS = {
     "standard": [
         [-0.866025, -0.5],
         [-0.866025, 0.5],
@@ -55,7 +38,8 @@ VECTORS = {  # b, c and a
         [0.866025, 0.5],
     ],
 }
-NEURONS = {  # the numbers of b, c and a; scale; coefficients of u and LONE
+# Of each neuron b, c and a by their places among VECTORS; scale, coef and lone.
+NEURONS = {
     "standard": [
         (6, 0, 4, 1.0, 1.0, 1.73205),
         (6, 5, 4, 1.0, 1.0, 1.73205),
@@ -68,8 +52,15 @@ NEURONS = {  # the numbers of b, c and a; scale; coefficients of u and LONE
         (2, 3, 4, 1.0, 1.0, 1.73205),
     ],
 }
+NUMBER = {tuple(move[i] for i in BASE): g for g, move in enumerate(MOVES)}
 
-# Functions
+
+def act(x):
+    return max(0.0, x)
+
+
+def product(a, b):
+    return NUMBER[tuple(MOVES[b][MOVES[a][i]] for i in BASE)]
 
 
 def dot(v, w):
@@ -106,7 +97,7 @@ def logits(a, b):
         for p, q, v, scale, coef, lone in neurons:  # the numbers of b, c and a
             post = act(scale * (wave(irrep, p, x, v) + wave(irrep, v, y, q)))
             if post:
-                for z in range(N):
+                for z in range(len(MOVES)):
                     total[z] += post * (coef * wave(irrep, p, z, q) + lone * LONE[z])
     return [total[z] for z in C]
 

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grokscope.activations import RELU, Activation
+from grokscope.activations import Activation
 from grokscope.algebra.groups import Group
 from grokscope.circuits.rho_set.claim import Claim
 from grokscope.score import centred
@@ -64,8 +64,7 @@ def measured(
         side / symbol.bincount(minlength=group.order).clamp(min=1)[:, None] - middle
         for side, symbol in zip(sides, (x, y), strict=True)
     )
-    act = getattr(network.fold, "act", RELU)
-    return Measured(centred(W), W.norm(dim=1), L, R, bias, act)
+    return Measured(centred(W), W.norm(dim=1), L, R, bias, network.fold.act)
 
 
 def action(
