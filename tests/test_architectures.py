@@ -417,7 +417,7 @@ def test_the_released_data_of_furuta_takes_its_tokens_for_numbers():
             r"`model.n_layers` must be a whole number of at least 1, not 0",
         ),
         ("pizza", {"equals": 1}, r"`model.equals` must be true or false, not 1"),
-        ("power", {"attention_rate": -1}, "attention_rate=-1 cannot be: it must be from 0 to 1"),
+        ("power", {"attention_rate": -1}, r"`model.attention_rate` must be from 0 to 1, not -1"),
         ("pair", {"embed": "tide"}, "Did you mean `tied`"),
         ("pair", {"activation": "square"}, r"no argument of model `pair` is called"),
     ],

@@ -170,7 +170,7 @@ def test_symbol_weights_have_a_row_for_each_symbol(name, args):
 @pytest.mark.parametrize(
     ("name", "args", "why"),
     [
-        ("pizza", {"attention_rate": 1.5}, "attention_rate=1.5 cannot be: it must be from 0 to 1"),
+        ("pizza", {"attention_rate": 1.5}, r"`model.attention_rate` must be from 0 to 1, not 1.5"),
         ("pizza", {"attention_rate": "on"}, r"`model.attention_rate` must be a number, not 'on'"),
         ("pizza", {"attention_rate": True}, r"`model.attention_rate` must be a number, not True"),
         ("pizza", {"n_heads": 200}, "n_heads=200 is more than model.d_model=128"),

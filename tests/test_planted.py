@@ -197,7 +197,7 @@ def test_what_cannot_be_relabelled_says_so():
 def test_what_cannot_be_planted_says_so():
     with pytest.raises(BadInput, match="more neurons or frequencies"):
         waves.clock_relu(0, p=59, frequencies=1, neurons=4)
-    with pytest.raises(BadInput, match="noise=-1"):
+    with pytest.raises(BadInput, match="`noise` must be a share of each weight"):
         waves.clock_relu(0, -1.0)
     with pytest.raises(BadInput, match="planted formula"):
         waves.polynomial(0, formula="a/b")

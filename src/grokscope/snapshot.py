@@ -128,7 +128,7 @@ class Snapshot:
 
     @cached_property
     def logits(self) -> Float[Tensor, "pair *answer c"]:
-        """Of every pair; classes that are no answer are dropped."""
+        """Those of every pair; classes that are no answer are dropped."""
         return self._logits(slice(None))
 
     @cached_property

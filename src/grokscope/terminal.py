@@ -137,7 +137,7 @@ def print_compared(c: Compared) -> None:
 
 
 def print_trace(table: pl.DataFrame, file: Path) -> None:
-    """Of each number where it begins, its extremes and where it ends. `file` has the table."""
+    """Print where each number begins, its extremes and where it ends. `file` has the table."""
     rows = []
     for column in table.columns[1:]:
         numbers = table.select("step", column).drop_nulls()

@@ -3,7 +3,7 @@
 Axes: pair = one input.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, isfinite
@@ -17,6 +17,7 @@ from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
+from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.verify import verify
 
@@ -93,8 +94,7 @@ class Explanation:
 
     @property
     def simplest(self) -> Certificate | None:
-        """Of the circuits that hold, the one of fewest numbers; None where no algorithm is
-        named."""
+        """The named circuit of fewest numbers; None where no algorithm is named."""
         return min(self.named.values(), key=lambda c: c.circuit.size, default=None)
 
     @property
@@ -135,7 +135,7 @@ def path(
     run: Run,
     steps: Sequence[int],
     forms: Iterable[str] | None = None,
-    track: Callable[[int, int], None] = lambda done, total: None,
+    track: Track = untracked,
 ) -> list[Explanation]:
     """The explanations of a run's checkpoints at these steps: whether a circuit was there before
     the network generalised. `track` is told how many of how many are done."""

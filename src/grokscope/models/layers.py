@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import Activation
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, must_be
 from grokscope.models.model import Fold, pad_classes
 from grokscope.tap import Tap
 
@@ -67,9 +67,7 @@ def width_of_heads(d_model: int, n_heads: int) -> int:
 def rate_of(attention_rate: int | float) -> float:
     """How much of attention is learned. Raises `BadInput` unless it is from 0 to 1."""
     if not 0 <= attention_rate <= 1:
-        raise BadInput(
-            f"model.attention_rate={attention_rate:g} cannot be: it must be from 0 to 1."
-        )
+        raise must_be("model.attention_rate", "from 0 to 1", attention_rate)
     return float(attention_rate)
 
 

@@ -101,7 +101,7 @@ class Pizza(Model):
         return self.attention_rate * attention + (1 - self.attention_rate)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
-        """Of one layer, tables over (position, symbol); of several, a row for each pair."""
+        """One layer has tables over (position, symbol); several have a row for each pair."""
         *earlier, layer = layers_of(self)
         if earlier:
             mid = self._last_mid(inputs, no_tap, first_query=self.n_pos - 1)

@@ -88,7 +88,7 @@ class Transformer(Model):
         return last_mid(x, layers_of(self), tap, first_query, mix=self.mix)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
-        """Of one layer, tables over (position, symbol); of several, a row for each pair."""
+        """One layer has tables over (position, symbol); several have a row for each pair."""
         *earlier, layer = layers_of(self)
         if earlier:
             return fold_pairs(self._last_mid(inputs, no_tap, first_query=2), layer, self.W_U)

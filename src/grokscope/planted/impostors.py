@@ -230,7 +230,7 @@ def other_order(random: Generator, group: str = "S4") -> Draft:
 
 @impostor(p=(12, 15, 20, 21, 33), act=("square", "relu"))
 def factor_only(random: Generator, p: int = 15, act: str = "square") -> Draft:
-    """Of a composite p, the circuit modulo one factor alone: answers right up to a subgroup."""
+    """The circuit modulo one factor of a composite p: answers are right up to a subgroup."""
     q = next(q for q in range(2, p) if p % q == 0)
     keys = torch.arange(q, p // 2 + 1, q)[:3]
     x = torch.arange(p)

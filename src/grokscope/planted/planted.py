@@ -20,7 +20,7 @@ from torch import Tensor
 
 from grokscope import score
 from grokscope.algebra.groups import Group
-from grokscope.errors import BadInput, NotApplicable, lookup
+from grokscope.errors import BadInput, NotApplicable, lookup, must_be
 from grokscope.models.model import Model
 from grokscope.planted.neurons import Neurons
 from grokscope.snapshot import Snapshot
@@ -183,7 +183,7 @@ def perturb(
     """Add to each weight matrix Gaussian noise of this share of its root mean square; where the
     network must stay right on all pairs, half of it, a quarter, ... until it does."""
     if not 0 <= noise < float("inf"):
-        raise BadInput(f"noise={noise:g} cannot be: it is a share of each weight, from 0.")
+        raise must_be("noise", "a share of each weight, from 0", noise)
     weights = list(draft.model.parameters())
     exact = [weight.clone() for weight in weights]
     drawn = [torch.randn(weight.shape, generator=generator) for weight in weights]

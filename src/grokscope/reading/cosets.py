@@ -229,7 +229,7 @@ class LiveNeurons:
 
     @cached_property
     def controls(self) -> dict[str, Followed]:
-        """Of the neurons in no irrep ±1, one draw each."""
+        """What takes the place of the neurons in no irrep ±1, one draw each."""
         if self.sign.all():
             return {}
         return {k: _followed(x, self.subgroups) for k, x in controls(self.snapshot).items()}

@@ -154,7 +154,7 @@ class ExplanationFacts:
 
     @property
     def simplest(self) -> CertificateFacts | None:
-        """Of the circuits that are named, the one of fewest numbers."""
+        """The named circuit of fewest numbers."""
         return min(self.named.values(), key=lambda c: c.size, default=None)
 
     @property

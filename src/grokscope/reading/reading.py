@@ -41,6 +41,7 @@ from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.training.events import Events, Phases, Row
 from grokscope.training.run import Run
+from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
 
 EXPLAINED_UP_TO = 20_000_000  # logits: p = 271
@@ -105,7 +106,7 @@ class Reading:
         )
 
 
-def read(run: Run, track: Callable[[int, int], None] = lambda done, total: None) -> Reading:
+def read(run: Run, track: Track = untracked) -> Reading:
     """Read a run at its last checkpoint, and its measures over all of them.
 
     `track` is told how many checkpoints of how many are done. Raises `BadInput` if the run has

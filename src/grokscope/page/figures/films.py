@@ -9,7 +9,7 @@ from grokscope.reading.pictures import Pictures
 
 
 def facts(p: Pictures) -> dict[str, Any] | None:
-    """Of some neurons at every step, of all that are shown at the last."""
+    """Some neurons at every step, and all that are shown at the last."""
     if p.activations is None:
         return None
     films = {name: packed(p.film.pictures[name]) for name in (f"film {i}" for i in p.filmed)}

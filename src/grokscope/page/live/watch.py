@@ -264,7 +264,7 @@ def _own(folder: Path, name: str) -> Path | None:
 
 def _listen(port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise BadInput(f"--port {port} cannot be: it must be from 0 to 65535. 0 takes a free one.")
+        raise BadInput(f"`--port` must be from 0 to 65535, not {port}. 0 takes a free one.")
     try:
         return socket.create_server((HERE, port))
     except OSError as error:
