@@ -21,6 +21,7 @@ FLOORS = [
     {"tasks", "models"},
     {"training"},
     {"snapshot"},
+    {"canonical"},
     {"measures", "foreign"},
     {"verify.network", "verify.low_rank"},
     {"circuits"},

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 from grokscope.activations import GELU, RELU
-from grokscope.circuits.circuit import FORMS, Circuit, activation_of, finder
+from grokscope.canonical import activation_of
+from grokscope.circuits.circuit import FORMS, Circuit, finder
 from grokscope.errors import BadInput, NotApplicable, UnknownName
 from grokscope.explain.explanation import explain
 from grokscope.planted import TRUTHS, exam, waves

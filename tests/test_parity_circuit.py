@@ -5,6 +5,7 @@ from enum import Enum
 import pytest
 import torch
 
+from grokscope.canonical import canonical
 from grokscope.circuits.parity.circuit import Parity, find
 from grokscope.circuits.parity.evidence import OfDigits
 from grokscope.circuits.parity.flips import explained, influences, sign
@@ -20,7 +21,7 @@ def planted(kind=digits.parity, seed=0, noise=0.01, **sizes) -> Snapshot:
 
 def failures(snapshot: Snapshot) -> list[Enum]:
     bad = (Standing.AGAINST, Standing.OPEN)
-    return [e.tested for e in find(snapshot).checks(snapshot) if e.standing in bad]
+    return [e.tested for e in find(snapshot).checks(canonical(snapshot)) if e.standing in bad]
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
@@ -83,14 +84,14 @@ def test_a_memoriser_is_refused():
 def test_its_neurons_alone_answer_as_the_network():
     s = planted(patterns=4)
     circuit = find(s)
-    (evidence,) = [e for e in circuit.checks(s) if e.tested is OfDigits.NEURONS_ALONE]
+    (evidence,) = [e for e in circuit.checks(canonical(s)) if e.tested is OfDigits.NEURONS_ALONE]
     assert evidence.value == 1
     assert set(circuit.neurons()) == set(circuit.parts)
 
 
 def test_controls_of_a_parity_are_near_nothing():
     s = planted(n=10, k=3)
-    evidence = {e.tested: e for e in find(s).checks(s)}
+    evidence = {e.tested: e for e in find(s).checks(canonical(s))}
     assert evidence[OfDigits.EXPLAINED].name == "logits explained by the parity of {0,1,2}"
     shares = evidence[OfDigits.EXPLAINED].controls
     assert set(shares) == {"random digits, as many", "one digit fewer", "one more"}

@@ -105,8 +105,7 @@ class Snapshot:
             found = self.activations
         if name not in found:
             raise NotApplicable(
-                f"{type(self.model).__name__} has no activation `{name}`. It has: "
-                f"{', '.join(found)}."
+                f"{self.model.name} has no activation `{name}`. It has: {', '.join(found)}."
             )
         return found[name]
 

@@ -15,13 +15,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.activations import ACTIVATIONS, Activation
+from grokscope.activations import Activation
+from grokscope.canonical import activation_of, canonical
 from grokscope.errors import BadInput, NotApplicable, unknown
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot
@@ -32,7 +33,6 @@ from grokscope.verify.network import Bound, Network
 
 ROWS = 8  # for each answer, logits looked at to find the directions they span
 RANK = 1e-6  # of the largest singular value
-SEEN = 1_000  # pairs on which a nonlinearity is told
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ F = TypeVar("F", bound=Find)
 
 def finder(circuit: type[Circuit], needs_all_pairs: bool = False) -> Callable[[F], F]:
     """Make a form of explanation available by name, through the function that finds its circuits.
-    It is not asked about a network of other neurons than its circuits need.
+    It is given the canonical view of a network, and is not asked about one of other neurons than
+    its circuits need.
 
     Raises `BadInput` for the name of another form, and for a circuit that lacks a name.
     """
@@ -167,39 +168,29 @@ def finder(circuit: type[Circuit], needs_all_pairs: bool = False) -> Callable[[F
             raise BadInput(
                 f"`{circuit.form}` is a form of explanation already. Give yours another name."
             )
-        FORMS[circuit.form] = Form(circuit, _refusing(find, circuit), needs_all_pairs)
-        return find
+        of_view = _of_view(find, circuit)
+        FORMS[circuit.form] = Form(circuit, of_view, needs_all_pairs)
+        return of_view
 
     return register
 
 
-def _refusing(find: Find, circuit: type[Circuit]) -> Find:
-    """The same, but for networks whose neurons are known not to be what the circuits need."""
+def _of_view(find: F, circuit: type[Circuit]) -> F:
+    """The same, asked of the canonical view, but for networks whose neurons are known not to be
+    what the circuits need."""
 
     @wraps(find)
     def checked(snapshot: Snapshot) -> Circuit:
-        act = None if circuit.needs is None else activation_of(snapshot)
+        view = canonical(snapshot)
+        act = None if circuit.needs is None else activation_of(view)
         if circuit.needs is not None and act is not None and act is not circuit.needs:
             raise NotApplicable(
                 f"the form `{circuit.form}` needs {circuit.needs.name} neurons; this network has "
                 f"{act.name}."
             )
-        return find(snapshot)
+        return find(view)
 
-    return checked
-
-
-def activation_of(snapshot: Snapshot) -> Activation | None:
-    """What takes the hidden layer before the nonlinearity to the one after it; None where that is
-    none of `ACTIVATIONS`, nor the model's own, or where there is no such layer."""
-    own = getattr(snapshot.model, "act", None)  # what it says, which may not be what it does
-    rows = [*([own] if isinstance(own, Activation) else []), *ACTIVATIONS.values()]
-    try:
-        pre, post = snapshot.mlp_pre[:SEEN], snapshot.mlp_post[:SEEN]
-    except NotApplicable:
-        return None
-    atol = 1e-6 * float(post.abs().max())
-    return next((x for x in rows if torch.allclose(x(pre), post, rtol=1e-4, atol=atol)), None)
+    return cast(F, checked)
 
 
 def chosen_parts(circuit: Circuit, parts: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from grokscope.activations import Activation
 from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
-from grokscope.circuits.circuit import activation_of
+from grokscope.canonical import activation_of
 from grokscope.circuits.printed import listed, moves_of, round_
 from grokscope.errors import NotApplicable
 from grokscope.measures.sides import PURE, elements, sides
@@ -120,10 +120,10 @@ def summed(s: Snapshot) -> Summed:
                 f"{group.name}."
             )
     if act is None:
-        raise NotApplicable(f"the neurons of {type(s.model).__name__} are of no known activation.")
+        raise NotApplicable(f"the neurons of {s.model.name} are of no known activation.")
     W = symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_pre.shape[1]:
-        raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
+        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
     a, b, c = places
     W = (W - W.mean(dim=0))[c.argsort()]
     level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]

@@ -11,17 +11,19 @@ from math import inf, isfinite
 import torch
 
 import grokscope.circuits  # noqa: F401  (registers the forms)
+from grokscope.canonical import canonical, logits_vary, read_out_of
 from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
-from grokscope.snapshot import Snapshot
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.verify import verify
 
 HELD = 0.9999  # of the variance of a hidden layer, by few directions
+IN_FULL = 0.01  # of the logits: from here on a neuron counts as one
 PER_DIRECTION = 6  # pairs: interpolators have at most 5, published networks more than 20
 UNDETERMINED = "undetermined"
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
@@ -65,7 +67,7 @@ class Explanation:
         convolution, counts only where the hidden layer is too small for a table: random features of
         smooth embeddings, fitted to all pairs, have logits that a kernel explains."""
         n_pairs = len(self.snapshot.task.inputs)
-        if not self._holding or PER_DIRECTION * _n_directions(self.snapshot) <= n_pairs:
+        if not self._holding or PER_DIRECTION * n_directions(self.snapshot) <= n_pairs:
             return self._holding
         return [c for c in self._holding if c.circuit.neurons()]
 
@@ -119,11 +121,12 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     if not all(map(isfinite, scores[1].values())):
         why = "the network's logits are not all numbers."
         return Explanation(snapshot, *scores, (), {x.circuit.form: why for x in chosen})
-    sample = _sample(snapshot)
+    view = canonical(snapshot)
+    sample = _sample(view)
     certificates, not_found = [], {}
     for form in chosen:
         try:
-            certificates.append(_certified(form, snapshot, sample))
+            certificates.append(_certified(form, view, sample))
         except NotApplicable as reason:
             not_found[form.circuit.form] = str(reason)
     certificates.sort(key=_rank)
@@ -212,15 +215,23 @@ def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[str, 
     )
 
 
-def _n_directions(s: Snapshot) -> float:
-    """How many hold all but 1e-4 of the variance of the last hidden layer; where there is none,
-    what the network may hold has no limit."""
+@once_per_snapshot
+def n_directions(snapshot: Snapshot) -> float:
+    """How many hold all but 1e-4 of the variance of the last hidden layer, each live neuron at one
+    size; where there is none, what the network may hold has no limit.
+
+    A neuron counts in full, however little it adds to the logits, down to 1 % of them; so neurons
+    whose outputs cancel do not hide the others."""
+    s = canonical(snapshot)
     try:
-        post = s.mlp_post
+        post = s.mlp_post.double()
     except NotApplicable:
         return inf
     if PER_DIRECTION * post.shape[1] <= len(post):  # there are no more than neurons
         return float(post.shape[1])
-    x = post.double() - post.double().mean(dim=0)
+    x = post - post.mean(dim=0)
+    spread = x.square().mean(dim=0).sqrt().clamp(min=1e-300)
+    adds = spread * read_out_of(s).norm(dim=1) / max(logits_vary(s), 1e-300)
+    x = x / spread * (adds / IN_FULL).clamp(max=1)
     power = torch.linalg.eigvalsh(x.T @ x if x.shape[0] > x.shape[1] else x @ x.T).flip(0)
     return float((power.cumsum(0) < HELD * power.sum()).sum() + 1)

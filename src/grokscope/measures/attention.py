@@ -40,7 +40,7 @@ def attention_to_equals(s: Snapshot) -> dict[str, float]:
     (Nanda et al. 2023: 0.1 to 0.4 % at the end). At the start: about 1/3."""
     pattern = attention(s).double()
     if pattern.shape[2] < 3:
-        raise NotApplicable(f'{type(s.model).__name__} does not read "=".')
+        raise NotApplicable(f'{s.model.name} does not read "=".')
     return _per_head(pattern[:, :, 2].mean(dim=1))
 
 

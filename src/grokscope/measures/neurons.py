@@ -95,7 +95,7 @@ def output_direction_fve(s: Snapshot) -> dict[str, float]:
     et al. 2023, Table 1: 93 to 98 %). Chance: 1 over the number of pairs."""
     lens, W = s.lens, symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_post.shape[1]:
-        raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
+        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
     view = lens.views["c"]
     fve = {}
     for key in keys_of(s):

@@ -68,7 +68,7 @@ def _network(s: Snapshot) -> tuple[ParityMLP, int]:
     if s.task.digits is None:
         raise NotApplicable(f"`{s.task.name}` does not depend on its leading digits alone.")
     if not isinstance(s.model, ParityMLP):
-        raise NotApplicable(f"{type(s.model).__name__} has no weights by digit.")
+        raise NotApplicable(f"{s.model.name} has no weights by digit.")
     return s.model, s.task.digits
 
 

@@ -217,13 +217,13 @@ def isolated_logits(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "pair 
 
 
 def _not_embedded(s: Snapshot) -> NotApplicable:
-    return NotApplicable(f"{type(s.model).__name__} has no activation `embed` by position.")
+    return NotApplicable(f"{s.model.name} has no activation `embed` by position.")
 
 
 def _shared_embedding(s: Snapshot) -> Float[Tensor, "symbol d"]:
     weights = s.model.symbol_weights()
     if "ab" not in weights:
-        raise NotApplicable(f"{type(s.model).__name__} does not embed a and b alike.")
+        raise NotApplicable(f"{s.model.name} does not embed a and b alike.")
     return weights["ab"].detach()
 
 

@@ -26,7 +26,7 @@ def symbol_weights(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:
     weights = s.model.symbol_weights()
     if not weights:
         raise NotApplicable(
-            f"{type(s.model).__name__} has no weights that belong to symbols. `grokscope trace` "
+            f"{s.model.name} has no weights that belong to symbols. `grokscope trace` "
             "measures what it has."
         )
     if not all(bool(W.isfinite().all()) for W in weights.values()):

@@ -33,6 +33,21 @@ class Model(nn.Module, ABC):
     n_answers: int
     act: Activation = RELU  # of the hidden layers
 
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+        return type(self).__name__
+
+    @property
+    def folds(self) -> bool:
+        """Whether it says how it folds; see `fold`."""
+        return type(self).fold is not Model.fold
+
+    @property
+    def written(self) -> "Model":
+        """The architecture as it was written: itself, or what it is a view of."""
+        return self
+
     @abstractmethod
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap

@@ -134,7 +134,7 @@ def logits_of(
 
 def can_fold(model: Model) -> bool:
     """Whether the model says how it folds."""
-    return type(model).fold is not Model.fold
+    return model.folds
 
 
 _checked: set[tuple[object, ...]] = set()
@@ -185,8 +185,11 @@ def check_rewrite(
 
 
 def check_fold(model: Model, inputs: Int[Tensor, "pair operand"]) -> None:
-    """Raise `RewriteError` unless the model's fold is right; see `check_rewrite`."""
-    check_rewrite(folded, model, Examples(inputs, torch.zeros(len(inputs), dtype=torch.long)))
+    """Raise `RewriteError` unless the model's fold is right, as it was written; see
+    `check_rewrite`."""
+    check_rewrite(
+        folded, model.written, Examples(inputs, torch.zeros(len(inputs), dtype=torch.long))
+    )
 
 
 def _off(exact: Tensor, other: Tensor) -> float:

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.models.model import Model
+from grokscope.canonical import Canonical, canonical
+from grokscope.models.model import Fold, Model, pad_classes
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.tap import Tap, no_tap
 
@@ -50,10 +51,60 @@ class Fitted(Model):
         return {**self.base.symbol_weights(), "c": self.get_buffer("W_L").T}
 
 
+class Shuffled(Model):
+    """A network whose folded weights, those of a direct path too, have their entries in random
+    order; and what mixes them, as attention does, its pairs."""
+
+    def __init__(self, base: Model, inputs: Int[Tensor, "pair operand"]):
+        super().__init__()
+        self.base, self.n_answers, self.act = base, base.n_answers, base.act
+        self.some = inputs[:1]
+
+    @property
+    def name(self) -> str:
+        return self.base.name
+
+    @property
+    def written(self) -> Model:
+        return self.base.written
+
+    def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
+        whole, generator = self.base.fold(inputs), torch.Generator().manual_seed(0)
+        assert whole is not None
+        m, n, weights = whole.n_neurons, whole.n_classes, whole.weights
+        W_L = pad_classes(_entries(whole.W_L[:, :n], generator))
+        if weights is not None:
+            weights = weights[torch.randperm(len(weights), generator=generator)]
+        table = [_entries(x, generator) for x in (whole.table[:, :m], whole.table[:, m:])]
+        return replace(whole, table=torch.cat(table, dim=1), weights=weights, W_L=W_L)
+
+    def forward(
+        self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
+    ) -> Float[Tensor, "pair c"]:
+        fold = self.fold(inputs)
+        pre, direct = fold.mixed()
+        post = tap("mlp_post", fold.act(tap("mlp_pre", pre)))
+        return tap("logits", fold.read_out(post, direct))
+
+    def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
+        fold = self.fold(self.some)
+        return {"c": fold.W_L[:, : self.n_answers].T}
+
+
+def _entries(x: Float[Tensor, "row column"], generator: torch.Generator) -> Tensor:
+    """The same entries in random order."""
+    return x.flatten()[torch.randperm(x.numel(), generator=generator)].view(x.shape)
+
+
 @once_per_snapshot
 def shuffled(snapshot: Snapshot) -> Snapshot:
-    """The network with each weight's entries in random order."""
-    model, generator = deepcopy(snapshot.model), torch.Generator().manual_seed(0)
+    """The network with each weight's entries in random order; where it folds, with those of the
+    fold of its canonical view, so that it is as good a control whatever size its neurons have."""
+    view = canonical(snapshot)
+    if view.model.folds:
+        return replace(view, model=Shuffled(view.model, view.task.inputs), keys=None)
+    base = view.model.base if isinstance(view.model, Canonical) else view.model
+    model, generator = deepcopy(base), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for w in model.parameters():
             order = torch.randperm(w.numel(), generator=generator)

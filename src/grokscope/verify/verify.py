@@ -9,14 +9,15 @@ Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from grokscope.canonical import canonical, digit_weights_of
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
-from grokscope.measures.spectra import symbol_weights
 from grokscope.score import accuracy, centred, explained_variance, is_right
 from grokscope.snapshot import Snapshot
 from grokscope.training.loss import cross_entropy
@@ -48,10 +49,11 @@ OTHER_NEURONS = "as many others"
 
 
 def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None) -> Certificate:
-    """All the evidence for a circuit in a network. With a `sample` of its pairs the numbers on
-    logits are of these; the bound is of all pairs, and so are the checks of a circuit whose form
-    needs them."""
-    some = snapshot if sample is None else sample
+    """All the evidence for a circuit in the canonical view of a network. With a `sample` of its
+    pairs the numbers on logits are of these; the bound is of all pairs, and so are the checks of a
+    circuit whose form needs them."""
+    snapshot = canonical(snapshot)
+    some = snapshot if sample is None else replace(sample, model=snapshot.model)
     checks = circuit.checks(snapshot if _needs_all_pairs(circuit) else some)
     evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
     network = Network.of(snapshot)
@@ -93,11 +95,16 @@ def _size(s: Snapshot, circuit: Circuit) -> Evidence:
     if circuit.output() is None:
         table = len(s.task.inputs)
         return at_most(OfAll.SIZE, size, table / 2, controls={"lookup table": float(table)})
-    folded = [W.numel() for W in symbol_weights(s).values()]
-    weights = sum(folded or [w.numel() for w in s.model.parameters()])
+    weights = _n_weights(s)
     return at_most(
         OfAll.SIZE, size, SHARE_OF_WEIGHTS * weights, controls={"folded weights": float(weights)}
     )
+
+
+def _n_weights(s: Snapshot) -> int:
+    """How many numbers the folded weights of a network's live neurons are."""
+    weights = s.model.symbol_weights().values() or digit_weights_of(s.model)
+    return sum(W.numel() for W in weights or s.model.parameters())
 
 
 def _kept(

@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.activations import IDENTITY, Activation
+from grokscope.canonical import activation_of
 from grokscope.circuits.circle import Circle, circle_of
-from grokscope.circuits.circuit import activation_of
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs, n_functions
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE, key_parts
@@ -82,7 +82,7 @@ def output_map(s: Snapshot) -> Float[Tensor, "neuron c"]:
     """The map from the hidden layer to the logits. Raises `NotApplicable` if there is none."""
     W = symbol_weights(s).get("c")
     if W is None or W.shape[1] != s.mlp_post.shape[1]:
-        raise NotApplicable(f"{type(s.model).__name__} has no map from its neurons to the answers.")
+        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
     return W.T
 
 

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from grokscope.canonical import digit_weights_of
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.circuits.parity import program
@@ -27,7 +28,6 @@ from grokscope.circuits.parity.evidence import checks, named, other_digits
 from grokscope.circuits.parity.flips import explained, influences, margins, sign
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE
-from grokscope.models.parity import ParityMLP
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
@@ -124,7 +124,8 @@ def find(snapshot: Snapshot) -> Parity:
 def _carriers(s: Snapshot) -> Bool[Tensor, " neuron"] | None:
     """The neurons that hold at least 1 % of what the neurons do to the logits: of the sum over them
     of a neuron's standard deviation times its weight out."""
-    if not isinstance(s.model, ParityMLP):
+    weights = digit_weights_of(s.model)
+    if not weights:
         return None
-    power = s.mlp_post.double().std(dim=0) * s.model.W_out.detach()[:, 0].double().abs()
+    power = s.mlp_post.double().std(dim=0) * weights[1][:, 0].double().abs()
     return power >= KEY_SHARE * power.sum().clamp(min=1e-300)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from grokscope.canonical import digit_weights_of
 from grokscope.circuits.parity.flips import (
     explained,
     flipped_margins,
@@ -19,7 +20,6 @@ from grokscope.circuits.parity.flips import (
     margins_at,
     sign,
 )
-from grokscope.models.parity import ParityMLP
 from grokscope.snapshot import Snapshot
 from grokscope.verify.evidence import Evidence, Tested, at_least, at_most
 
@@ -144,10 +144,10 @@ def _settings(s: Snapshot, digits: Digits, height: float) -> Evidence:
 
 def _weights(s: Snapshot, digits: Digits) -> tuple[Evidence, ...]:
     """Whether the network has dropped the other digits: their weights, read out, beside its own."""
-    mine = _mine(s, digits)
-    if not isinstance(s.model, ParityMLP) or mine.all():
+    mine, weights = _mine(s, digits), digit_weights_of(s.model)
+    if not weights or mine.all():
         return ()
-    into = (s.model.W_in[:-1].detach() * s.model.W_out.detach()[:, 0]).double()
+    into = (weights[0] * weights[1][:, 0]).double()
     power = into.square().mean(dim=1)
     value = float((power[~mine].mean() / power[mine].mean().clamp(min=1e-300)).sqrt())
     return (at_most(OfDigits.OTHER_WEIGHTS, value, DROPPED, controls={"random features": 1.0}),)
