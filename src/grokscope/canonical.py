@@ -205,12 +205,14 @@ def coordinates(s: Snapshot) -> Coordinates | None:
 
 def activation_of(s: Snapshot) -> Activation | None:
     """What takes the hidden layer before the nonlinearity to the one after it; None where that is
-    none of `ACTIVATIONS`, nor the model's own, or where there is no such layer."""
+    none of `ACTIVATIONS`, nor the model's own, and where there is no such layer of numbers."""
     own = getattr(s.model, "act", None)  # what it says, which may not be what it does
     rows = [*([own] if isinstance(own, Activation) else []), *ACTIVATIONS.values()]
     try:
         pre, post = s.mlp_pre[:SEEN], s.mlp_post[:SEEN]
     except NotApplicable:
+        return None
+    if not post.isfinite().all():
         return None
     atol = 1e-6 * float(post.abs().max())
     return next((x for x in rows if torch.allclose(x(pre), post, rtol=1e-4, atol=atol)), None)
