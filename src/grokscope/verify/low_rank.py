@@ -56,9 +56,11 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
 
         max_{c ≠ answer} bias_c + (h A Qᵀ)_c + (h̄ R)_c + |h - h̄| |R_c|
 
-    by more than rounding can move either. Pairs that this leaves open are tried once more with
-    `own` further directions, those in which R is largest, which are the network's and not the
-    explanation's."""
+    by more than rounding can move either: that of this proof, and that of the network's run. Pairs
+    that this leaves open are tried once more with `own` further directions, those in which R is
+    largest, which are the network's and not the explanation's."""
+    if network.unknown:
+        return network.bound(NAME, None, 0, network.unknown)
     if not network.is_in_range or not bool(directions.isfinite().all()):
         return network.bound(NAME, None, 0, "a weight or a direction is out of range")
     W = centred(network.W_L)
@@ -71,7 +73,7 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
     is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
     tried, proved = [0] * len(rounds), [0] * len(rounds)
     for chunk in network.chunks():
-        needed = chunk.right(W) - slack(terms, _size(chunk, mean, network.W_L))
+        needed = chunk.right(W) - slack(terms, _size(chunk, mean, network.W_L)) - 2 * chunk.doubt
         logits = chunk.bias.expand(-1, W.shape[1])
         still = torch.arange(len(chunk.pairs))  # the pairs left open
         for k, one in enumerate(rounds):

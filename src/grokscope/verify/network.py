@@ -1,11 +1,13 @@
-"""What a bound is of: a network in its plainest form, its accuracy by brute force, and the slack
-that rounding needs.
+"""What a bound is of: a network in its plainest form, its accuracy by brute force, the slack that a
+proof's own rounding needs, and the doubt that the network's needs.
 
 Whoever proves a bound reads a network here and nowhere else: its hidden layer as sums of rows of a
 table, its output map, its answers. All is float64. Activations are what the two sides of a
 comparison share; from there on every sum is rounded, so a bound asks for a little more than
-arithmetic without rounding would. The nonlinearity is computed for every pair, so brute force and
-`low_rank` assume nothing of it; a bound that does says so.
+arithmetic without rounding would (`slack`). The network runs in its own format, float32 as a rule:
+a bound asks for twice as much as one of its logits can be off by besides (`Chunk.doubt`). The
+nonlinearity is computed for every pair, so brute force and `low_rank` assume nothing of it; a bound
+that does says so.
 
 Axes: pair = one input; operand; neuron; c = an answer; row = a row of a table; term = a summand.
 """
@@ -14,16 +16,19 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import Activation
+from grokscope.errors import NotApplicable
 from grokscope.models.model import Fold
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 from grokscope.training.steps import can_fold, check_fold
+from grokscope.verify.running import Running, running
 
 AT_ONCE = 1_000_000  # activations or logits held at a time
 SAMPLE = 1_000  # pairs that a mean is taken of, where any number near it would do
@@ -34,7 +39,8 @@ FLOOR = 1e-80  # ... nor vanish: a margin below this is no margin
 
 @dataclass(frozen=True)
 class Bound:
-    """A proof that a network is right on at least `accuracy` of all pairs, ties counted as wrong.
+    """A proof that a network, as it runs, is right on at least `accuracy` of all pairs, ties counted
+    as wrong.
 
     `operations` counts the multiplications and comparisons of the proof, `of_brute_force` is their
     share of what it takes to try every answer of every pair. `reason` says what carries the bound,
@@ -50,24 +56,30 @@ class Bound:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """logits = direct + act(pre) @ W_L, where [pre | direct] are sums of rows of `fold.table`."""
+    """logits = direct + act(pre) @ W_L, where [pre | direct] are sums of rows of `fold.table`.
+
+    No logit of a run is further from that than `doubt`; None: they are these, in arithmetic without
+    rounding. `unknown` says why nothing is known of its rounding, and so nothing can be proved."""
 
     fold: Fold
     answers: Int[Tensor, " pair"]
+    doubt: Float[Tensor, " pair"] | None = None
+    unknown: str = ""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Network | None":
-        """The network of a snapshot; None if its model says no fold."""
+        """The network of a snapshot as it runs; None if its model says no fold."""
         if not can_fold(snapshot.model):
             return None
-        model, inputs = deepcopy(snapshot.model).double(), snapshot.task.inputs
-        check_fold(model, inputs)
-        with torch.no_grad():
-            fold = model.fold(inputs)
-        assert fold is not None
-        n, m = snapshot.task.n_answers, fold.n_neurons
-        cut = replace(fold, table=fold.table[:, : m + n], W_L=fold.W_L[:, :n], n_classes=n)
-        return cls(cut, snapshot.task.answers)
+        check_fold(snapshot.model, snapshot.task.inputs)
+        try:
+            found, unknown = running(snapshot), ""
+        except NotApplicable as reason:
+            found, unknown = _unknown(snapshot), str(reason)
+        n, fold = snapshot.task.n_answers, found.fold
+        table = fold.table[:, : fold.n_neurons + n]
+        cut = replace(fold, table=table, W_L=fold.W_L[:, :n], n_classes=n)
+        return cls(cut, snapshot.task.answers, found.doubt, unknown)
 
     @property
     def W_L(self) -> Float[Tensor, "neuron c"]:
@@ -111,25 +123,28 @@ class Network:
         fold = self.fold
         weights = None if fold.weights is None else fold.weights[pairs]
         pre, direct = replace(fold, rows=fold.rows[pairs], weights=weights).mixed()
-        return Chunk(pairs, pre, direct, self.answers[pairs], fold.act)
+        doubt = pre.new_zeros(len(pairs)) if self.doubt is None else self.doubt[pairs]
+        return Chunk(pairs, pre, direct, self.answers[pairs], fold.act, doubt)
 
     def bound(
         self, name: str, is_proved: Bool[Tensor, " pair"] | None, operations: int, reason: str
     ) -> Bound:
         """The bound that the pairs proved to be right make; None: no pair is."""
-        accuracy = 0.0 if is_proved is None else float(is_proved.double().mean())
-        return Bound(name, accuracy, operations, operations / self.brute_operations, reason)
+        accuracy = 0.0 if is_proved is None or self.unknown else float(is_proved.double().mean())
+        share = operations / self.brute_operations
+        return Bound(name, accuracy, operations, share, self.unknown or reason)
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some pairs of a network, by their numbers."""
+    """Some pairs of a network, by their numbers, and how far a run's logits can be from theirs."""
 
     pairs: Int[Tensor, " pair"]
     pre: Float[Tensor, "pair neuron"]
     direct: Float[Tensor, "pair c"] | None
     answers: Int[Tensor, " pair"]
     act: Activation
+    doubt: Float[Tensor, " pair"]
 
     @cached_property
     def post(self) -> Float[Tensor, "pair neuron"]:
@@ -152,14 +167,26 @@ class Chunk:
         return logit if self.direct is None else logit + at_answer(self.bias, self.answers)
 
 
+def _unknown(snapshot: Snapshot) -> Running:
+    """A network of whose rounding nothing is known: its fold in float64, every logit in doubt."""
+    model, inputs = deepcopy(snapshot.model).double(), snapshot.task.inputs
+    with torch.no_grad():
+        fold = model.fold(inputs)
+    assert fold is not None
+    return Running(fold, torch.full((len(inputs),), inf, dtype=torch.float64))
+
+
 def brute_force(network: Network) -> Bound:
-    """The accuracy itself: every answer of every pair is computed, a tie is wrong."""
+    """Every answer of every pair is computed, and a pair counts whose answer's logit is above all
+    others by more than any run's rounding can undo. So it is a bound like the others: of a network
+    without `doubt` the accuracy itself, a tie being wrong; else it lacks the pairs whose answer may
+    depend on the order of summation."""
     is_right = torch.zeros(network.n_pairs, dtype=torch.bool)
     for chunk in network.chunks():
         logits = chunk.post @ network.W_L
         logits = logits if chunk.direct is None else logits + chunk.direct
         right, wrong = at_answer(logits, chunk.answers), best_wrong(logits, chunk.answers)
-        is_right[chunk.pairs] = right > wrong
+        is_right[chunk.pairs] = right - wrong > 2 * chunk.doubt
     return network.bound("brute force", is_right, network.brute_operations, "every logit computed")
 
 

@@ -42,7 +42,8 @@ def _proved(
     network: Network, group: Group, inputs: Int[Tensor, "pair 2"], parts: Sequence[Claim]
 ) -> Bound:
     """Step 8. A pair is right if f(xy|x,y), which is computed in full, is above max_{z≠xy} f̂(z|x,y)
-    by more than f may exceed f̂, and than rounding can move either."""
+    by more than f may exceed f̂, and than rounding can move either: that of this proof, and that of
+    the network's run."""
     x, y = inputs.unbind(dim=1)
     fitted = measured(network=network, group=group, x=x, y=y)
     hat = ideal(group=group, parts=parts, fitted=fitted)
@@ -54,7 +55,8 @@ def _proved(
         here = hat.seen(chunk.post, x[chunk.pairs], y[chunk.pairs])
         error = distance(here=here, mean=mean, fitted=fitted, hat=hat, bias=chunk.bias)
         size = _size(here=here, mean=mean, fitted=fitted, hat=hat) + chunk.bias_size
-        needed = second + error + slack(8 * (sum(fitted.W.shape) + hat.terms), size)
+        rounding = slack(8 * (sum(fitted.W.shape) + hat.terms), size) + 2 * chunk.doubt
+        needed = second + error + rounding
         is_proved[chunk.pairs] = chunk.right(fitted.W) > needed
         total += float(error.sum())
     reason = (
@@ -145,6 +147,8 @@ def _check(
     is_there = len(x) == network.n_pairs and _within(inputs, n) and network.W_L.shape[1] == n
     if not is_there or not torch.equal(group.table[x, y].long(), network.answers.long()):
         raise Refused(f"the answers are not the product of {group.name}")
+    if network.unknown:
+        raise Refused(network.unknown)
     if not network.is_in_range:
         raise Refused("a weight is out of range")
     claimed = torch.cat([part.neurons for part in parts]) if parts else torch.tensor([0, 0])
