@@ -22,11 +22,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.activations import Activation
+from grokscope.canonical import Canonical, Coordinates, canonical
 from grokscope.errors import NotApplicable
 from grokscope.models.model import Fold
 from grokscope.score import centred
-from grokscope.snapshot import Snapshot
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.steps import can_fold, check_fold
 from grokscope.verify.running import Running, running
 
@@ -56,7 +56,8 @@ class Bound:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """logits = direct + act(pre) @ W_L, where [pre | direct] are sums of rows of `fold.table`.
+    """logits = direct + act(pre) @ fold.W_L, where [pre | direct] are sums of rows of `fold.table`;
+    read in the coordinates of its canonical view, where it has one: direct + post @ W_L.
 
     No logit of a run is further from that than `doubt`; None: they are these, in arithmetic without
     rounding. `unknown` says why nothing is known of its rounding, and so nothing can be proved."""
@@ -65,25 +66,16 @@ class Network:
     answers: Int[Tensor, " pair"]
     doubt: Float[Tensor, " pair"] | None = None
     unknown: str = ""
+    view: Coordinates | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Network | None":
         """The network of a snapshot as it runs; None if its model says no fold."""
-        if not can_fold(snapshot.model):
-            return None
-        check_fold(snapshot.model, snapshot.task.inputs)
-        try:
-            found, unknown = running(snapshot), ""
-        except NotApplicable as reason:
-            found, unknown = _unknown(snapshot), str(reason)
-        n, fold = snapshot.task.n_answers, found.fold
-        table = fold.table[:, : fold.n_neurons + n]
-        cut = replace(fold, table=table, W_L=fold.W_L[:, :n], n_classes=n)
-        return cls(cut, snapshot.task.answers, found.doubt, unknown)
+        return _network(canonical(snapshot))
 
-    @property
+    @cached_property
     def W_L(self) -> Float[Tensor, "neuron c"]:
-        return self.fold.W_L
+        return self.fold.W_L if self.view is None else self.view.merged(self.fold.W_L)
 
     @property
     def n_pairs(self) -> int:
@@ -101,12 +93,13 @@ class Network:
 
     @property
     def has_direct(self) -> bool:
-        return self.fold.table.shape[1] > len(self.W_L)
+        is_constant = self.view is not None and bool(self.view.constant.any())
+        return is_constant or self.fold.table.shape[1] > self.fold.n_neurons
 
     @property
     def is_in_range(self) -> bool:
         """Whether its squares can be taken in float64."""
-        weights = [self.fold.table, self.W_L, self.fold.weights]
+        weights = [self.fold.table, self.fold.W_L, self.W_L, self.fold.weights]
         return all(in_range(w) for w in weights if w is not None)
 
     def chunks(self) -> Iterator["Chunk"]:
@@ -123,8 +116,25 @@ class Network:
         fold = self.fold
         weights = None if fold.weights is None else fold.weights[pairs]
         pre, direct = replace(fold, rows=fold.rows[pairs], weights=weights).mixed()
+        post = fold.act(pre)
         doubt = pre.new_zeros(len(pairs)) if self.doubt is None else self.doubt[pairs]
-        return Chunk(pairs, pre, direct, self.answers[pairs], fold.act, doubt)
+        if self.view is not None:
+            doubt = doubt + self._left_out(post, self.view)
+            pre, post = self.view.before(pre), self.view.after(post)
+            if self.view.constant.any():
+                always = self.view.constant.to(post) @ fold.W_L
+                direct = always.expand(len(pairs), -1) if direct is None else direct + always
+        return Chunk(pairs, pre, post, direct, self.answers[pairs], doubt)
+
+    def _left_out(
+        self, post: Float[Tensor, "pair neuron"], view: Coordinates
+    ) -> Float[Tensor, " pair"]:
+        """How far a logit can be from that of the view: what neurons differ by from what the view
+        takes them for, and float64's rounding of its output map, each as strong as the neuron's
+        largest weight."""
+        apart = (post - view.all_after(view.after(post))).abs()
+        rounding = (len(view.owner) + 8) * EPS * (post.abs() + apart)
+        return 2 * (apart + rounding) @ self.fold.W_L.abs().amax(dim=1)
 
     def bound(
         self, name: str, is_proved: Bool[Tensor, " pair"] | None, operations: int, reason: str
@@ -141,14 +151,10 @@ class Chunk:
 
     pairs: Int[Tensor, " pair"]
     pre: Float[Tensor, "pair neuron"]
+    post: Float[Tensor, "pair neuron"]
     direct: Float[Tensor, "pair c"] | None
     answers: Int[Tensor, " pair"]
-    act: Activation
     doubt: Float[Tensor, " pair"]
-
-    @cached_property
-    def post(self) -> Float[Tensor, "pair neuron"]:
-        return self.act(self.pre)
 
     @cached_property
     def bias(self) -> Float[Tensor, "pair c"]:
@@ -165,6 +171,26 @@ class Chunk:
         """The logit of each pair's answer, of its own column of `W` alone."""
         logit = (self.post * W.T[self.answers]).sum(dim=1)
         return logit if self.direct is None else logit + at_answer(self.bias, self.answers)
+
+
+@once_per_snapshot
+def _network(s: Snapshot) -> Network | None:
+    """That of a canonical view."""
+    base, view = s.model, None
+    if isinstance(s.model, Canonical):
+        base, view = s.model.base, s.model.to_live
+    if not can_fold(base):
+        return None
+    check_fold(base, s.task.inputs)
+    raw = replace(s, model=base)
+    try:
+        found, unknown = running(raw), ""
+    except NotApplicable as reason:
+        found, unknown = _unknown(raw), str(reason)
+    n, fold = s.task.n_answers, found.fold
+    table = fold.table[:, : fold.n_neurons + n]
+    cut = replace(fold, table=table, W_L=fold.W_L[:, :n], n_classes=n)
+    return Network(cut, s.task.answers, found.doubt, unknown, view)
 
 
 def _unknown(snapshot: Snapshot) -> Running:

@@ -39,7 +39,9 @@ class Format:
 
     def __post_init__(self):
         if self.dtype not in FORMATS:
-            raise NotApplicable(f"no rounding error is stated for networks that run in {self.dtype}")
+            raise NotApplicable(
+                f"no rounding error is stated for networks that run in {self.dtype}"
+            )
         if self.dtype is torch.float32 and torch.get_float32_matmul_precision() != "highest":
             raise NotApplicable(
                 "torch.get_float32_matmul_precision() is "
