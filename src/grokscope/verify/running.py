@@ -46,8 +46,8 @@ def running(snapshot: Snapshot) -> Running:
     with torch.no_grad():
         weights, format = traced(model)
         fold = functional_call(Called(model, "fold"), weights, (inputs,))
-        blocks = torch.arange(len(inputs)).split(AT_ONCE)
-        doubts = [_doubt(*two, n, format) for two in _passes(model, weights, fold, inputs, blocks)]
+        both = _passes(model, weights, fold, inputs)
+        doubts = [_doubt(forward, folded, n, format) for forward, folded in both]
     return Running(_values(fold), torch.cat(doubts))
 
 
@@ -68,10 +68,9 @@ def _passes(
     weights: Weights,
     fold: Fold,
     inputs: Int[Tensor, "pair operand"],
-    blocks: tuple[Int[Tensor, " pair"], ...],
 ) -> Iterator[tuple[Rounded, Rounded]]:
     """The logits of both passes, some pairs at a time."""
-    for block in blocks:
+    for block in torch.arange(len(inputs)).split(AT_ONCE):
         mixed = None if fold.weights is None else fold.weights[block]
         folded = replace(fold, rows=fold.rows[block], weights=mixed).logits()
         forward = functional_call(Called(model, "last"), weights, (inputs[block],))
@@ -84,7 +83,7 @@ def _doubt(forward: Rounded, folded: Rounded, n: int, format: Format) -> Float[T
     it, but then both are off by float64's rounding of the last sum, as `folded.off` is by the
     run's."""
     apart = (forward.value - folded.value).abs()[:, :n].amax(dim=1)
-    of_fold = folded.off[:, :n].amax(dim=1)
+    of_fold = folded.off[:, :n].amax(dim=1).double()
     of_forward = forward.off[:, :n].amax(dim=1) + apart + 2 * EXACT_U / format.u * of_fold
     doubt = UP * torch.maximum(of_fold, of_forward)
     return torch.where(doubt < inf, doubt, inf)

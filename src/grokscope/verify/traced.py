@@ -192,14 +192,9 @@ def _matmul(format: Format, x: Any, y: Any) -> Rounded:
 
 @operation("addmm")
 def _addmm(format: Format, start: Any, x: Any, y: Any) -> Rounded:
-    """start + x y, which may be one sum: that of n + 1 products, one of them start times 1."""
+    """start + x y, which may be one sum."""
     start, x, y = (_number(v, format) for v in (start, x, y))
-    product = linear(x, y, format)
-    extra = (format.gamma(len(y.value) + 1) - format.gamma(len(y.value))) * (x.size @ y.size)
-    extra = extra + format.gamma(len(y.value) + 1) * start.size
-    own = [e for e in (start.own, product.own, format.limited(extra, 1)) if e is not None]
-    value = start.value + product.value
-    return Rounded(value, sum(own, torch.zeros_like(value)), start.carried + product.carried)
+    return linear(x, y, format, start)
 
 
 @operation("einsum")
@@ -230,7 +225,8 @@ def _embedding_bag(
 
     def bag(weights: Tensor, values: Tensor) -> Tensor:
         bags = torch.nn.functional.embedding_bag
-        return bags(rows, values.contiguous(), per_sample_weights=weights, mode="sum")
+        values = values.contiguous()
+        return bags(rows, values, per_sample_weights=weights.to(values), mode="sum")
 
     weights = per_sample_weights or Rounded(torch.ones(rows.shape, dtype=torch.float64))
     return bilinear(bag, _number(weights, format), table, rows.shape[1], format)
