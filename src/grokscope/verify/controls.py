@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from grokscope.errors import NotApplicable
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.tap import Tap, no_tap
@@ -52,19 +53,23 @@ class Fitted(Model):
 
 @once_per_snapshot
 def shuffled(snapshot: Snapshot) -> Snapshot:
-    """The network with each weight's entries in random order."""
+    """The network with each weight's entries in random order. Raises `NotApplicable` where its
+    logits are then not all numbers."""
     model, generator = deepcopy(snapshot.model), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for w in model.parameters():
             order = torch.randperm(w.numel(), generator=generator)
             w.copy_(w.flatten()[order].view(w.shape))
-    return replace(snapshot, model=model, keys=None)
+    untrained = replace(snapshot, model=model, keys=None)
+    if not untrained.is_of_numbers:
+        raise NotApplicable("with its weights in random order the network's logits overflow.")
+    return untrained
 
 
 @once_per_snapshot
 def memoriser(snapshot: Snapshot) -> Snapshot:
     """Random features, and an output map fitted to the training answers; where all pairs may have
-    been trained on, to half of them."""
+    been trained on, to half of them. Raises `NotApplicable` where `shuffled` does."""
     H = shuffled(snapshot).mlp_post.double()
     shown = _shown(snapshot.is_train)
     X, y = H[shown], snapshot.task.answers[shown]
