@@ -24,6 +24,13 @@ def accuracy(logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]) ->
     return float(is_right(logits, answers).double().mean())
 
 
+def agreement(x: Float[Tensor, "pair c"], y: Float[Tensor, "pair c"]) -> float:
+    """The share of the pairs to which both give the same answer, of equal logits the first. Where
+    either holds something that is not a number it gives none."""
+    is_said = x.isfinite().all(dim=1) & y.isfinite().all(dim=1)
+    return float((is_said & (x.argmax(dim=1) == y.argmax(dim=1))).double().mean())
+
+
 def chance(answers: Int[Tensor, "*pair"]) -> float:
     """The accuracy of one who always gives the commonest answer: 1/n where all n are as common."""
     return int(answers.flatten().bincount().max()) / answers.numel()

@@ -91,6 +91,11 @@ class Snapshot:
         return torch.cat([is_right(logits, answers) for logits, answers in blocks])
 
     @cached_property
+    def is_of_numbers(self) -> bool:
+        """Whether every logit is a number: neither NaN nor infinite."""
+        return all(bool(logits.isfinite().all()) for logits in self.logits.split(BLOCK))
+
+    @cached_property
     def activations(self) -> dict[str, Tensor]:
         """Every named activation, computed no further than the last position needs."""
         with torch.no_grad():

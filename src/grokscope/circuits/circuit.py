@@ -119,9 +119,11 @@ class Circuit(ABC):
 
     def _directions(self, task: Task) -> Float[Tensor, "c r"]:
         """An orthonormal basis of what its logits span, but for a constant, seen on a random sample
-        of pairs, eight for each answer."""
+        of pairs, eight for each answer. Not a number where these logits are none."""
         some = torch.randperm(len(task.inputs), generator=torch.Generator().manual_seed(0))
         logits = centred(self.logits(task.at(some[: ROWS * task.n_answers])))
+        if not logits.isfinite().all():
+            return logits.new_full((task.n_answers, 1), torch.nan)
         _, scale, Vh = torch.linalg.svd(logits, full_matrices=False)
         return Vh[scale > RANK * scale[0]].T
 

@@ -108,8 +108,8 @@ def summed(s: Snapshot) -> Summed:
     answer nor loss; the mean of a neuron over all pairs stands in its function of a.
 
     Raises `NotApplicable` where operands and answers are not one to one with the elements of a
-    group, where no neuron is alive, where no map leads from the neurons to the answers, and where
-    the hidden layer is no known nonlinearity of one sum.
+    group, where no neuron is alive or none adds to the answers, where no map leads from the neurons
+    to the answers, and where the hidden layer is no known nonlinearity of one sum.
     """
     x, act = sides(s), activation_of(s)
     group, places = x.group, [elements(s, role) for role in "abc"]
@@ -128,8 +128,11 @@ def summed(s: Snapshot) -> Summed:
     W = (W - W.mean(dim=0))[c.argsort()]
     level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]
     bias = _bias(s)[c.argsort()]
-    left, n_units = x.left + level, W.shape[1]
-    return Summed(group, left, x.right, W[:, x.index], bias, x.index, n_units, a, b, c, act)
+    left, output, n_units = x.left + level, W[:, x.index], W.shape[1]
+    whole = Summed(group, left, x.right, output, bias, x.index, n_units, a, b, c, act)
+    if not whole.energy.any():
+        raise NotApplicable("no neuron that depends on both operands adds to the answers.")
+    return whole
 
 
 def _bias(s: Snapshot) -> Float[Tensor, " c"]:

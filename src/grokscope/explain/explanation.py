@@ -6,7 +6,7 @@ Axes: pair = one input.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, isfinite
+from math import inf
 
 import torch
 
@@ -118,7 +118,7 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
         )
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
     scores = _scores(snapshot)
-    if not all(map(isfinite, scores[1].values())):
+    if not snapshot.is_of_numbers:
         why = "the network's logits are not all numbers."
         return Explanation(snapshot, *scores, (), {x.circuit.form: why for x in chosen})
     view = canonical(snapshot)

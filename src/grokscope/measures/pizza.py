@@ -25,6 +25,7 @@ from grokscope.algebra.splits import fourier
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
+from grokscope.measures.weights import symbol_weights
 from grokscope.score import accuracy
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
@@ -129,7 +130,8 @@ def circularity(s: Snapshot) -> float:
     below. Untrained: about .14 at p = 59, .07 at p = 113.
     """
     p = _modulus(s)
-    W_E = _shared_embedding(s).double()
+    _shared_embedding(s)
+    W_E = symbol_weights(s)["ab"]
     if min(W_E.shape) < 4:
         raise NotApplicable(f"an embedding of shape {tuple(W_E.shape)} has under four components.")
     v = torch.linalg.svd(W_E - W_E.mean(dim=0), full_matrices=False)[0][:, :4]

@@ -57,7 +57,7 @@ def answers(r: Reading) -> Answers | None:
     s = r.snapshot
     if grid(s) is None or s.task.operators or s.logits.numel() > MOST_LOGITS:
         return None
-    if not s.logits.isfinite().all():
+    if not s.is_of_numbers:
         return None
     chosen = _chosen(r)
     circuit = None if chosen is None else _removable(s, chosen)

@@ -16,7 +16,7 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.weights import symbol_weights
 from grokscope.reading.reading import Reading
 from grokscope.reading.waves import parts_of
-from grokscope.score import centred
+from grokscope.score import agreement, centred
 from grokscope.snapshot import Snapshot
 
 MOST_NEURONS = 48
@@ -81,7 +81,7 @@ def of_operands(
 ) -> tuple[Float[Tensor, "symbol neuron"], Float[Tensor, "symbol neuron"]]:
     """These neurons before their nonlinearity as functions of a and of b, centred: the folded
     weights where they lead straight to them, else means over all pairs with this a, or this b.
-    Raises `NotApplicable` where there are neither."""
+    Raises `NotApplicable` where there are neither, or they are no numbers."""
     weights, pre = symbol_weights(s), s.mlp_pre
     sides = [weights[role] for role in ("ab", "a", "b") if role in weights]
     if sides and all(W.shape[1] == pre.shape[1] for W in sides) and _adds(s, sides[0], sides[-1]):
@@ -92,6 +92,8 @@ def of_operands(
             raise NotApplicable("its neurons are not functions of a and b over every pair.")
         maps = pre.T[neurons].reshape(-1, n, n)
         of_a, of_b = (maps.mean(dim=axis, dtype=torch.float64).T for axis in (2, 1))
+    if not (of_a.isfinite().all() and of_b.isfinite().all()):
+        raise NotApplicable("its neurons are no longer numbers.")
     return of_a - of_a.mean(dim=0), of_b - of_b.mean(dim=0)
 
 
@@ -138,7 +140,7 @@ def same_answers(
 ) -> float:
     """On how many of the pairs a network of these weights, rounded, answers as this one does."""
     made = logits_made(s, act, *map(torch.from_numpy, (of_a, of_b, level, out)))
-    return float((made.argmax(dim=1) == s.logits.argmax(dim=1)).double().mean())
+    return agreement(made, s.logits)
 
 
 def _adds(

@@ -1,8 +1,7 @@
 """Readings, explanations and certificates as plain data, for scripts: the facts with their
-sentences."""
+sentences. What is not a finite number becomes null where it is written, by `as_json`."""
 
 from dataclasses import asdict
-from math import isnan
 from typing import Any
 
 from grokscope.measures.keys import KEY_SHARE
@@ -82,7 +81,7 @@ def of_certificate(c: CertificateFacts) -> dict[str, Any]:
 def of_evidence(x: Evidence) -> dict[str, Any]:
     return {
         "name": x.name,
-        "value": None if isnan(x.value) else x.value,
+        "value": x.value,
         "standing": x.standing.value,
         "need": None if x.need is None else asdict(x.need),
         "rule": sentences.rule(x),

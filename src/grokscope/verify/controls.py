@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.canonical import Canonical, canonical
+from grokscope.errors import NotApplicable
 from grokscope.models.model import Fold, Model, pad_classes
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.tap import Tap, no_tap
@@ -99,23 +100,31 @@ def _entries(x: Float[Tensor, "row column"], generator: torch.Generator) -> Tens
 @once_per_snapshot
 def shuffled(snapshot: Snapshot) -> Snapshot:
     """The network with each weight's entries in random order; where it folds, with those of the
-    fold of its canonical view, so that it is as good a control whatever size its neurons have."""
+    fold of its canonical view, so that it is as good a control whatever size its neurons have.
+    Raises `NotApplicable` where its logits are then not all numbers."""
     view = canonical(snapshot)
+    untrained = replace(view, model=_shuffled(view), keys=None)
+    if not untrained.is_of_numbers:
+        raise NotApplicable("with its weights in random order the network's logits overflow.")
+    return untrained
+
+
+def _shuffled(view: Snapshot) -> Model:
     if view.model.folds:
-        return replace(view, model=Shuffled(view.model, view.task.inputs), keys=None)
+        return Shuffled(view.model, view.task.inputs)
     base = view.model.base if isinstance(view.model, Canonical) else view.model
     model, generator = deepcopy(base), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for w in model.parameters():
             order = torch.randperm(w.numel(), generator=generator)
             w.copy_(w.flatten()[order].view(w.shape))
-    return replace(snapshot, model=model, keys=None)
+    return model
 
 
 @once_per_snapshot
 def memoriser(snapshot: Snapshot) -> Snapshot:
     """Random features, and an output map fitted to the training answers; where all pairs may have
-    been trained on, to half of them."""
+    been trained on, to half of them. Raises `NotApplicable` where `shuffled` does."""
     H = shuffled(snapshot).mlp_post.double()
     shown = _shown(snapshot.is_train)
     X, y = H[shown], snapshot.task.answers[shown]

@@ -18,7 +18,7 @@ from torch import Tensor
 from grokscope.canonical import canonical, digit_weights_of
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
-from grokscope.score import accuracy, centred, explained_variance, is_right
+from grokscope.score import accuracy, agreement, centred, explained_variance, is_right
 from grokscope.snapshot import Snapshot
 from grokscope.training.loss import cross_entropy
 from grokscope.verify.certificate import Certificate
@@ -71,7 +71,7 @@ def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     agree, explain = _elsewhere(s, circuit)
     yield at_least(
         OfAll.SAME_ANSWERS,
-        _agreement(network, claimed),
+        agreement(network, claimed),
         AGREES,
         controls={"chance": s.task.chance, **agree},
     )
@@ -239,7 +239,7 @@ def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[st
         except (NotApplicable, KeyError):
             continue
         network, claimed = centred(other.logits), centred(like.logits(s.task))
-        agree[name] = _agreement(network, claimed)
+        agree[name] = agreement(network, claimed)
         explain[name] = explained_variance(network, claimed)
     return agree, explain
 
@@ -254,10 +254,6 @@ def less(
     """What is left of the logits without a circuit; 0 where rounding is all that is left."""
     rest = network - claimed
     return torch.where(rest.abs() > ROUNDING * network.abs().max(), rest, 0.0)
-
-
-def _agreement(network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"]) -> float:
-    return float((network.argmax(dim=1) == claimed.argmax(dim=1)).double().mean())
 
 
 def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pair"]) -> float:
