@@ -31,6 +31,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
         "lenses": None if lenses is None else asdict(lenses),
         "neurons": {} if f.neurons is None else f.neurons.following,
         "phases": None if f.phases is None else asdict(f.phases),
+        "no_phases": f.no_phases,
         "measures": f.measures,
         "explanation": None if f.explanation is None else of_explanation(f.explanation),
     }
