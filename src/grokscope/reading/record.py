@@ -5,6 +5,7 @@ from dataclasses import asdict
 from math import isnan
 from typing import Any
 
+from grokscope.explain.judgement import Judged
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.reading import sentences
 from grokscope.reading.compared import Compared
@@ -64,6 +65,19 @@ def of_compared(c: Compared) -> dict[str, Any]:
         "network": of_explanation(c.network),
         "control": {"task": c.control_task, **of_explanation(c.control)},
         "interventions": c.interventions,
+    }
+
+
+def of_judged(x: Judged) -> dict[str, Any]:
+    """What `grokscope judge --json` prints of a run."""
+    return {
+        "run": x.run,
+        "state": x.state,
+        "changed": list(x.changed),
+        "before": None if x.before is None else asdict(x.before),
+        "now": None if x.now is None else asdict(x.now),
+        "found": x.was_there,
+        "reason": x.reason,
     }
 
 
