@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import peers, reading
+from benchmarks import peers, phases, reading
 from grokscope.snapshot import Snapshot
+from grokscope.training.events import Phases
 from grokscope.training.run import Run
+from grokscope.training.train import train
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,6 +49,26 @@ def test_both_readings_that_are_timed_give_the_same():
     assert reading.difference(snapshot, model) < 1e-10
     one, other = (reading.plain(replace(snapshot, keys=keys[:k])) for k in (1, 2))
     assert one["restricted_loss_sum[all]"] != other["restricted_loss_sum[all]"]
+
+
+def test_the_table_of_phases_has_a_line_a_run_and_the_reason_where_there_are_none(tiny, tmp_path):
+    run = train(tiny(steps=20, checkpoint_every=10), tmp_path)
+    row = phases.phases_of(run)
+    assert row["peak"] == "never generalised"
+    heading, _, line = phases.as_markdown([row]).splitlines()
+    assert heading.startswith("| run | memorised | peak | least excl. | 1/e | knee | grokked |")
+    assert line.startswith("| a+b mod 7, transformer, seed 0 | - | never generalised | - |")
+
+
+def test_the_table_of_phases_says_whether_they_are_in_order(tiny, tmp_path, monkeypatch):
+    run = train(tiny(steps=20, checkpoint_every=10), tmp_path)
+    events = replace(run.events, t_memorize=5, t_grok=20)
+    monkeypatch.setattr(Run, "events", events)
+    ends = Phases(10, 15, 20, least_excluded=None, knee=15, evaluations=4)
+    for memorized, in_order in ((10, "yes"), (0, "no")):
+        some = replace(ends, memorized=memorized)
+        monkeypatch.setattr(phases, "find_phases", lambda *_, some=some: some)
+        assert phases.phases_of(run)["order"] == in_order
 
 
 def test_peers_that_are_not_installed_are_said_to_be(monkeypatch, capsys, tmp_path):

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import polars as pl
 import pytest
 import torch
 
@@ -13,7 +12,6 @@ from grokscope.measures import MEASURES, trace
 from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import applicable, evaluate
 from grokscope.measures.neurons import neuron_parts
-from grokscope.measures.phases import find_phases
 from grokscope.measures.restricted import component, excluded_losses, other_parts
 from grokscope.measures.spectra import spectrum
 from grokscope.measures.weights import gini_coefficient
@@ -24,7 +22,6 @@ from grokscope.spec import Spec
 from grokscope.tap import no_tap
 from grokscope.task import Task
 from grokscope.tasks import make_task
-from grokscope.training.events import Events
 from grokscope.training.loss import cross_entropy
 from grokscope.training.train import train
 
@@ -282,21 +279,6 @@ def test_an_unknown_measure_names_the_nearest():
         evaluate(snapshot(5), ["train_los"])
 
 
-def test_phases_follow_the_rule_and_are_refused_without_a_grok():
-    steps = [0, 10, 20, 30, 40, 50, 60, 70]
-    accuracy = [0, 0, 0, 0, 0.2, 0.9, 1, 1]
-    loss = [4.0, 6, 10, 10, 9.5, 1, 0.01, 0.001]
-    rows = [
-        {"step": float(s), "test_accuracy": float(a), "test_loss": x}
-        for s, a, x in zip(steps, accuracy, loss, strict=True)
-    ]
-    table = pl.DataFrame({"step": steps, "excluded_loss_sum_train": [4.0, 1, 2, 3, 5, 7, 0.5, 0.1]})
-    phases = find_phases(Events(10, 60, (), "steps"), rows, table)
-    assert (phases.memorized, phases.formed, phases.cleaned) == (10, 40, 70)
-    with pytest.raises(ValueError, match="never generalised"):
-        find_phases(Events(10, None, (), "steps"), rows, table)
-
-
 def test_the_train_loss_is_that_of_the_answers_that_were_taught():
     s = snapshot(11, d_model=8, d_mlp=12)
     taught = (s.task.answers + 1) % 11
@@ -348,10 +330,3 @@ def test_where_no_basis_is_singled_out_there_is_no_gini():
     s = Snapshot(task, task.is_train(0.4, 0), model)
     with pytest.raises(NotApplicable, match="no basis is singled out"):
         MEASURES["gini"](s)
-
-
-def test_phases_need_a_test_accuracy_above_one_half():
-    rows = [{"step": 0.0, "test_accuracy": 0.4, "test_loss": 1.0}]
-    table = pl.DataFrame({"step": [0], "excluded_loss_sum_train": [1.0]})
-    with pytest.raises(ValueError, match="never passed 1/2"):
-        find_phases(Events(0, 0, (), "steps"), rows, table)

@@ -8,6 +8,7 @@ import pytest
 
 from grokscope.circuits.circuit import FORMS
 from grokscope.explain.explanation import explain
+from grokscope.measures.phases import find_phases
 from grokscope.page.page import write_page
 from grokscope.planted import IMPOSTORS, waves
 from grokscope.planted.planted import Planted
@@ -21,6 +22,7 @@ from grokscope.reading.sentences import (
     headline,
     meaning,
     percent,
+    phase_spans,
     sentences,
     summary,
 )
@@ -130,17 +132,66 @@ def test_an_evaluation_that_is_far_from_the_one_before_is_said_to_be(facts):
     assert by_step(f, 400) == "by step 400"
 
 
+OVER = Phases(
+    memorized=60, formed=300, cleaned=900, least_excluded=50, knee=340, evaluations=40
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("formed", "cleaned", "is_shown"), [(300, 900, True), (30, 900, False), (300, 500, False)]
+    ("changes", "told"),
+    [
+        ({}, "memorisation until step 60, where test loss is highest (excluded loss is least at"),
+        ({}, "formation until step 300, where test loss is 1/e of that (its curve has its knee"),
+        ({}, "cleanup until step 900, where 95 % of its fall, in logarithms, is done."),
+        ({"least_excluded": None}, "until step 60, where test loss is highest; circuit"),
+        ({"knee": None}, "formation until step 300, where test loss is 1/e of that; cleanup"),
+        ({"least_excluded": 160}, "memorisation until between 60 and 160 (test loss is highest at"),
+        ({"knee": 400}, "formation until between 300 and 400 (test loss is 1/e of that at 300"),
+        ({"knee": 375}, "formation until step 300, where"),
+        ({"cleaned": None}, "cleanup was not over when training stopped, at step 1,260: test loss"),
+        ({"evaluations": 9}, "With 9 evaluations from memorising to generalising each end is good"),
+    ],
+)  # fmt: skip
+def test_phases_are_told_with_their_second_reading(changes, told, facts):
+    rows = (*facts["grokked"].rows, {**facts["grokked"].rows[-1], "step": 1_260})
+    some = replace(facts["grokked"], rows=rows, phases=replace(OVER, **changes))
+    assert "Phases, read from losses and not from accuracies" in words(some)
+    assert told in words(some)
+    assert ("good to one of them" in words(some)) == ("evaluations" in changes)
+
+
+def test_phases_can_be_played_and_the_last_goes_on_where_it_is_not_over(facts):
+    grokked = replace(facts["grokked"], phases=OVER)
+    assert phase_spans(grokked) == [
+        ("memorisation", 0, 60), ("circuit formation", 60, 300), ("cleanup", 300, 900)
+    ]  # fmt: skip
+    assert acts(grokked)[-2:] == phase_spans(grokked)[1:]
+    last = int(grokked.rows[-1]["step"])
+    unfinished = replace(grokked, phases=replace(OVER, cleaned=None), is_finished=False)
+    assert acts(unfinished)[-1] == ("cleanup, not over", 300, last)
+    assert f"cleanup was not over at step {last:,}" in words(unfinished)
+
+
+@pytest.mark.parametrize(
+    ("why", "is_told"),
+    [("few evaluations", True), ("never generalised", False), ("not memorised first", False)],
 )
-def test_phases_are_shown_where_they_come_in_order_with_the_events(
-    formed, cleaned, is_shown, facts
-):
-    grokked = replace(facts["grokked"], events=Events(40, 600, (), "steps"))
-    some = replace(grokked, phases=Phases(60, formed, cleaned))
-    assert (some.ordered_phases is not None) == is_shown
-    assert ("Phases, read from losses and not from accuracies" in words(some)) == is_shown
-    assert (("cleanup", formed, cleaned) in acts(some)) == is_shown
+def test_where_there_are_no_phases_only_too_few_evaluations_are_spoken_of(why, is_told, facts):
+    some = replace(facts["grokked"], phases=None, no_phases=why)
+    assert ("Its phases are not told" in words(some)) == is_told
+    assert "Phases, read" not in words(some)
+    assert phase_spans(some) == []
+    assert (of_reading(some)["phases"], of_reading(some)["no_phases"]) == (None, why)
+
+
+def test_a_run_with_losses_has_its_phases_with_a_lens_and_a_trace_or_without(readings, facts):
+    f = facts["grokked"]
+    assert f.phases is not None
+    assert f.no_phases is None
+    assert f.events.t_memorize <= f.phases.memorized <= f.phases.formed < f.events.t_grok
+    assert f.phases.least_excluded is not None  # from its trace
+    bare = find_phases(f.spec, f.rows, f.task.chance)
+    assert bare == replace(f.phases, least_excluded=None)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +222,7 @@ def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(facts):
     assert told["It generalised"].startswith("not within 200 steps")
     assert "(guessing: 7.69 % right)" in told["It was asked"]
     assert told["Its algorithm"] == "none is said to be learned: it does not generalise"
-    assert f.phases is None
+    assert (f.phases, f.no_phases) == (None, "never generalised")
     assert f.keys is not None
     some = replace(f, keys=replace(f.keys, names=("frequency 1",)))
     assert "At its last checkpoint it does not generalise, so they show no algorithm." in words(

@@ -1,6 +1,6 @@
 """What is printed: tables, facts as sentences, bars. Nothing is measured or written here."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from grokscope.explain.judgement import Judged, Judgement
 from grokscope.measures.weights import WEIGHTS
 from grokscope.planted.exam import Exam
 from grokscope.reading.compared import Compared
@@ -203,6 +204,42 @@ def print_exam(exam: Exam, failures: Sequence[dict[str, Any]]) -> None:
     if failures:
         print()
         print_table(failures)
+
+
+STATES = ("changed", "not judged", "new", "as before")  # what one looks for first
+
+
+def print_judged(found: Sequence[Judged]) -> None:
+    """What each run was said to be and is said to be now, what changed first; then how many."""
+    print_table([_judged_row(x) for x in sorted(found, key=lambda x: STATES.index(x.state))])
+    changed, failed, new, same = (sum(x.state == s for x in found) for s in STATES)
+    counts = [f"{changed} changed", f"{new} new", f"{same} as before"]
+    counts += [f"{failed} could not be judged"] if failed else []
+    there = sum(x.was_there for x in found)
+    known = f", {there} of them judged by these rules before" if there else ""
+    runs = "run" if len(found) == 1 else "runs"
+    _console().print(Text(f"{len(found)} {runs}{known}: {', '.join(counts)}", style="bold"))
+    for x in found:
+        if x.reason is not None:
+            _console().print(Text(f"{x.run}: {x.reason}"), soft_wrap=True)
+
+
+def _judged_row(x: Judged) -> dict[str, Any]:
+    """A run's judgements; what is the same in both is told once."""
+
+    def told(of: Callable[[Judgement], Any]) -> str:
+        each = [_cell(of(j)) for j in (x.before, x.now) if j is not None]
+        return " -> ".join(dict.fromkeys(each)) or "-"
+
+    return {
+        "run": x.run,
+        "state": x.state,
+        "verdict": told(lambda j: j.verdict),
+        "names": told(lambda j: ", ".join(j.algorithms) or j.algorithm),
+        "bound": told(lambda j: j.bound),
+        "right": told(lambda j: j.accuracy.get("all")),
+        "by": told(lambda j: j.by),
+    }
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:

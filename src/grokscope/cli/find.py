@@ -1,5 +1,6 @@
-"""Finding a run by what its user calls it."""
+"""Finding a run, or several, by what their user calls them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,44 @@ if TYPE_CHECKING:
 
 def find(name: str, out: Path) -> "Run":
     """The run in a folder, or the one under `out` whose id begins like this."""
-    from grokscope.training.run import Run, find_folders
+    from grokscope.training.run import Run
+
+    return Run.open(_folder(name, out))
+
+
+def folders_of(names: Sequence[str], out: Path) -> list[Path]:
+    """The folders of these runs, and of all in folders that hold runs; without names, of all under
+    `out`. They are not opened. Raises `BadInput` for what is none of these."""
+    from grokscope.training.run import find_folders
+
+    if not names:
+        found = find_folders(out)
+        if not found:
+            raise _no_runs(out)
+        return found
+    folders = [find_folders(name) or [_folder(name, out)] for name in names]
+    return list(dict.fromkeys(folder for some in folders for folder in some))
+
+
+def _folder(name: str, out: Path) -> Path:
+    from grokscope.training.run import find_folders
 
     if (Path(name) / "spec.json").exists():
-        return Run.open(name)
+        return Path(name)
     folders = {folder.name: folder for folder in find_folders(out)}
     if Path(name).is_dir() and name not in folders:
-        return Run.open(name)  # and be told what is missing
+        return Path(name)  # and be told what is missing
     alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
-        return Run.open(folders[alike[0]])
+        return folders[alike[0]]
     if alike:
         raise BadInput(
             f"`{name}` begins the id of several runs: {', '.join(alike)}. Write more of it."
         )
     if not folders:
-        raise BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")
+        raise _no_runs(out)
     raise unknown("run", name, folders)
+
+
+def _no_runs(out: Path) -> BadInput:
+    return BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")

@@ -14,6 +14,7 @@ from grokscope.cli.exam import exam
 from grokscope.cli.explain import explain
 from grokscope.cli.export import export
 from grokscope.cli.import_ import import_
+from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
 from grokscope.cli.report import report
 from grokscope.cli.run import run, settings_together
@@ -26,7 +27,7 @@ from grokscope.errors import BadInput, GrokscopeError
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
-        run, list_, show, trace, spectrum, explain, compare, exam, report, watch, construct,
+        run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
         import_, export,
     )
 }  # fmt: skip

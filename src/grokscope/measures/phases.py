@@ -1,8 +1,19 @@
 """The three phases of grokking, by a rule.
 
 Nanda et al. (2023, 5.2) set their boundaries by hand: memorisation, circuit formation, cleanup.
-The rule here is ours, made to be applied to any run; it refuses where the network never
-generalises.
+The rule here is ours, made to be applied to any run with losses: it needs no lens and no trace. M
+is the logarithm of the test loss, smoothed over 15 % of a step (`measures.smoothing`):
+
+    memorisation ends       where M is highest, from memorising to generalising
+    circuit formation ends  where M >= highest - 1 for the last time before it generalises: test
+                            loss is 1/e of its highest
+    cleanup ends            where M <= low + .05 (highest - low) for the first time from there on,
+                            low being the least M from there on; nowhere while M still falls
+
+Each boundary but the last has a second reading, to see how far one depends on its rule: the least
+excluded loss, smoothed likewise, where there is a trace of it; and the knee, where M is highest
+above the straight line from its highest point to the end of cleanup. Where there is nothing to
+divide, the rule says so and gives no phases.
 """
 
 import math
@@ -10,37 +21,110 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from grokscope.errors import BadInput
-from grokscope.training.events import Events, Phases, Row
+from grokscope.measures.smoothing import Curve, smoothed
+from grokscope.spec import Spec
+from grokscope.training.events import Events, NoPhases, Phases, Row, find_events
+
+LEFT = 0.05  # of the whole fall of M: what cleanup leaves, and what is no fall any more
+LATE = 0.85  # of the last step: since then M must have stopped falling for cleanup to be over
+FEWEST = 5  # evaluations from memorising to generalising: fewer cannot show an order of three
+LEARNED = 0.1  # nats: a loss that is learned, where losses alone were recorded
+EXCLUDED = "excluded_loss_sum_train"
 
 
-def find_phases(events: Events, rows: Sequence[Row], table: pl.DataFrame) -> Phases:
-    """The phases of a run, from its evaluations and its trace of `excluded_loss_sum_train`.
+def find_phases(
+    spec: Spec, rows: Sequence[Row], chance: float, table: pl.DataFrame | None = None
+) -> Phases | NoPhases:
+    """The phases of a run, or why it has none, from its evaluations in the order of their steps.
 
-    Raises `BadInput` where they have no meaning: without a grok, or without excluded losses.
+    `chance` is the accuracy of guessing. `table`, the run's trace, may have the excluded loss.
     """
-    if events.t_grok is None:
-        raise BadInput("the network never generalised, so it has no phases of doing so.")
-    if "excluded_loss_sum_train" not in table.columns:
-        raise BadInput("the phases are read off the excluded loss, which this task does not have.")
-    half_right = [r["step"] for r in rows if r["test_accuracy"] > 0.5]
-    if not half_right:
-        raise BadInput("test accuracy never passed 1/2, which the rule for the phases needs.")
-    before = half_right[0]
-    early = table.filter(pl.col("step") < before).drop_nulls("excluded_loss_sum_train")
-    early = early.sort("excluded_loss_sum_train")
-    peak = max(r["test_loss"] for r in rows)
-    highest = max(i for i, r in enumerate(rows) if r["test_loss"] >= 0.9 * peak)
-    falling = rows[highest:]
-    first, last = (math.log(max(r["test_loss"], 1e-300)) for r in (falling[0], falling[-1]))
-    done = next(
-        r for r in falling if math.log(max(r["test_loss"], 1e-300)) <= last + 0.05 * (first - last)
-    )
+    span = _delay(spec, rows, chance)
+    if not isinstance(span, tuple):
+        return span
+    curve = smoothed((r["step"], r["test_loss"]) for r in rows)
+    between = curve.within(*span)
+    if len(between) < FEWEST:
+        return "few evaluations"
+    peak = max(between, key=lambda i: curve.values[i])
+    formed = max(i for i in between if curve.values[i] >= curve.values[peak] - 1)
+    if formed == between[-1]:
+        return "no fall"
+    done, is_over = _cleanup(curve, peak, formed)
     return Phases(
-        memorized=int(early["step"][0]) if len(early) else 0,
-        formed=int(rows[highest]["step"]),
-        cleaned=int(done["step"]),
+        memorized=curve.steps[peak],
+        formed=curve.steps[formed],
+        cleaned=curve.steps[done] if is_over else None,
+        least_excluded=_least_excluded(table, span[0], curve.steps[formed]),
+        knee=_knee(curve, peak, done),
+        evaluations=len(between),
     )
+
+
+def _delay(spec: Spec, rows: Sequence[Row], chance: float) -> tuple[int, int] | NoPhases:
+    """From which step to which there is something to divide: from memorising to generalising."""
+    has_losses_alone = any(math.isnan(r["test_accuracy"]) for r in rows)
+    events = _events_of_losses(spec, rows) if has_losses_alone else find_events(spec, rows)
+    start, end = events.t_memorize, events.t_grok
+    if end is None:
+        return "never generalised"
+    if start is None or start >= end:
+        return "not memorised first"
+    row = next(r for r in rows if r["step"] == start)
+    if has_losses_alone:
+        is_apart = row["test_loss"] > -math.log(chance) / 2
+    else:
+        is_apart = row["test_accuracy"] < (1 + chance) / 2
+    return (start, end) if is_apart else "not memorised first"
+
+
+def _events_of_losses(spec: Spec, rows: Sequence[Row]) -> Events:
+    """When train and test loss fell below .1, of an imported network whose accuracies were not
+    recorded at every evaluation."""
+    learned = [
+        {
+            **row,
+            "train_accuracy": float(row["train_loss"] < LEARNED),
+            "test_accuracy": float(row["test_loss"] < LEARNED),
+        }
+        for row in rows
+    ]
+    return find_events(spec, learned)
+
+
+def _cleanup(curve: Curve, peak: int, formed: int) -> tuple[int, bool]:
+    """Where 95 % of the fall is done, and whether the curve had stopped falling by its end: since
+    85 % of its last step it fell by no more than the rest."""
+    low = min(curve.values[formed:])
+    rest = LEFT * (curve.values[peak] - low)
+    done = next(i for i in range(formed, len(curve)) if curve.values[i] <= low + rest)
+    late = curve.within(math.ceil(LATE * curve.steps[-1]), curve.steps[-1])
+    before = late[0] if len(late) > 1 else len(curve) - 2
+    return done, curve.values[before] - curve.values[-1] <= rest
+
+
+def _knee(curve: Curve, peak: int, done: int) -> int | None:
+    """The step at which the curve is highest above its chord; None if that is no more than what is
+    no fall either."""
+    steps, values = curve.steps, curve.values
+    slope = (values[done] - values[peak]) / (steps[done] - steps[peak])
+    above = [
+        y - values[peak] - slope * (t - steps[peak]) for t, y in zip(steps, values, strict=True)
+    ]
+    best = max(range(peak, done + 1), key=above.__getitem__)
+    return steps[best] if above[best] > LEFT * (values[peak] - values[done]) else None
+
+
+def _least_excluded(table: pl.DataFrame | None, start: int, formed: int) -> int | None:
+    """The step of the least excluded loss from memorising to the end of circuit formation; None
+    where fewer than three checkpoints there have one."""
+    if table is None or EXCLUDED not in table.columns:
+        return None
+    curve = smoothed(table.select("step", EXCLUDED).iter_rows())
+    between = curve.within(start, formed)
+    if len(between) < 3:
+        return None
+    return curve.steps[min(between, key=lambda i: curve.values[i])]
 
 
 SETTLED = 0.05  # of its whole range: how far a settled sparsity still moves

@@ -5,7 +5,6 @@ or an activation of a checkpoint, or the certificate's.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from grokscope.page.figure import Figure
@@ -15,7 +14,7 @@ from grokscope.reading.facts import Facts
 from grokscope.reading.film import frames
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.reading import Reading
-from grokscope.reading.sentences import headline, percent
+from grokscope.reading.sentences import headline, percent, phase_spans
 from grokscope.training.files import as_json
 
 FRAMES = 120
@@ -106,14 +105,9 @@ def _events(run: Facts) -> list[dict[str, Any]]:
 
 
 def _phases(run: Facts) -> list[dict[str, Any]]:
-    """The three phases, where they come in order with the events."""
-    p = run.ordered_phases
-    if p is None:
-        return []
-    names = ("memorisation", "circuit formation", "cleanup")
-    ends = pairwise((0, p.memorized, p.formed, p.cleaned))
+    """The phases; the last goes to the end of training where it is not over."""
     return [
         {"name": name, "from": start, "to": end}
-        for name, (start, end) in zip(names, ends, strict=True)
+        for name, start, end in phase_spans(run)
         if end > start
     ]

@@ -12,7 +12,7 @@ from functools import cached_property
 from grokscope.explain.verdict import Gate
 from grokscope.reading.trend import Trend, trend
 from grokscope.spec import Spec
-from grokscope.training.events import Events, Phases, Row
+from grokscope.training.events import Events, NoPhases, Phases, Row
 from grokscope.verify.evidence import Between, Case, Evidence
 
 UNDETERMINED = "undetermined"
@@ -201,6 +201,7 @@ class Facts:
     final: Row
     events: Events
     phases: Phases | None
+    no_phases: NoPhases | None  # why there are none
     t_clean: int | None
     mirrored: Mapping[str, float]  # test accuracy by whether the mirror of a pair was shown
     lenses: LensFacts | None
@@ -227,16 +228,6 @@ class Facts:
     def in_nats(self, loss: float) -> float | None:
         """A trained loss that is counted for each class, in nats; None of any other."""
         return loss * self.task.n_answers if self.spec.loss == PER_CLASS else None
-
-    @property
-    def ordered_phases(self) -> Phases | None:
-        """The phases, where they and the events come in one order: memorised, memorisation ends,
-        circuit formation ends, generalised, cleanup ends."""
-        p, e = self.phases, self.events
-        if p is None or e.t_memorize is None or e.t_grok is None:
-            return None
-        order = [e.t_memorize, p.memorized, p.formed, e.t_grok, p.cleaned]
-        return p if order == sorted(order) else None
 
     @property
     def memorised_first(self) -> bool:

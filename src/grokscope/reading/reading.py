@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.errors import BadInput, DamagedFile, NotApplicable
+from grokscope.errors import DamagedFile, NotApplicable
 from grokscope.explain.explanation import Explanation, explain
 from grokscope.measures import trace
 from grokscope.measures.key_rules import by_embedding, key_sets, published_keys
@@ -39,7 +39,7 @@ from grokscope.reading.facts import (
 )
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
-from grokscope.training.events import Events, Phases, Row
+from grokscope.training.events import Events, NoPhases, Phases, Row
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
@@ -63,7 +63,7 @@ class Reading:
     key_sets: dict[str, tuple[str, ...]]  # by each rule
     neurons: tuple[list[str], Float[Tensor, "part neuron"]] | None
     table: pl.DataFrame  # the measures over the checkpoints
-    phases: Phases | None
+    phases: Phases | NoPhases
     t_clean: int | None  # the step from which the winning lens's sparsity is settled
     test_by_mirror: dict[str, float]
     explanation: Explanation | None
@@ -93,7 +93,8 @@ class Reading:
             rows=tuple(self.rows),
             final=self.final,
             events=self.events,
-            phases=self.phases,
+            phases=self.phases if isinstance(self.phases, Phases) else None,
+            no_phases=None if isinstance(self.phases, Phases) else self.phases,
             t_clean=self.t_clean,
             mirrored=self.test_by_mirror,
             lenses=None if self.lenses is None else _lens_facts(self.lenses),
@@ -134,20 +135,11 @@ def read(run: Run, track: Track = untracked) -> Reading:
         key_sets=key_sets(snapshot),
         neurons=_if_applicable(neuron_parts, snapshot),
         table=table,
-        phases=_phases(events, rows, table),
+        phases=find_phases(run.spec, rows, run.task.chance, table),
         t_clean=find_clean(events, table, winner),
         test_by_mirror=_if_applicable(test_accuracy_by_mirror, snapshot) or {},
         explanation=_if_applicable(explain, snapshot) if is_small(snapshot) else None,
     )
-
-
-def _phases(
-    events: Events, rows: list[dict[str, int | float]], table: pl.DataFrame
-) -> Phases | None:
-    try:
-        return find_phases(events, rows, table)
-    except BadInput:
-        return None
 
 
 def _measured(snapshot: Snapshot) -> Row:

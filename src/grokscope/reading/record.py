@@ -4,6 +4,7 @@ sentences. What is not a finite number becomes null where it is written, by `as_
 from dataclasses import asdict
 from typing import Any
 
+from grokscope.explain.judgement import Judged
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.reading import sentences
 from grokscope.reading.compared import Compared
@@ -30,6 +31,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
         "lenses": None if lenses is None else asdict(lenses),
         "neurons": {} if f.neurons is None else f.neurons.following,
         "phases": None if f.phases is None else asdict(f.phases),
+        "no_phases": f.no_phases,
         "measures": f.measures,
         "explanation": None if f.explanation is None else of_explanation(f.explanation),
     }
@@ -62,6 +64,19 @@ def of_compared(c: Compared) -> dict[str, Any]:
         "network": of_explanation(c.network),
         "control": {"task": c.control_task, **of_explanation(c.control)},
         "interventions": c.interventions,
+    }
+
+
+def of_judged(x: Judged) -> dict[str, Any]:
+    """What `grokscope judge --json` prints of a run."""
+    return {
+        "run": x.run,
+        "state": x.state,
+        "changed": list(x.changed),
+        "before": None if x.before is None else asdict(x.before),
+        "now": None if x.now is None else asdict(x.now),
+        "found": x.was_there,
+        "reason": x.reason,
     }
 
 

@@ -14,6 +14,7 @@ from grokscope.reading.facts import (
     Facts,
     TaskFacts,
 )
+from grokscope.training.events import Phases
 from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ def _jumped(f: Facts) -> str:
 
 def acts(f: Facts) -> list[tuple[str, int, int]]:
     """What a button can play: its name, and from which step to which."""
-    e, p = f.events, f.ordered_phases
+    e = f.events
     buttons: list[tuple[str, int, int]] = []
     if e.t_memorize and f.memorised_first:
         buttons.append(("watch it memorise", 0, e.t_memorize))
@@ -261,10 +262,22 @@ def acts(f: Facts) -> list[tuple[str, int, int]]:
         buttons.append(("watch it generalise", e.t_memorize or 0, e.t_grok))
     elif e.t_grok:
         buttons.append(("watch it generalise", 0, e.t_grok))
-    if p is not None and p.memorized < p.formed < p.cleaned:
-        buttons.append(("circuit formation", p.memorized, p.formed))
-        buttons.append(("cleanup", p.formed, p.cleaned))
-    return buttons
+    return buttons + [span for span in phase_spans(f)[1:] if span[2] > span[1]]
+
+
+def phase_spans(f: Facts) -> list[tuple[str, int, int]]:
+    """The three phases by name, and from which step to which; the last goes to the end of training
+    where it is not over. Nothing where there are none."""
+    p = f.phases
+    if p is None:
+        return []
+    cleanup = "cleanup" if p.cleaned is not None else "cleanup, not over"
+    end = int(f.rows[-1]["step"]) if p.cleaned is None else p.cleaned
+    return [
+        ("memorisation", 0, p.memorized),
+        ("circuit formation", p.memorized, p.formed),
+        (cleanup, p.formed, end),
+    ]
 
 
 # ---- where its weights live ----------------------------------------------------------------------
@@ -419,15 +432,55 @@ def _key_losses(f: Facts) -> list[str]:
 
 
 def _phases(f: Facts) -> list[str]:
-    p = f.ordered_phases
+    p = f.phases
     if p is None:
-        return []
+        return [FEW] if f.no_phases == "few evaluations" else []
+    memorised = _two_readings(
+        p.memorized, "test loss is highest", p.least_excluded, "excluded loss is least"
+    )
+    formed = _two_readings(p.formed, "test loss is 1/e of that", p.knee, "its curve has its knee")
     return [
-        "Phases, read from losses and not from accuracies (our rule): memorisation until step "
-        f"{p.memorized:,}, where the excluded loss is lowest; circuit formation until "
-        f"{p.formed:,}, where test loss is last near its highest; cleanup until {p.cleaned:,}, "
-        "where 95 % of its fall from there, in logarithms, is done."
+        "Phases, read from losses and not from accuracies (our rule): memorisation until "
+        f"{memorised}; circuit formation until {formed}; {_cleaned(f, p)}.{_coarse(p)}"
     ]
+
+
+FEW = (
+    "Its phases are not told: too few evaluations lie between memorising and generalising "
+    "(`eval_every`)."
+)
+APART = 1.25  # times: two readings of one boundary that differ by more leave it open between them
+
+
+def _two_readings(step: int, why: str, other: int | None, why_other: str) -> str:
+    """A boundary with its second reading: as a step, or between two where they are far apart."""
+    if other is None:
+        return f"step {step:,}, where {why}"
+    low, high = sorted((step, other))
+    if high <= APART * low:
+        return f"step {step:,}, where {why} ({why_other} at {other:,})"
+    return f"between {low:,} and {high:,} ({why} at {step:,}, {why_other} at {other:,})"
+
+
+def _cleaned(f: Facts, p: Phases) -> str:
+    if p.cleaned is None:
+        end = f"step {int(f.rows[-1]['step']):,}"
+        stopped = f"when training stopped, at {end}" if f.is_finished else f"at {end}"
+        return f"cleanup was not over {stopped}: test loss still fell"
+    return f"cleanup until step {p.cleaned:,}, where 95 % of its fall, in logarithms, is done"
+
+
+FINE = 15  # evaluations from memorising to generalising, from which on the ends are good to 3 %
+
+
+def _coarse(p: Phases) -> str:
+    """How good the ends are, where the evaluations are few."""
+    if p.evaluations >= FINE:
+        return ""
+    return (
+        f" With {p.evaluations} evaluations from memorising to generalising each end is good to "
+        "one of them."
+    )
 
 
 # ---- how it does it, and how sure that is --------------------------------------------------------

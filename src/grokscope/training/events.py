@@ -7,6 +7,7 @@ a resumed loop and a later reader cannot disagree.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from grokscope.spec import Spec
 
@@ -33,11 +34,18 @@ class Events:
 @dataclass(frozen=True)
 class Phases:
     """Steps at which one phase of grokking ends and the next begins (Nanda et al. 2023), by the
-    rule of `measures.phases`."""
+    rule of `measures.phases`. They come in the order of memorising, `memorized`, `formed`,
+    generalising; `cleaned` is not before `formed`."""
 
-    memorized: int  # memorisation ends: excluded loss is lowest, test accuracy still below 1/2
-    formed: int  # circuit formation ends: test loss leaves its plateau (0.9 of its maximum)
-    cleaned: int  # cleanup ends: 95 % of the final fall of log test loss is done
+    memorized: int  # memorisation ends: test loss, smoothed, is highest
+    formed: int  # circuit formation ends: it is last at 1/e of that
+    cleaned: int | None  # cleanup ends: 95 % of the fall of its logarithm is done; None: not over
+    least_excluded: int | None  # the first, read otherwise: excluded loss is least
+    knee: int | None  # the second, read otherwise: test loss is highest above its chord
+    evaluations: int  # from memorising to generalising
+
+
+NoPhases = Literal["never generalised", "not memorised first", "few evaluations", "no fall"]
 
 
 def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
