@@ -425,9 +425,7 @@ def test_a_planted_truth_keeps_its_bound(name):
     network, circuit = Network.of(s), find(s)
     assert network is not None
     assert network.doubt is not None
-    bound, unrounded = (
-        circuit.bound(x, s.task) for x in (network, replace(network, doubt=None))
-    )
+    bound, unrounded = (circuit.bound(x, s.task) for x in (network, replace(network, doubt=None)))
     assert bound is not None
     assert unrounded is not None
     assert unrounded.accuracy - 3e-4 <= bound.accuracy <= unrounded.accuracy
