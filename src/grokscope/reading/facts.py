@@ -27,11 +27,13 @@ UNITS = {
 
 @dataclass(frozen=True)
 class GroupFacts:
-    """The group whose elements the symbols are, and how many things it rearranges."""
+    """The group whose elements the symbols are, how many things it rearranges, and whether the
+    right factor of a product acts first."""
 
     name: str
     order: int
     n_points: int | None
+    is_opposite: bool = False
 
 
 @dataclass(frozen=True)

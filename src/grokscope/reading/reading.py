@@ -190,7 +190,9 @@ def task_facts(task: Task) -> TaskFacts:
         n_read=task.n_read,
         chance=task.chance,
         operators=task.operators,
-        group=None if group is None else GroupFacts(group.name, group.order, points),
+        group=None if group is None else GroupFacts(
+            group.name, group.order, points, group.is_opposite
+        ),
         is_commutative=task.group is None or bool((task.group.table == task.group.table.T).all()),
     )
 

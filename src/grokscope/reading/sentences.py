@@ -59,7 +59,10 @@ def meaning(task: TaskFacts) -> str:
         return ""
     n = task.group.n_points
     moved = "" if n is None else f", rearrangements of {n} things"
-    return f", the product of two of the {task.group.order} elements of {task.group.name}{moved}"
+    first = ", b acting first" if task.group.is_opposite else ""
+    return (
+        f", the product of two of the {task.group.order} elements of {task.group.name}{moved}{first}"
+    )
 
 
 def asked(f: Facts) -> str:
