@@ -39,7 +39,8 @@ EVERY = [
     direct_product(cyclic(2), cyclic(4), symmetric(3)), wreath_product(symmetric(3), cyclic(2)),
     wreath_product(cyclic(2), 3), wreath_product(cyclic(2), alternating(3)),
     symmetric(4, "chughtai2023"), symmetric(4, "stander2023"), alternating(5, "chughtai2023"),
-    opposite(symmetric(4)), opposite(dihedral(5)), opposite(direct_product(cyclic(2), symmetric(3))),
+    opposite(symmetric(4)), opposite(dihedral(5)),
+    opposite(direct_product(cyclic(2), symmetric(3))),
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from grokscope.verify.verify import verify
 HELD = 0.9999  # of the variance of a hidden layer, by few directions
 PER_DIRECTION = 6  # pairs: interpolators have at most 5, published networks more than 20
 UNDETERMINED = "undetermined"
+NO_TASK = "its task is not known."
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
 SHARE = 4  # a sample has a quarter of that
 
@@ -48,8 +49,15 @@ class Explanation:
     @cached_property
     def gate(self) -> Gate:
         """Whether it generalises."""
-        chance = self.snapshot.task.chance
-        return gate(self.accuracy, self.count, chance, bool(self.settling))
+        s = self.snapshot
+        return gate(
+            self.accuracy,
+            self.count,
+            s.task.chance,
+            bool(self.settling),
+            was_shown_all=s.was_shown_all,
+            is_task_known="task" not in s.assumed,
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -106,9 +114,10 @@ class Explanation:
 def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanation:
     """Every form of explanation, or those named, found and verified in a network.
 
-    Those that hold come first. Of these a circuit that accounts for the neurons too goes before
-    one of the logits alone; then the best bound decides, then the size. Raises `UnknownName` for
-    a form that does not exist, `NotApplicable` for a task with several answers an input.
+    None is looked for where the task is not known. Those that hold come first. Of these a circuit
+    that accounts for the neurons too goes before one of the logits alone; then the best bound
+    decides, then the size. Raises `UnknownName` for a form that does not exist, `NotApplicable` for
+    a task with several answers an input.
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(
@@ -119,6 +128,8 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     if not all(map(isfinite, scores[1].values())):
         why = "the network's logits are not all numbers."
         return Explanation(snapshot, *scores, (), {x.circuit.form: why for x in chosen})
+    if "task" in snapshot.assumed:
+        return Explanation(snapshot, *scores, (), {x.circuit.form: NO_TASK for x in chosen})
     sample = _sample(snapshot)
     certificates, not_found = [], {}
     for form in chosen:
