@@ -19,13 +19,17 @@ from grokscope.algebra.families import (
     from_elements,
     from_table,
     group,
+    opposite,
     permutation_group,
     symmetric,
     units,
     wreath_product,
 )
 from grokscope.algebra.groups import Group
+from grokscope.algebra.irreps import irreps
+from grokscope.algebra.names import element_names
 from grokscope.algebra.orders import ORDERS, is_odd
+from grokscope.algebra.splits import isotypic
 from grokscope.errors import BadInput, UnknownName
 from grokscope.tasks import make_task
 
@@ -35,6 +39,8 @@ EVERY = [
     direct_product(cyclic(2), cyclic(4), symmetric(3)), wreath_product(symmetric(3), cyclic(2)),
     wreath_product(cyclic(2), 3), wreath_product(cyclic(2), alternating(3)),
     symmetric(4, "chughtai2023"), symmetric(4, "stander2023"), alternating(5, "chughtai2023"),
+    opposite(symmetric(4)), opposite(dihedral(5)),
+    opposite(direct_product(cyclic(2), symmetric(3))),
 ]  # fmt: skip
 
 
@@ -313,3 +319,39 @@ def test_errors_know_a_family_from_a_plug_in(name, why):
 def test_a_family_cannot_have_a_letter_that_no_name_could_hold(letter):
     with pytest.raises(BadInput, match=f"cannot be called `{letter}`"):
         family(letter, order=lambda n: n)
+
+
+OPPOSITE = ["S4", "A5", "D5", "C2xS3", "Q8"]
+
+
+@pytest.mark.parametrize("name", OPPOSITE)
+def test_in_an_opposite_group_b_acts_first_and_the_elements_keep_their_names(name):
+    g, op = group(name), group(f"{name}op")
+    assert torch.equal(op.table, g.table.T)
+    assert not torch.equal(op.table, g.table)
+    assert element_names(op) == element_names(g)
+    assert opposite(op).name == name
+    assert torch.equal(opposite(op).table, g.table)
+
+
+@pytest.mark.parametrize("name", OPPOSITE)
+def test_an_opposite_group_has_the_parts_of_its_group(name):
+    g, op = group(name), group(f"{name}op")
+    assert isotypic(op).names == isotypic(g).names
+    for part, basis in isotypic(op).parts.items():
+        same = isotypic(g).parts[part]
+        torch.testing.assert_close(basis @ basis.T, same @ same.T, atol=1e-9, rtol=0)
+    for rho in irreps(op):
+        a, b = torch.arange(op.order).view(-1, 1), torch.arange(op.order)
+        both = rho.matrices[a] @ rho.matrices[b]
+        torch.testing.assert_close(both, rho.matrices[op.table], atol=1e-9, rtol=0)
+
+
+def test_permutations_of_an_opposite_group_multiply_as_in_the_textbook():
+    g = group("S4op")
+    own = symmetric(4).points
+    assert own is not None
+    assert g.points is not None
+    for a, b in ((3, 7), (11, 20)):
+        assert torch.equal(own[g.table[a, b]], own[a][own[b]])  # a(b(i))
+        assert torch.equal(g.points[g.table[a, b]], g.points[b][g.points[a]])

@@ -8,7 +8,7 @@ Axes: pair = one input; answer = where an input has several; c = an answer; neur
 s = a product, as what the pairs of a fibre share.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -42,6 +42,8 @@ class Snapshot:
     step: int | None = None
     keys: tuple[str, ...] | None = None
     taught: Int[Tensor, " pair *answer"] | None = None  # the answers shown; None: the task's
+    was_shown_all: bool = False  # it is known to have been shown every pair
+    assumed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of `Spec`
     computed: dict[Hashable, Any] = field(
         default_factory=dict, init=False
     )  # see `once_per_snapshot`
@@ -51,16 +53,28 @@ class Snapshot:
         """The run's checkpoint at `step`, by default the last."""
         steps = run.steps
         at = steps[-1] if step is None and steps else step
-        return cls(run.task, run.is_train, run.model(at), at, taught=run.taught)
+        return cls(
+            run.task,
+            run.is_train,
+            run.model(at),
+            at,
+            taught=run.taught,
+            was_shown_all=run.was_shown_all,
+            assumed=run.spec.assumed,
+        )
 
     @property
     def knows_split(self) -> bool:
-        """Whether it is known which pairs were shown; else every pair counts as shown."""
+        """Whether it is known which pairs were held out; else every pair counts as shown."""
         return not bool(self.is_train.all())
 
     @property
     def is_test(self) -> Bool[Tensor, " pair"]:
-        """Which pairs were held out. Raises `NotApplicable` where the split is not known."""
+        """Which pairs were held out. Raises `NotApplicable` where none was, or it is not known."""
+        if self.was_shown_all:
+            raise NotApplicable(
+                f"this network was shown every pair of `{self.task.name}`, so none is a test pair."
+            )
         if not self.knows_split:
             raise NotApplicable(
                 f"the split of this network on `{self.task.name}` is not known, so no pair is "

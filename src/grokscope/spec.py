@@ -19,8 +19,10 @@ from grokscope.errors import BadInput, lookup, must_be, unknown
 class Spec:
     """One experiment: a task, a model, how to train it, and when to stop.
 
-    The defaults are those of Nanda et al. 2023. Steps count updates of the optimiser. Raises
-    `BadInput` for a value of the wrong type or out of its range.
+    The defaults are those of Nanda et al. 2023. Steps count updates of the optimiser. `assumed` has
+    of an imported network what was taken without being said, "activation", "axes" or "task": what
+    was taken, then what else fits, each with its accuracy over all pairs. Raises `BadInput` for a
+    value of the wrong type or out of its range.
     """
 
     task: str = "a+b"  # a formula in a and b, mod task.p, or a registered name
@@ -69,6 +71,7 @@ class Spec:
     label_seed: int | None = None
 
     source: str | None = None  # of an imported network: its layout, file and checksum
+    assumed: dict[str, Any] = field(default_factory=dict)  # what nothing says of it: see below
 
     def __post_init__(self) -> None:
         for name, value in _all_typed(vars(self)).items():

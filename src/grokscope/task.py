@@ -27,6 +27,7 @@ from grokscope.errors import BadInput, lookup, must_be
 from grokscope.score import chance
 
 UNKNOWN_SPLIT = "unknown"  # of an imported network: every pair counts as shown, none as a test
+ALL_SPLIT = "all"  # every pair was shown, so that there is no test
 COSETS_UP_TO = 200  # elements: with more, `algebra.lenses.coset_lenses` is called by hand
 LARGEST_TABLE = 1_000_000  # pairs: with 512 neurons, their hidden layer alone is 2 GB
 
@@ -134,11 +135,11 @@ class Task:
         self, fraction: float, seed: int, scheme: str = "ordered"
     ) -> Bool[Tensor, " pair"]:
         """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`, or all
-        where the split is not known.
+        where that is known, or the split is not.
 
         Raises `BadInput` if no pair is left to train on or to test on.
         """
-        if scheme == UNKNOWN_SPLIT:
+        if scheme in (UNKNOWN_SPLIT, ALL_SPLIT):
             return torch.ones(len(self.inputs), dtype=torch.bool)
         chosen = lookup("split", scheme, SCHEMES)(self, fraction, seed)
         is_train = torch.zeros(len(self.inputs), dtype=torch.bool)

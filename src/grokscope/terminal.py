@@ -23,6 +23,7 @@ from grokscope.reading.sentences import (
     lens_verdict,
     percent,
     sentences,
+    short,
     summary,
 )
 from grokscope.reading.spectrum import Spectrum
@@ -62,7 +63,7 @@ def print_reading(f: Facts, page: Path | None) -> None:
 def print_explanation(name: str, e: ExplanationFacts, circuit: Path | None) -> None:
     """What a network does and how that is known; `circuit` is the simplest as a program."""
     console = _console()
-    console.print(Text(f"{name}: {e.gate.verdict}, {e.algorithm or 'no algorithm'}", style="bold"))
+    console.print(Text(f"{name}: {short(e)}, {e.algorithm or 'no algorithm'}", style="bold"))
     _print_paragraphs(account(e))
     print_table([_circuit_row(c) for c in e.certificates])
     for c in e.certificates:
@@ -258,6 +259,15 @@ def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
     for line in cells:
         table.add_row(*map(Text, line))
     console.print(table)
+
+
+def print_imported(rows: Sequence[dict[str, Any]]) -> None:
+    """The table of what was imported, and beneath it what there is to say of each."""
+    beneath = ("assumed", "notes")
+    print_table([{k: v for k, v in row.items() if k not in beneath} for row in rows])
+    for row in rows:
+        if row["notes"]:
+            _console().print(Text.assemble((f"{row['run']}: ", "bold"), row["notes"]))
 
 
 def print_upright(rows: Iterable[dict[str, Any]]) -> None:

@@ -202,6 +202,20 @@ def wreath_product(base: Group, top: Group | int) -> Group:
     return Group(f"{base.name}wr{top.name}", table, labels)
 
 
+def opposite(g: Group) -> Group:
+    """The same elements under the opposite product: ab is what ba is in `g`. Permutations in the
+    textbook convention, (ab)(x) = a(b(x)), multiply so."""
+    name = g.name.removesuffix(OPPOSITE) if g.is_opposite else g.name + OPPOSITE
+    return Group(
+        name,
+        g.table.T.contiguous(),
+        g.labels,
+        None if g.points is None else g.points[g.inverse],
+        tuple(map(opposite, g.factors)),
+        is_opposite=not g.is_opposite,
+    )
+
+
 def cube(n: int) -> Group:
     """Z₂ⁿ: tuples of n bits, in the order of binary numbers, added bit by bit."""
     x = torch.arange(2**n)
@@ -214,13 +228,19 @@ def cube(n: int) -> Group:
 SPELLINGS = {"z": "C", "alt": "A", "sym": "S", "dih": "D", "x": "x", "wr": "wr"}
 
 
+OPPOSITE = "op"  # at the end of a group's name
+
+
 def group(name: str, elements: str = "lexicographic") -> Group:
     """The group called `name`.
 
     A name is a family's letter and a number (C113, U97, D59, Dic3, Q8, S5, A5), a product of such
-    (C2xC4), a power (C2^5) or a wreath product (S3wrC2). `elements` is the order of S_n and A_n, of
-    `orders.py`. Raises `BadInput` for another name and for a group that is too large.
+    (C2xC4), a power (C2^5) or a wreath product (S3wrC2). With op at its end (S4op) the product ab
+    is that of b and a. `elements` is the order of S_n and A_n, of `orders.py`. Raises `BadInput`
+    for another name and for a group that is too large.
     """
+    if name.endswith(OPPOSITE):
+        return opposite(group(name.removesuffix(OPPOSITE), elements))
     terms = _parse(name)
     if elements != "lexicographic":
         return _ordered(name, terms, elements)
@@ -305,5 +325,6 @@ def _unknown(name: str) -> BadInput:
     smallest = ", ".join(f"{letter}{family.smallest}" for letter, family in FAMILIES.items())
     return BadInput(
         f"no group is called `{name}`. Write a letter and a number, as in {smallest} (the smallest "
-        "of each), a product as in C2xC4, a power as in C2^5, or S3wrC2."
+        "of each), a product as in C2xC4, a power as in C2^5, or S3wrC2; with op at the end (S4op) "
+        "b acts first in ab."
     )

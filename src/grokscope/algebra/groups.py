@@ -22,7 +22,9 @@ LARGEST_ORDER = 1_000  # beyond it the functions of all pairs would not fit in m
 class Group:
     """A finite group: `table[a, b]` is the index of the product ab.
 
-    `points` is there where the elements are permutations: element g sends i to `points[g, i]`.
+    `points` is there where the elements are permutations: element g sends i to `points[g, i]`, and
+    in ab the left factor moves first. Where the product is the opposite of that (`is_opposite`),
+    `points` are those of the inverse elements, so that the law still holds.
     `factors` are there where it is a direct product; its elements are then numbered with the last
     factor running fastest. Both serve to name things, and need not be given.
 
@@ -34,6 +36,7 @@ class Group:
     labels: tuple[str, ...]
     points: Int[Tensor, "g point"] | None = None
     factors: tuple["Group", ...] = ()
+    is_opposite: bool = False
 
     def __post_init__(self) -> None:
         if self.table.ndim != 2 or self.table.shape[0] != self.table.shape[1]:

@@ -26,7 +26,8 @@ def element_names(group: Group) -> tuple[str, ...]:
     "(1 2 3)(4 5)"; products of turns and a flip as in "r²s"; "e" for the identity of both; in a
     direct product a tuple of such; else the group's own labels."""
     if group.points is not None:
-        return tuple(_cycles(x) for x in group.points.tolist())
+        own = group.points[group.inverse] if group.is_opposite else group.points
+        return tuple(_cycles(x) for x in own.tolist())
     if group.factors:
         tuples = product(*(element_names(factor) for factor in group.factors))
         return tuple(f"({', '.join(x)})" for x in tuples)

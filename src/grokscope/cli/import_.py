@@ -25,7 +25,27 @@ def import_(
     ] = None,
     task: Annotated[
         str | None,
-        arg(help="a formula, or a group such as S5; by default what the source says, or what fits"),
+        arg(
+            help="a formula, or a group such as S5; S5op where b acts first in ab; by default what "
+            "the source says, or what fits"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, arg(help="which of our models it is, where its layout can be several")
+    ] = None,
+    activation: Annotated[
+        str | None,
+        arg(
+            help="such as relu or square; by default what the source says, or else relu is assumed"
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        arg(
+            metavar="FILE|SCHEME:SEED:FRACTION|all|unknown",
+            help="which pairs it was shown: a file of pairs, a scheme as in ordered:0:0.3, every "
+            "pair, or not known; by default what the source or train_data.* beside it says",
+        ),
     ] = None,
     instance: Annotated[
         int | None, arg(help="which network, of a file that holds several (Wu et al. 2024)")
@@ -37,19 +57,23 @@ def import_(
     """Make run folders of other people's checkpoints.
 
     A network is named by its file, or by its folder where the file is called model. Nothing in a
-    file is run, and what cannot be a network of ours is refused with the reason.
+    file is run, and what cannot be a network of ours is refused with the reason. What no one says
+    of a network is told by its answers, or assumed and said to be.
 
     Example: grokscope import model_p99zdpze5l.pt --task a+b
     """
     from grokscope.foreign import import_networks
     from grokscope.runs import row
-    from grokscope.terminal import bar, print_json, print_table
+    from grokscope.terminal import bar, print_imported, print_json
 
     load(use)
     if not sources:
         raise BadInput("say what to import: a file of weights, or a folder.")
     with bar("reading the files") as track:
-        imported, refused = import_networks(sources, out, layout, task, instance, track)
+        imported, refused = import_networks(
+            sources, out, track, layout=layout, task=task, instance=instance, model=model,
+            activation=activation, split=split,
+        )  # fmt: skip
     rows = [
         {
             **row(x.run),
@@ -59,6 +83,7 @@ def import_(
             "checkpoints": len(x.run.steps),
             "accuracy": x.accuracy,
             "split": x.run.spec.split,
+            "assumed": x.run.spec.assumed,
             "notes": "; ".join(x.notes),
         }
         for x in imported
@@ -66,6 +91,6 @@ def import_(
     if json:
         print_json(rows)
     else:
-        print_table(rows)
+        print_imported(rows)
     if refused:
         raise BadInput("\n".join(refused))

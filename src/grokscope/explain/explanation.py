@@ -26,6 +26,7 @@ HELD = 0.9999  # of the variance of a hidden layer, by few directions
 IN_FULL = 0.01  # of the logits: from here on a neuron counts as one
 PER_DIRECTION = 6  # pairs: interpolators have at most 5, published networks more than 20
 UNDETERMINED = "undetermined"
+NO_TASK = "its task is not known."
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
 SHARE = 4  # a sample has a quarter of that
 
@@ -50,8 +51,15 @@ class Explanation:
     @cached_property
     def gate(self) -> Gate:
         """Whether it generalises."""
-        chance = self.snapshot.task.chance
-        return gate(self.accuracy, self.count, chance, bool(self.settling))
+        s = self.snapshot
+        return gate(
+            self.accuracy,
+            self.count,
+            s.task.chance,
+            bool(self.settling),
+            was_shown_all=s.was_shown_all,
+            is_task_known="task" not in s.assumed,
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -108,9 +116,10 @@ class Explanation:
 def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanation:
     """Every form of explanation, or those named, found and verified in a network.
 
-    Those that hold come first. Of these a circuit that accounts for the neurons too goes before
-    one of the logits alone; then the best bound decides, then the size. Raises `UnknownName` for
-    a form that does not exist, `NotApplicable` for a task with several answers an input.
+    None is looked for where the task is not known. Those that hold come first. Of these a circuit
+    that accounts for the neurons too goes before one of the logits alone; then the best bound
+    decides, then the size. Raises `UnknownName` for a form that does not exist, `NotApplicable` for
+    a task with several answers an input.
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(
@@ -121,6 +130,8 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     if not snapshot.is_of_numbers:
         why = "the network's logits are not all numbers."
         return Explanation(snapshot, *scores, (), {x.circuit.form: why for x in chosen})
+    if "task" in snapshot.assumed:
+        return Explanation(snapshot, *scores, (), {x.circuit.form: NO_TASK for x in chosen})
     view = canonical(snapshot)
     sample = _sample(view)
     certificates, not_found = [], {}

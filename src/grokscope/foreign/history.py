@@ -12,31 +12,40 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from grokscope.foreign.fit import AT_ONCE
 from grokscope.foreign.layout import ForeignNetwork, Losses
+from grokscope.foreign.split import Split
 from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT, Task
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.training.loss import negative_log_likelihood
 from grokscope.training.run import RECORDED_SPLIT, ROW, Run
 
 CLOSE = 0.1  # of a recorded loss, what ours may differ for the split to be the same
 CLEARLY = 5  # times further off the splits of all other seeds must be for one to be the right one
 SEEDS = (*range(10), 598)  # of the published runs
-AT_ONCE = 20_000  # pairs
 FRACTIONS = (0.3, 0.1, 0.2, 0.25, 0.28, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def find_split(
-    spec: Spec, task: Task, foreign: ForeignNetwork, networks: dict[int, Model]
+    spec: Spec,
+    task: Task,
+    foreign: ForeignNetwork,
+    networks: dict[int, Model],
+    said: Split | None = None,
 ) -> tuple[Spec, Bool[Tensor, " pair"] | None, tuple[str, ...]]:
-    """The spec with what is known of the split: recorded, made again from its seed, or found by the
-    losses that were recorded; and the recorded one as a mask of the task's pairs. `networks` are
-    the checkpoints by step."""
+    """The spec with what is known of the split: said, recorded, made again from its seed, or found
+    by the losses that were recorded; and the recorded one as a mask of the task's pairs. `networks`
+    are the checkpoints by step."""
+    if said is not None:
+        return *said.of(spec, task), ()
     if foreign.is_train is not None:
         a, b = task.inputs[:, :2].unbind(dim=1)
         mask = foreign.is_train.view(foreign.n, foreign.n)[a, b]
-        if mask.any() and not mask.all():
+        if mask.all():
+            return replace(spec, split=ALL_SPLIT), None, ()
+        if mask.any():
             return replace(spec, split=RECORDED_SPLIT), mask, ()
     losses = foreign.losses
     if losses is None:

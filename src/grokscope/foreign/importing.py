@@ -11,22 +11,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput, StorageError
+from grokscope.foreign.fit import load_model, precision_of
 from grokscope.foreign.history import find_split, rows_of
-from grokscope.foreign.layout import Losses, State, layout_of
-from grokscope.foreign.sources import Source, digest, open_source, sources
-from grokscope.foreign.tasks import load_model, precision_of, resolve_task
+from grokscope.foreign.layout import ForeignNetwork, Losses, State, layout_of
+from grokscope.foreign.resolve import Said, resolve
+from grokscope.foreign.sources import Source, digest, open_source, pairs_beside, sources
+from grokscope.foreign.split import Split, parse_split
+from grokscope.foreign.tasks import Shown
 from grokscope.models.model import Model
 from grokscope.spec import Spec
+from grokscope.task import UNKNOWN_SPLIT
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json, write_atomically, write_tensors
 from grokscope.training.run import SPLIT_FILE, Run
 from grokscope.training.track import Track, untracked
+
+NOTHING = Said()
+SAID = (
+    "source",
+    "task",
+    "task_args",
+    "model",
+    "model_args",
+    "split",
+    "split_seed",
+    "train_fraction",
+)
 
 
 @dataclass(frozen=True)
@@ -54,28 +71,27 @@ class Recognised:
     notes: tuple[str, ...]
 
 
-def recognise(
-    source: Source,
-    layout: str | None = None,
-    task: str | None = None,
-    instance: int | None = None,
-) -> Recognised:
-    """Read the networks of a source. The task is the one asked for, the one its source says, or the
-    one its answers match. Raises `BadInput` with the reason if it is refused."""
-    contents = replace(open_source(source), instance=instance)
-    chosen = layout_of(contents, layout)
+def recognise(source: Source, said: Said = NOTHING) -> Recognised:
+    """Read the networks of a source. Its task and its activation are what its user or its source
+    says, or what its answers match. Raises `BadInput` with the reason if it is refused."""
+    if said.split is None:
+        split, unread = pairs_beside(source)
+    else:
+        split, unread = parse_split(said.split), ()
+    contents = replace(open_source(source), instance=said.instance)
+    chosen = layout_of(contents, said.layout)
     try:
         with warnings.catch_warnings():
             # torch warns where a tensor has too few axes to be turned
             warnings.simplefilter("error", UserWarning)
             _check_numbers(contents.checkpoints)
-            foreign = chosen.read(contents)
-            score, notes = resolve_task(foreign, contents.state, task)
-            its_task = make_task(score.spec.task, score.spec.task_args)
+            network = chosen.read(contents)
+            split = None if said.split is None and network.is_train is not None else split
+            resolved = resolve(network, contents, chosen.name, said, _shown(network, split))
+            foreign, spec = resolved.foreign, resolved.spec
+            its_task = make_task(spec.task, spec.task_args)
             states = contents.checkpoints.items()
-            networks = {
-                step: load_model(foreign, score.spec, its_task, w) for step, w in sorted(states)
-            }
+            networks = {step: load_model(foreign, spec, its_task, w) for step, w in sorted(states)}
     except BadInput as error:
         message, path = str(error), str(source.path)
         raise BadInput(message if path in message else f"{path} is refused: {message}") from None
@@ -84,43 +100,38 @@ def recognise(
             f"{source.path} is refused: its tensors do not fit layout `{chosen.name}` ({error})."
         ) from None
     spec = replace(
-        score.spec,
+        spec,
         precision=precision_of(networks[max(networks)]),
         source=f"{chosen.name}: {source.path.name}, {digest(source)}",
     )
-    spec, is_train, split_notes = find_split(spec, its_task, foreign, networks)
+    spec, is_train, split_notes = find_split(spec, its_task, foreign, networks, split)
     return Recognised(
-        name=contents.name if instance is None else f"{contents.name}-{instance}",
+        name=contents.name if said.instance is None else f"{contents.name}-{said.instance}",
         layout=chosen.name,
         spec=spec,
         networks=networks,
-        accuracy=score.accuracy,
+        accuracy=resolved.answered.fit.accuracy,
         losses=foreign.losses,
         is_train=is_train,
-        notes=(*foreign.notes, *notes, *split_notes),
+        notes=(*foreign.notes, *resolved.notes, *split_notes, *unread),
     )
 
 
-def import_network(
-    source: Source,
-    out: Path,
-    layout: str | None = None,
-    task: str | None = None,
-    instance: int | None = None,
-) -> Imported:
-    """Import one network into its run folder under `out`.
+def import_network(source: Source, out: Path, **said: Any) -> Imported:
+    """Import one network into its run folder under `out`; `said` are the fields of `Said`.
 
     Raises `BadInput` with the reason if it is refused, before anything is written, and
     `StorageError` if its folder holds another network; the same one is found and not repeated.
     """
-    recognised = recognise(source, layout, task, instance)
+    recognised = recognise(source, Said(**said))
     run = Run(recognised.spec, out / recognised.name)
     result = Imported(run, recognised.layout, recognised.accuracy, recognised.notes, False)
     if (run.folder / "spec.json").exists():
         there = Run.open(run.folder)
-        if (there.spec.source, there.spec.task) != (recognised.spec.source, recognised.spec.task):
+        if not _is_same(there, recognised):
             raise StorageError(
-                f"{run.folder} holds another run. Move it away, or choose another --out."
+                f"{run.folder} holds another run, or this one as something else was said of it. "
+                "Move it away, or choose another --out."
             )
         if there.checkpoint(max(recognised.networks)).exists():  # else it was cut short
             return replace(result, run=there, was_there=True)
@@ -130,6 +141,24 @@ def import_network(
         )
     _write(run, recognised)
     return result
+
+
+def _is_same(run: Run, recognised: Recognised) -> bool:
+    """Whether a run is of the same file, and the same was said of it."""
+    if any(getattr(run.spec, x) != getattr(recognised.spec, x) for x in SAID):
+        return False
+    return recognised.is_train is None or torch.equal(run.is_train, recognised.is_train)
+
+
+def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
+    """Which pairs of a task it is said to have been shown; None where some are not known."""
+    if split is not None:
+        return None if split.scheme == UNKNOWN_SPLIT else split.shown
+    table = foreign.is_train
+    if table is None:
+        return None
+    at = torch.tensor([foreign.n, 1])
+    return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
 
 
 def _check_numbers(checkpoints: dict[int, State]) -> None:
@@ -163,20 +192,18 @@ def _write(run: Run, recognised: Recognised) -> None:
 def import_networks(
     paths: Sequence[Path],
     out: Path,
-    layout: str | None = None,
-    task: str | None = None,
-    instance: int | None = None,
     track: Track = untracked,
+    **said: Any,
 ) -> tuple[list[Imported], list[str]]:
     """Import every network of these files and folders; those that are refused are left out, and
-    the reasons are returned beside the others."""
+    the reasons are returned beside the others. `said` are the fields of `Said`."""
     waiting = [source for path in paths for source in sources(path)]
     imported: list[Imported] = []
     refused: list[str] = []
     track(0, len(waiting))
     for i, source in enumerate(waiting):
         try:
-            imported.append(import_network(source, out, layout, task, instance))
+            imported.append(import_network(source, out, **said))
         except (BadInput, StorageError) as error:
             refused.append(str(error))
         track(i + 1, len(waiting))

@@ -85,7 +85,9 @@ class ForeignNetwork:
     `specs` are the models that it can be, the likeliest first (as a rule one); their task counts
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
-    over all n x n pairs in lexicographic order.
+    over all n x n pairs in lexicographic order. `others` are the other networks that the same
+    arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
+    the answers leave it open too.
     """
 
     specs: tuple[Spec, ...]
@@ -96,6 +98,8 @@ class ForeignNetwork:
     losses: Losses | None = None
     is_train: Tensor | None = None
     notes: tuple[str, ...] = ()
+    others: tuple["ForeignNetwork", ...] = ()
+    ask: str = ""
 
 
 Read = Callable[[Contents], ForeignNetwork]

@@ -2,7 +2,7 @@
 
 A folder can hold one network, whose checkpoints are files named by their step (and `init`, `final`)
 or whose weights are arrays, a file each; or many files that are a network each, in folders of
-folders too.
+folders too. Files of training data, as train_data.pth, are no networks.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from grokscope.errors import BadInput
 from grokscope.foreign.containers import unpack
 from grokscope.foreign.files import SUFFIXES, read_file, read_json
 from grokscope.foreign.layout import Contents, State
+from grokscope.foreign.split import Split, is_of_pairs, split_beside
 
 CONFIGS = ("cfg.json", "config.json", "params.json", "hyper.json")
 ARRAYS = (".npy",)
@@ -33,7 +34,8 @@ def sources(path: Path) -> list[Source]:
     """The networks in a file or folder. Raises `BadInput` if there are none."""
     if path.is_file():
         is_array = path.suffix in ARRAYS  # a network is several of them
-        together = sorted(f for f in path.parent.glob("*.npy")) if is_array else [path]
+        arrays = sorted(f for f in path.parent.glob("*.npy") if not is_of_pairs(f))
+        together = arrays if is_array else [path]
         return [Source(path.parent if is_array else path, tuple(together))]
     if not path.is_dir():
         raise BadInput(f"{path}: there is no such file or folder.")
@@ -47,7 +49,8 @@ def sources(path: Path) -> list[Source]:
 
 
 def _below(folder: Path, depth: int) -> Iterator[Source]:
-    files = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in SUFFIXES)
+    every = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in SUFFIXES)
+    files = [f for f in every if not is_of_pairs(f)]
     arrays = tuple(f for f in files if f.suffix in ARRAYS)
     files = [f for f in files if f.suffix not in ARRAYS]
     steps = sorted((f for f in files if f.stem.isdecimal()), key=lambda f: int(f.stem))
@@ -65,6 +68,21 @@ def _below(folder: Path, depth: int) -> Iterator[Source]:
     if depth > 0:
         for inner in sorted(f for f in folder.iterdir() if f.is_dir()):
             yield from _below(inner, depth - 1)
+
+
+def pairs_beside(source: Source) -> tuple[Split | None, tuple[str, ...]]:
+    """The split that files of pairs beside a network say, as train_data.pth, and why there is none
+    where these are not read."""
+    folder = source.path if source.path.is_dir() else source.path.parent
+    kinds = (*SUFFIXES, ".json")
+    files = sorted(f for f in folder.iterdir() if f.suffix in kinds and is_of_pairs(f))
+    names = ", ".join(f.name for f in files)
+    if files and len(list(_below(folder, 0))) > 1:
+        return None, (f"{names}: of which of the networks beside it is not said; --split says it",)
+    try:
+        return split_beside(files), ()
+    except BadInput as error:
+        return None, (f"not read: {error}",)
 
 
 def open_source(source: Source) -> Contents:

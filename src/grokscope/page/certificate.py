@@ -31,8 +31,10 @@ def certificates(e: ExplanationFacts, program: str | None) -> str:
     absent = "".join(
         f"<li>{escape(', '.join(forms))}: {escape(why)}</li>" for why, forms in e.absent.items()
     )
+    taken = "".join(f"<p>{escape(text)}</p>" for text in sentences.assumed(e.assumed))
     return "\n".join(
         (
+            taken,
             *map(_certificate, e.certificates),
             _folded("Explanations that do not apply here", f"<ul>{absent}</ul>" if absent else ""),
             _folded(

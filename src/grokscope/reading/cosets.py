@@ -288,10 +288,14 @@ class LiveNeurons:
         i, j = (_point(self.group, self.subgroups.members[x]) for x in (h, k))
         count, here = int(double.of.max()) + 1, int(double.of[double.z])
         if i is not None and j is not None and count == 2:
-            sent = f"{i + 1}→{j + 1}"
+            sent = self._sent(i, j)
             return [sent if x == here else f"not {sent}" for x in range(2)]
         members = [self._member(double.of == x) for x in range(count)]
         return [" ".join(filter(None, ("H", name, "K"))) for name in members]
+
+    def _sent(self, i: int, j: int) -> str:
+        """That the points send i to j, of the elements by their names, which may be inverse."""
+        return f"{j + 1}→{i + 1}" if self.group.is_opposite else f"{i + 1}→{j + 1}"
 
     def _member(self, members: Bool[Tensor, " g"]) -> str:
         """The shortest name among these elements; none if the identity is one."""
@@ -313,8 +317,8 @@ class LiveNeurons:
         else:  # where they send the point, if H is all that fix it
             assert self.group.points is not None
             to, by = (self.group.points[_firsts(of)] for of in (right, left))
-            right_names = [f"{point + 1}→{int(x) + 1}" for x in to[:, point]]
-            left_names = [f"{int((x == point).int().argmax()) + 1}→{point + 1}" for x in by]
+            right_names = [self._sent(point, int(x)) for x in to[:, point]]
+            left_names = [self._sent(int((x == point).int().argmax()), point) for x in by]
         return SubgroupShown(
             name=self.subgroups.names[cls],
             order=int(self.subgroups.order[i]),

@@ -6,7 +6,7 @@ None stands for what a run does not have.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from grokscope.explain.verdict import Gate
@@ -27,11 +27,13 @@ UNITS = {
 
 @dataclass(frozen=True)
 class GroupFacts:
-    """The group whose elements the symbols are, and how many things it rearranges."""
+    """The group whose elements the symbols are, how many things it rearranges, and whether the
+    right factor of a product acts first."""
 
     name: str
     order: int
     n_points: int | None
+    is_opposite: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class ExplanationFacts:
     keys: tuple[str, ...]
     published_keys: tuple[str, ...] | None
     embedding_keys: tuple[str, ...]
+    task: str = ""  # its name
+    assumed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of `Spec`
 
     @property
     def algorithm(self) -> str | None:
@@ -194,6 +198,7 @@ class Facts:
     is_imported: bool
     is_finished: bool
     knows_split: bool
+    was_shown_all: bool
     n_inputs: int
     n_shown: int
     step: int | None
@@ -211,6 +216,11 @@ class Facts:
     measures: Mapping[str, int | float | None]
     explanation: ExplanationFacts | None
     is_small: bool  # small enough to be explained along with its reading
+
+    @property
+    def knows_task(self) -> bool:
+        """Whether it is known what it was asked; else the task is the nearest that was tried."""
+        return "task" not in self.spec.assumed
 
     @property
     def unit(self) -> str:
@@ -261,8 +271,8 @@ class Facts:
     @property
     def generalises(self) -> bool:
         """Whether the last evaluation is above the grok threshold; not so where it is not known
-        which pairs are test pairs."""
-        return self.final.get("test_accuracy", 0) >= self.spec.grok_at
+        which pairs are test pairs, or of which task."""
+        return self.knows_task and self.final.get("test_accuracy", 0) >= self.spec.grok_at
 
     @property
     def given_away(self) -> tuple[float, float] | None:

@@ -87,6 +87,7 @@ class Reading:
             is_imported=run.is_imported,
             is_finished=run.is_finished,
             knows_split=run.knows_split,
+            was_shown_all=run.was_shown_all,
             n_inputs=len(run.is_train),
             n_shown=int(run.is_train.sum()),
             step=self.snapshot.step,
@@ -182,7 +183,9 @@ def task_facts(task: Task) -> TaskFacts:
         n_read=task.n_read,
         chance=task.chance,
         operators=task.operators,
-        group=None if group is None else GroupFacts(group.name, group.order, points),
+        group=None
+        if group is None
+        else GroupFacts(group.name, group.order, points, group.is_opposite),
         is_commutative=task.group is None or bool((task.group.table == task.group.table.T).all()),
     )
 
@@ -224,6 +227,8 @@ def explanation_facts(e: Explanation) -> ExplanationFacts:
         keys=() if keys is None else keys.names,
         published_keys=published_keys(s),
         embedding_keys=_if_applicable(by_embedding, s) or (),
+        task=s.task.name,
+        assumed=s.assumed,
     )
 
 

@@ -22,6 +22,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
         "run": f.name,
         "folder": f.folder,
         "finished": f.is_finished,
+        "assumed": sentences.assumed(f.spec.assumed),
         "events": {**asdict(f.events), "t_clean": f.t_clean},
         "generalises": f.generalises,
         "final": f.final,
@@ -43,6 +44,7 @@ def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
     return {
         "verdict": e.gate.verdict,
         "reason": sentences.reason(e),
+        "assumed": sentences.assumed(e.assumed),
         "accuracy": {k: e.accuracy[k] for k in SHOWN if k in e.accuracy},
         "loss": {k: e.loss[k] for k in SHOWN if k in e.loss},
         "lens": e.lens,

@@ -4,7 +4,7 @@ the page say the same.
 An algorithm is named only where its circuit holds and the network generalises.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import floor
 
 from grokscope.explain.verdict import Verdict
@@ -60,14 +60,48 @@ def meaning(task: TaskFacts) -> str:
         return ""
     n = task.group.n_points
     moved = "" if n is None else f", rearrangements of {n} things"
-    return f", the product of two of the {task.group.order} elements of {task.group.name}{moved}"
+    first = ", b acting first" if task.group.is_opposite else ""
+    elements = f"{task.group.order} elements of {task.group.name}"
+    return f", the product of two of the {elements}{moved}{first}"
+
+
+def nearest(task: str, accuracy: float) -> str:
+    """What is said of a task that is not known."""
+    return (
+        f"no task that was tried fits it; of the nearest, {task}, it answers {percent(accuracy)}. "
+        "`grokscope import ... --task` states it"
+    )
+
+
+def assumed(choices: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What nothing says of an imported network and was taken, a sentence an item."""
+    return [ASSUMED[what](*taken.items()) for what, taken in choices.items() if what in ASSUMED]
+
+
+def _assumed_activation(own: tuple[str, float], *others: tuple[str, float]) -> str:
+    also = ", ".join(f"with {name} {percent(share)}" for name, share in others)
+    return (
+        f"Nothing says its activation: {own[0]} is assumed, with which it is right on "
+        f"{percent(own[1])}{f' ({also})' if also else ''}."
+    )
+
+
+def _assumed_axes(own: tuple[str, float], *others: tuple[str, float]) -> str:
+    return f"Nothing says which axis of its square maps is which: {own[0]} are assumed."
+
+
+ASSUMED = {"activation": _assumed_activation, "axes": _assumed_axes}
 
 
 def asked(f: Facts) -> str:
     """The task, its chance, the split, and what is unlike other runs."""
     task = f.task
+    if not f.knows_task:
+        return f"for what is not known: {nearest(task.name, f.final['all_accuracy'])}."
     text = f"for {task.name}{meaning(task)}: one of {task.n_answers:,} answers"
     text += f" (guessing: {percent(task.chance)} right)"
+    if f.was_shown_all:
+        return f"{text}. It was shown all {f.n_inputs:,} {inputs(task)}, so that there is no test."
     if not f.knows_split:
         return f"{text}. Which {inputs(task)} it was shown is not known."
     noise, count = f.spec.label_noise, task.n_read
@@ -186,6 +220,8 @@ MEMORISED = 0.1  # of the test right, at most, for a network that is said to hav
 
 def headline(f: Facts) -> str:
     """What became of the network, in three or four words."""
+    if not f.knows_task:
+        return "its task is not known"
     if f.is_imported:
         return f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} right"
     if f.events.t_grok is not None and f.generalises:
@@ -203,7 +239,9 @@ def summary(f: Facts) -> list[tuple[str, str]]:
     rows = [("It was asked", asked(f))]
     if f.is_imported:
         rows.append(("It is right on", right_on(f)))
-    if f.knows_when:
+    if taken := assumed(f.spec.assumed):
+        rows.append(("It is assumed", " ".join(taken)))
+    if f.knows_when and f.knows_task:
         rows += [("It memorised", memorised(f)), ("It generalised", generalised(f))]
     return [*rows, ("Its algorithm", algorithm(f.explanation)), ("How sure", how_sure(f))]
 
@@ -491,17 +529,35 @@ VERDICTS: dict[Verdict, str] = {
     "partial": "It generalises in part",
     "not generalised": "It did not generalise",
     "accurate": "It is accurate; whether it generalised is not known",
+    "task unknown": "Its task is not known, and so not whether it generalised",
 }
 UNLEARNED: dict[Verdict, str] = {
     "partial": "it generalises in part only",
     "not generalised": "it does not generalise",
     "accurate": "it is not known whether it generalised",
+    "task unknown": "its task is not known",
 }
+
+
+def short(e: ExplanationFacts) -> str:
+    """The verdict in a word; of an accurate network with the share of the pairs that is."""
+    if e.gate.verdict != "accurate":
+        return e.gate.verdict
+    return f"accurate ({percent(e.accuracy['all'])} of all pairs)"
+
+
+def _verdict(e: ExplanationFacts) -> str:
+    if e.gate.verdict == "accurate" and e.gate.was_shown_all:
+        return "It is accurate, but whether it generalised cannot be seen"
+    return VERDICTS[e.gate.verdict]
 
 
 def reason(e: ExplanationFacts) -> str:
     """What the verdict rests on."""
     shares, gate = {part: percent(x) for part, x in e.accuracy.items()}, e.gate
+    if gate.verdict == "task unknown":
+        text = nearest(e.task, e.accuracy["all"])
+        return f"{text[0].upper()}{text[1:]}."
     if "unseen" in shares:
         text = f"{shares['test']} of the test pairs and {shares['train']} of the train pairs"
         if gate.is_mirrored:
@@ -510,6 +566,7 @@ def reason(e: ExplanationFacts) -> str:
         return f"It is right on {text}{luck}."
     shown = "every test pair was shown as (b, a)"
     split = shown if "test" in shares else "which it was trained on is not known"
+    split = "all were shown, so none is a test" if gate.was_shown_all else split
     settled = ""
     if gate.is_settled and e.settling is not None:
         settled = f" A circuit of {e.settling:,} numbers settles it."
@@ -567,11 +624,11 @@ def kind(c: CertificateFacts) -> str:
 
 def account(e: ExplanationFacts) -> list[str]:
     """What the network does and how that is known, a paragraph an item."""
-    verdict = f"{VERDICTS[e.gate.verdict]}. {reason(e)}"
+    verdict = f"{_verdict(e)}. {reason(e)}"
     how, certified = [], []
     if e.best is not None:
         how, certified = [f"{e.best.how}."], [_certified(e.best)]
-    return [verdict, *how, *details(e), *certified]
+    return [verdict, *assumed(e.assumed), *how, *details(e), *certified]
 
 
 def details(e: ExplanationFacts) -> list[str]:
@@ -586,6 +643,8 @@ def details(e: ExplanationFacts) -> list[str]:
 
 
 def _no_algorithm(e: ExplanationFacts) -> str:
+    if e.gate.verdict == "task unknown":
+        return "No explanation is looked for, as each is of a task."
     holding = [c.form for c in e.certificates if c.holds]
     if holding:
         return (
@@ -706,6 +765,8 @@ def how(f: Facts) -> list[str]:
 
 def sentences(f: Facts) -> list[str]:
     """All that is said of a run beneath its summary, a paragraph an item."""
+    if not f.knows_task:  # weights and losses are read through a task
+        return [*ending(f), *how(f)]
     return [*ending(f), *weights(f), *progress(f), *how(f)]
 
 

@@ -15,8 +15,8 @@ from grokscope.task import Task, binary, task
 @task
 def composition(group: str = "S5", elements: str = "lexicographic", table: str = "") -> Task:
     """The product ab in a group named as in C113, D59, A5, C2xC4 or S3wrC2; in ab the left factor
-    acts first. `elements` is the order in which permutations are numbered: lexicographic,
-    chughtai2023 or stander2023.
+    acts first, and in one named as in S4op the right one. `elements` is the order in which
+    permutations are numbered: lexicographic, chughtai2023 or stander2023.
 
     `table` is a file that holds another group's multiplication table, in place of a name: row a and
     column b hold the number of ab, from 0, in lines of a .csv or in a square array of a .npy. It is

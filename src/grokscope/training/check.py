@@ -7,7 +7,7 @@ from grokscope.errors import BadInput, StorageError
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
-from grokscope.task import UNKNOWN_SPLIT
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.machine import free_memory
@@ -70,7 +70,7 @@ def _check_loss(name: str, objective: Objective, model: Model, examples: Example
 
 def refuse_imported(spec: Spec) -> None:
     """Raise `BadInput` for a spec that describes a network trained elsewhere."""
-    if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT):
+    if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT, ALL_SPLIT):
         raise BadInput(
             f"source={spec.source}, split={spec.split}: this describes an imported network, which "
             "is not trained here. Choose another split, as in split=ordered, and source=none."

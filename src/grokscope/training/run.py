@@ -32,7 +32,7 @@ from grokscope.errors import BadInput, DamagedFile, UnknownName
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT, Task
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
 from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
@@ -109,8 +109,13 @@ class Run:
 
     @property
     def knows_split(self) -> bool:
-        """Whether it is known which pairs were shown; else every pair counts as shown."""
-        return self.spec.split != UNKNOWN_SPLIT
+        """Whether it is known which pairs were held out; else every pair counts as shown."""
+        return self.spec.split not in (UNKNOWN_SPLIT, ALL_SPLIT)
+
+    @property
+    def was_shown_all(self) -> bool:
+        """Whether it is known to have been shown every pair."""
+        return self.spec.split == ALL_SPLIT
 
     @cached_property
     def is_train(self) -> Bool[Tensor, " pair"]:

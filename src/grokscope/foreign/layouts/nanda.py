@@ -14,8 +14,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from grokscope.activations import ACTIVATIONS, RELU
 from grokscope.errors import BadInput
+from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, Losses, State, layout
 from grokscope.spec import Spec
 
@@ -46,7 +46,7 @@ def nanda(contents: Contents) -> ForeignNetwork:
         "d_mlp": contents.shape("blocks.0.mlp.W_in", 2)[0],
     }
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
-    args |= activation_of(config, "act_type")
+    args |= act_args(config)
     task = FORMULAS.get(str(config.get("fn_name")))
     spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task=task or "a+b", task_args={"p": p}, model_args=args)
@@ -128,18 +128,6 @@ def _group(optimizer: Any) -> dict[str, Any]:
 
 def _is_number(x: Any) -> TypeGuard[int | float]:
     return isinstance(x, int | float) and not isinstance(x, bool)
-
-
-def activation_of(config: dict[str, Any], key: str) -> dict[str, str]:
-    """The model's setting for the activation that a configuration names; none for a ReLU, which is
-    also assumed where it names none. Raises `BadInput` for one that our models do not
-    have."""
-    name = str(config.get(key) or RELU.name).lower()
-    if name not in ACTIVATIONS:
-        raise BadInput(
-            f"its activation is {config[key]}, and only {', '.join(ACTIVATIONS)} can be read."
-        )
-    return {} if name == RELU.name else {"act": name}
 
 
 def losses_of(contents: Contents) -> Losses | None:

@@ -2,8 +2,8 @@
 
 Collapsed (what the page draws): `hidden_embed_w` (W_input) and `out_embed_t_w` (W_output, turned),
 with or without `_sorted`, each (step, residue, neuron). Factored (what it trains): E, P and Q of
-logits = act(E[a] P + E[b] P) Q Eᵀ; act is relu or square, whichever fits. `hyper.json` beside
-them, where it is, says how often they were saved.
+logits = act(E[a] P + E[b] P) Q Eᵀ; act is relu or square. `hyper.json` beside them, where it is,
+says how many residues there are (n_tokens) and how often they were saved.
 
 Axes: step, where there is one; residue; d = an embedding's width; neuron.
 """
@@ -35,17 +35,27 @@ def _first(state: State, names: tuple[str, ...]) -> str | None:
 def pair_collapsed(contents: Contents) -> ForeignNetwork:
     """The PAIR explorable: its collapsed matrices, W_input and W_output."""
     W_in, W_out = (contents.state[str(_first(contents.state, names))] for names in (IN, OUT))
-    n = _residues(contents, W_in, W_out)
-    width = W_in.numel() // n
+    first, *others = (_collapsed(contents, *turns) for turns in _turns(contents, W_in, W_out))
+    sizes = " or ".join(str(x.n) for x in (first, *others))
+    ask = (
+        f"W_input and W_output have the shapes {tuple(W_in.shape)} and {tuple(W_out.shape)}, and "
+        f"its answers do not tell whether it has {sizes} residues. Put a hyper.json with "
+        f"{{\"n_tokens\": {first.n}}} beside it, or import it with --task 'a+b p={first.n}'."
+    )
+    return replace(first, others=tuple(others), ask=ask)
+
+
+def _collapsed(contents: Contents, turn_in: bool, turn_out: bool) -> ForeignNetwork:
+    """The network whose maps have residues along their rows once those that are said are turned."""
+    W_in = contents.state[str(_first(contents.state, IN))]
+    n, width = W_in.T.shape if turn_in else W_in.shape
     args = {
         "embed": "input_tied", "collapsed_hidden": True, "collapsed_out": True, "d_embed": width,
     }  # fmt: skip
 
     def weights(w: State) -> State:
         first, last = (w[str(_first(w, names))] for names in (IN, OUT))
-        if _first(w, OUT) == "W_output" and n == width:  # as in the formula: neurons by residues
-            last = last.T
-        return {"W_E": _rows(first, n), "W_U": _rows(last, n).T}
+        return {"W_E": first.T if turn_in else first, "W_U": last if turn_out else last.T}
 
     return _pair(contents, n, args, weights)
 
@@ -73,19 +83,23 @@ def _pair(contents: Contents, n: int, args: dict, weights) -> ForeignNetwork:
     return ForeignNetwork(tuple(replace(spec, model=x) for x in ("pair", "pairsquare")), weights, n)
 
 
-def _residues(contents: Contents, W_in: Tensor, W_out: Tensor) -> int:
-    """How many residues there are: the JSON's n_tokens, or the axis along which both are larger."""
-    n_tokens = contents.config.get("n_tokens")
-    if type(n_tokens) is int and n_tokens in W_in.shape:
-        return n_tokens
+def _turns(contents: Contents, W_in: Tensor, W_out: Tensor) -> list[tuple[bool, bool]]:
+    """Which of the maps can have to be turned to have residues along their rows, the likeliest
+    first: both as they are, W_output turned where both are square and as in the formula, neurons by
+    residues. A JSON's n_tokens says how many residues there are."""
     if W_in.ndim != 2 or W_out.ndim != 2 or set(W_in.shape) != set(W_out.shape):
         raise BadInput(
             f"W_input and W_output have the shapes {tuple(W_in.shape)} and {tuple(W_out.shape)}, "
             "and each must be residues by neurons."
         )
-    return max(W_in.shape)
-
-
-def _rows(x: Tensor, n: int) -> Tensor:
-    """A matrix with residues along its rows."""
-    return x if x.shape[0] == n else x.T
+    n_tokens = contents.config.get("n_tokens")
+    if n_tokens is not None and n_tokens not in W_in.shape:
+        raise BadInput(
+            f"its JSON says n_tokens={n_tokens}, and W_input has the shape {tuple(W_in.shape)}. Is "
+            "it the JSON of another network?"
+        )
+    if len(set(W_in.shape)) == 1:
+        own = _first(contents.state, OUT) == "W_output"
+        return [(turn, out) for turn in (False, True) for out in (own, not own)]
+    residues = W_in.shape if n_tokens is None else (n_tokens,)
+    return [(W_in.shape[0] != n, W_out.shape[0] != n) for n in residues]

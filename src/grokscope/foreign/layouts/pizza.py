@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from grokscope.errors import BadInput
+from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, count_layers, turned, with_training
+from grokscope.foreign.layouts.nanda import count_layers, turned, with_training
 from grokscope.spec import Spec
 from grokscope.tasks.formula import is_formula
 
@@ -56,7 +57,7 @@ def pizza(contents: Contents) -> ForeignNetwork:
     }
     args |= {"separate_vocabularies": True} if own else {}
     args |= {"equals": True} if has_equals else {}
-    args |= activation_of(config, "act_fn")
+    args |= act_args(config)
     spec, says_task = _asked(with_training(BATCH, contents, seed="", fraction="frac"), config, p)
 
     def weights(w: State) -> State:

@@ -16,8 +16,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput
+from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, with_training
+from grokscope.foreign.layouts.nanda import with_training
 
 LARGEST_TABLE = 10**8  # bytes
 
@@ -29,7 +30,7 @@ def stander(contents: Contents) -> ForeignNetwork:
     if contents.has("linear.bias") and contents.state["linear.bias"].any():
         raise BadInput("its hidden layer has a bias, which their published networks have not.")
     args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": contents.shape("linear.weight", 2)[0]}
-    args |= activation_of(contents.config, "activation")
+    args |= act_args(contents.config)
     spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, warmup=0)
     spec = replace(spec, model="stander", model_args=args)

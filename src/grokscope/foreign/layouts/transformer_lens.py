@@ -22,8 +22,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from grokscope.errors import BadInput, NotApplicable
+from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, count_layers, with_training
+from grokscope.foreign.layouts.nanda import count_layers, with_training
 from grokscope.models.chughtai import Chughtai
 from grokscope.models.layers import layers_of
 from grokscope.models.transformer import Transformer
@@ -106,7 +107,7 @@ def _read(contents: Contents, w: State, renamed: Any) -> ForeignNetwork:
     has_biases = any(x.any() for name, x in w.items() if ".b_" in name)
     is_plain = n_layers == 1 and n_classes == p and not has_biases
     args |= {"n_layers": n_layers} if n_layers > 1 else {}
-    args |= activation_of(contents.config, "act_fn")
+    args |= act_args(contents.config)
     model = "chughtai" if is_plain else "transformer"
     spec = replace(
         with_training(SPEC, contents, "seed", "frac_train"), model=model, model_args=args

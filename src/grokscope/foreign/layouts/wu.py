@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from grokscope.errors import BadInput
+from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import activation_of, with_training
+from grokscope.foreign.layouts.nanda import with_training
 
 BATCH = replace(
     SPEC,
@@ -41,7 +42,7 @@ def wu(contents: Contents) -> ForeignNetwork:
     d_mlp = contents.shape("unembedding", 3)[1]
     args: dict[str, Any] = {"d_embed": d_embed, "d_mlp": d_mlp}
     args |= {"output_bias": contents.has("unembed_bias")}
-    args |= activation_of(contents.config, "activation")
+    args |= act_args(contents.config)
     spec = with_training(BATCH, contents, seed="seed", fraction="train_frac")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, model="wu")
     at = instance
