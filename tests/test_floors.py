@@ -22,6 +22,7 @@ FLOORS = [
     {"training"},
     {"snapshot"},
     {"measures", "foreign"},
+    {"verify.rounding", "verify.traced", "verify.running"},
     {"verify.network", "verify.low_rank"},
     {"circuits"},
     {"verify"},
