@@ -58,9 +58,8 @@ def traced(model: Model) -> tuple[Weights, Format]:
     if len(formats) != 1:
         raise NotApplicable("no rounding error is stated for weights of several formats")
     format = Format(formats.pop())
-    return prefixed(
-        {k: Traced.of(given(w.cpu(), format), format) for k, w in weights.items()}
-    ), format
+    held = {k: Traced.of(given(w.cpu(), format), format) for k, w in weights.items()}
+    return prefixed(held), format
 
 
 def _passes(
