@@ -120,7 +120,7 @@ class Ordered(TorchDispatchMode):
     def _sum(self, x, dim, keepdim=False, dtype=None):
         if x.dtype == torch.bool:
             return torch.ops.aten.sum.dim_IntList(x, dim, keepdim)
-        assert len(dim) == 1 and not keepdim and dtype is None
+        assert (len(dim), keepdim, dtype) == (1, False, None)
         return one_by_one(x.movedim(dim[0], 0), self.order)
 
     def __embedding_bag_forward_only(self, table, rows, offsets, *args):
@@ -166,7 +166,7 @@ def exact(s: Snapshot) -> Tensor:
 
 
 def drawn(name: str, seed: int = 0, task=TASK) -> Model:
-    """A network of an architecture, with biases, its weights larger than at the start of training."""
+    """A network of an architecture, with biases, its weights larger than when training starts."""
     kind, args = ARCHITECTURES[name]
     model, generator = make_model(kind, args, task, seed), torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -289,12 +289,10 @@ def test_what_carries_an_error_is_itself_rounded():
     exactly = [[sum(A[i][k] * W[k][j] for k in (0, 1)) for j in (0, 1)] for i in (0, 1)]
     start = Carried(torch.ones(1, 2), torch.tensor(A).double(), torch.zeros(2, 2).double())
     carried = start.on(torch.tensor(W).double())
-    apart = [
-        [abs(Fraction(float(carried.A[i, j])) - exactly[i][j]) for j in (0, 1)] for i in (0, 1)
-    ]
-    assert apart[0][0] > 0, "float64 has no such number"
+    assert carried.A[0, 0] != exactly[0][0], "float64 has no such number"
     for i, j in product((0, 1), (0, 1)):
-        assert apart[i][j] <= Fraction(float(carried.off[i, j]))
+        apart = abs(Fraction(float(carried.A[i, j])) - exactly[i][j])
+        assert apart <= Fraction(float(carried.off[i, j]))
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-42])
@@ -318,7 +316,9 @@ def cosines(frequencies: tuple[int, ...] = (1, 2, 4), phases: int = 6) -> tuple[
 def mlp_of(L: Tensor, R: Tensor, W: Tensor, U: Tensor) -> MLP:
     model = MLP(P, P, L.shape[1], len(U))
     with torch.no_grad():
-        for weight, value in zip((model.W_x, model.W_y, model.W, model.W_U), (L, R, W, U)):
+        for weight, value in zip(
+            (model.W_x, model.W_y, model.W, model.W_U), (L, R, W, U), strict=True
+        ):
             weight.copy_(value)
     return model.requires_grad_(False)
 
