@@ -4,6 +4,8 @@ it sums; and that no bound is above what it answers then."""
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
+from itertools import product
 from math import inf, tau
 
 import pytest
@@ -118,7 +120,7 @@ class Ordered(TorchDispatchMode):
     def _sum(self, x, dim, keepdim=False, dtype=None):
         if x.dtype == torch.bool:
             return torch.ops.aten.sum.dim_IntList(x, dim, keepdim)
-        assert len(dim) == 1 and not keepdim and dtype is None
+        assert (len(dim), keepdim, dtype) == (1, False, None)
         return one_by_one(x.movedim(dim[0], 0), self.order)
 
     def __embedding_bag_forward_only(self, table, rows, offsets, *args):
@@ -157,17 +159,14 @@ def snapshot_of(model: Model, task=TASK) -> Snapshot:
     return Snapshot(task, torch.arange(len(task.inputs)) % 3 == 0, model.requires_grad_(False))
 
 
-def exact(model: Model, task=TASK) -> Tensor:
+def exact(s: Snapshot) -> Tensor:
     """The logits in float64, of the numbers that the network has."""
-    network = Network.of(snapshot_of(model, task))
-    assert network is not None
-    pre, direct = network.fold.mixed()
-    logits = network.fold.act(pre) @ network.W_L
-    return logits if direct is None else logits + direct
+    fold, n = running(s).fold, s.task.n_answers
+    return fold.logits()[:, :n]
 
 
 def drawn(name: str, seed: int = 0, task=TASK) -> Model:
-    """A network of an architecture, with biases, its weights larger than at the start of training."""
+    """A network of an architecture, with biases, its weights larger than when training starts."""
     kind, args = ARCHITECTURES[name]
     model, generator = make_model(kind, args, task, seed), torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -181,8 +180,8 @@ def drawn(name: str, seed: int = 0, task=TASK) -> Model:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_no_pass_in_any_order_is_further_off_than_its_doubt(name):
-    model = drawn(name)
-    doubt, truth = running(snapshot_of(model)).doubt, exact(model)
+    s = snapshot_of(drawn(name))
+    model, doubt, truth = s.model, running(s).doubt, exact(s)
     double = deepcopy(model).double().last(TASK.inputs)[:, :P]
     torch.testing.assert_close(double, truth, atol=1e-6, rtol=1e-6)
     for how, logits in passes(model).items():
@@ -191,23 +190,24 @@ def test_no_pass_in_any_order_is_further_off_than_its_doubt(name):
 
 @pytest.mark.parametrize("name", SHALLOW)
 def test_doubt_is_small_beside_the_logits_of_a_shallow_network(name):
-    model = drawn(name)
-    assert running(snapshot_of(model)).doubt.max() < 1e-2 * exact(model).std()
+    s = snapshot_of(drawn(name))
+    assert running(s).doubt.max() < 1e-2 * exact(s).std()
 
 
 FEW = make_task("a+b", {"p": 5})
 SCALES = st.lists(st.floats(-14, 14), min_size=12, max_size=12)
 
 
-@pytest.mark.parametrize("name", ["wu", "linear B", "transformer", "pizza, equals"])
-@settings(max_examples=10)
+@pytest.mark.parametrize("name", ["wu", "transformer", "pizza, equals"])
+@settings(max_examples=5)
 @over(scales=SCALES, seed=st.integers(0, 99))
 def test_no_pass_is_further_off_than_its_doubt_at_any_scale(name, scales, seed):
     model = drawn(name, seed, FEW)
     with torch.no_grad():
         for w, scale in zip(model.parameters(), scales, strict=False):
             w.mul_(10**scale)
-    doubt, truth = running(snapshot_of(model, FEW)).doubt, exact(model, FEW)
+    s = snapshot_of(model, FEW)
+    doubt, truth = running(s).doubt, exact(s)
     for how, logits in passes(model, FEW, ["at random"]).items():
         off = (logits - truth).abs().amax(dim=1)
         assert ((off <= doubt) | (doubt == inf)).all(), how
@@ -285,12 +285,14 @@ def test_an_error_is_carried_by_the_product_of_matrices():
 
 
 def test_what_carries_an_error_is_itself_rounded():
-    big = torch.tensor([[1e10, -1e10], [1.0, 1.0]]).double()
-    carried = Carried(torch.ones(1, 2), big, torch.zeros(2, 2)).on(big.T.contiguous())
-    exactly = [[2e20, 0.0], [0.0, 2.0]]
-    apart = (carried.A - torch.tensor(exactly).double()).abs()
-    assert (apart <= carried.off).all()
-    assert (carried.off > 0).all()
+    A, W = [[10**10 + 1, -(10**10)], [3, 1]], [[10**10 + 7, 1], [10**10, 3]]
+    exactly = [[sum(A[i][k] * W[k][j] for k in (0, 1)) for j in (0, 1)] for i in (0, 1)]
+    start = Carried(torch.ones(1, 2), torch.tensor(A).double(), torch.zeros(2, 2).double())
+    carried = start.on(torch.tensor(W).double())
+    assert carried.A[0, 0] != exactly[0][0], "float64 has no such number"
+    for i, j in product((0, 1), (0, 1)):
+        apart = abs(Fraction(float(carried.A[i, j])) - exactly[i][j])
+        assert apart <= Fraction(float(carried.off[i, j]))
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-42])
@@ -314,7 +316,9 @@ def cosines(frequencies: tuple[int, ...] = (1, 2, 4), phases: int = 6) -> tuple[
 def mlp_of(L: Tensor, R: Tensor, W: Tensor, U: Tensor) -> MLP:
     model = MLP(P, P, L.shape[1], len(U))
     with torch.no_grad():
-        for weight, value in zip((model.W_x, model.W_y, model.W, model.W_U), (L, R, W, U)):
+        for weight, value in zip(
+            (model.W_x, model.W_y, model.W, model.W_U), (L, R, W, U), strict=True
+        ):
             weight.copy_(value)
     return model.requires_grad_(False)
 

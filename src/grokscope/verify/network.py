@@ -39,7 +39,7 @@ FLOOR = 1e-80  # ... nor vanish: a margin below this is no margin
 
 @dataclass(frozen=True)
 class Bound:
-    """A proof that a network, as it runs, is right on at least `accuracy` of all pairs, ties counted
+    """A proof that a network, as it runs, is right on at least `accuracy` of all pairs. Ties count
     as wrong.
 
     `operations` counts the multiplications and comparisons of the proof, `of_brute_force` is their

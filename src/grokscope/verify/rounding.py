@@ -181,8 +181,8 @@ def bilinear(f: Bilinear, x: Rounded, y: Rounded, n: int, format: Format) -> Rou
 
 
 def linear(x: Rounded, W: Rounded, format: Format, start: Rounded | None = None) -> Rounded:
-    """x W, W a matrix: γ_n x̂ Ŵ + x̂ e_W are new, x's own error is carried by W, and what A carried to
-    x is by A W. With `start` the sum begins there, which is one product more."""
+    """x W, W a matrix: γ_n x̂ Ŵ + x̂ e_W are new, x's own error is carried by W, and what A carried
+    to x is by A W. With `start` the sum begins there, which is one product more."""
     n = len(W.value) + (start is not None)
     error = (format.gamma(n) * x.size) @ W.size
     if W.error is not None:

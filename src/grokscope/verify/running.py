@@ -58,9 +58,8 @@ def traced(model: Model) -> tuple[Weights, Format]:
     if len(formats) != 1:
         raise NotApplicable("no rounding error is stated for weights of several formats")
     format = Format(formats.pop())
-    return prefixed(
-        {k: Traced.of(given(w.cpu(), format), format) for k, w in weights.items()}
-    ), format
+    held: Weights = {k: Traced.of(given(w.cpu(), format), format) for k, w in weights.items()}
+    return prefixed(held), format
 
 
 def _passes(
@@ -74,6 +73,7 @@ def _passes(
         mixed = None if fold.weights is None else fold.weights[block]
         folded = replace(fold, rows=fold.rows[block], weights=mixed).logits()
         forward = functional_call(Called(model, "last"), weights, (inputs[block],))
+        assert isinstance(folded, Traced)
         yield forward.held, folded.held
 
 

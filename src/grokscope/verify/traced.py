@@ -67,12 +67,15 @@ def operation(*names: str) -> Callable[[Operation], Operation]:
     return register
 
 
-MOVES = (
-    "view reshape flatten transpose permute unsqueeze squeeze expand unbind chunk split "
-    "contiguous clone detach T mT __iter__"
-).split()
-SAID = "shape ndim device requires_grad size dim numel __len__ is_floating_point".split()
-MADE = "new_zeros new_ones zeros_like ones_like".split()  # exact, and no part of the weights
+MOVES = [
+    "view", "reshape", "flatten", "transpose", "permute", "unsqueeze", "squeeze", "expand",
+    "unbind", "chunk", "split", "contiguous", "clone", "detach", "T", "mT", "__iter__",
+]  # fmt: skip
+SAID = [
+    "shape", "ndim", "device", "requires_grad", "size", "dim", "numel", "__len__",
+    "is_floating_point",
+]  # fmt: skip
+MADE = ["new_zeros", "new_ones", "zeros_like", "ones_like"]  # exact, and no part of the weights
 
 
 def _done(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
