@@ -144,7 +144,7 @@ OVER = Phases(
         ({}, "formation until step 300, where test loss is 1/e of that (its curve has its knee"),
         ({}, "cleanup until step 900, where 95 % of its fall, in logarithms, is done."),
         ({"least_excluded": None}, "until step 60, where test loss is highest; circuit"),
-        ({"knee": None}, "formation until step 300, where test loss is 1/e of that; cleanup"),
+        ({"knee": None}, "test loss is 1/e of that (its curve has no knee to compare that with);"),
         ({"least_excluded": 160}, "memorisation until between 60 and 160 (test loss is highest at"),
         ({"knee": 400}, "formation until between 300 and 400 (test loss is 1/e of that at 300"),
         ({"knee": 375}, "formation until step 300, where"),

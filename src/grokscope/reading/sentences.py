@@ -477,6 +477,7 @@ def _phases(f: Facts) -> list[str]:
         p.memorized, "test loss is highest", p.least_excluded, "excluded loss is least"
     )
     formed = _two_readings(p.formed, "test loss is 1/e of that", p.knee, "its curve has its knee")
+    formed += "" if p.knee is not None else " (its curve has no knee to compare that with)"
     return [
         "Phases, read from losses and not from accuracies (our rule): memorisation until "
         f"{memorised}; circuit formation until {formed}; {_cleaned(f, p)}.{_coarse(p)}"
