@@ -197,11 +197,17 @@ def print_spectrum(s: Spectrum) -> None:
 
 
 def print_exam(exam: Exam, failures: Sequence[dict[str, Any]]) -> None:
-    """The table of an exam, its two shares, and what was answered wrongly."""
+    """The table of an exam, its shares, and what was answered wrongly."""
     print_table(exam.table)
-    named, accepted = percent(exam.named), percent(exam.accepted)
-    shares = f"\n{named} of the truths named, {accepted} of the impostors accepted"
-    _console().print(Text(shares, style="bold"))
+    said = {
+        "named": "of the truths named",
+        "accepted": "of the impostors accepted",
+        "same": "of the disguised named as before",
+        "accepted_whole": "of the mixed named without their share",
+    }
+    shares = [f"{percent(exam.shares[x])} {y}" for x, y in said.items() if x in exam.shares]
+    over = [f"{exam.overproved} proved to be more accurate than they are"] * (exam.overproved > 0)
+    _console().print(Text(f"\n{', '.join([*shares, *over])}", style="bold"))
     if failures:
         print()
         print_table(failures)

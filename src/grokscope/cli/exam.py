@@ -1,29 +1,40 @@
 """`grokscope exam`."""
 
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 from rich.console import Console
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, Plugins, Threads, load
+from grokscope.cli.options import Json, Plugins, Threads, load, names
+from grokscope.errors import must_be
 
 
 def exam(
     noise: Annotated[float, arg(help="Gaussian, as a share of each weight matrix")] = 0.01,
-    number: Annotated[int, arg(help="planted networks, and as many impostors")] = 300,
+    number: Annotated[int, arg(help="planted networks of each paper")] = 300,
     seed: Annotated[int | None, arg(help="the first; by default one not used to build")] = None,
     explainer: Annotated[str, arg(help="whose exam it is: a name, of ours or of --use")] = (
         "grokscope"
     ),
+    papers: Annotated[
+        str, arg(help="which, with commas: truths, impostors, disguised, mixed")
+    ] = "truths,impostors,disguised,mixed",
+    workers: Annotated[int, arg(help="processes that are asked at once")] = 1,
+    keep: Annotated[
+        Path | None, arg(help="a file of the answers, from which a stopped exam goes on")
+    ] = None,
     threads: Threads = None,
     json: Json = False,
     use: Plugins = (),
 ) -> None:
     """Examine an explainer on planted networks, whose algorithm is known, and on impostors.
 
-    Says how many it names rightly and how many impostors it refuses, by kind. `gullible` is a
-    control, which believes every accurate network. An explainer of your own is a function of a
-    --use file that stands under @explainer.
+    Says how many truths it names rightly, how many impostors it refuses, how many truths in disguise
+    it names as without it, and whether it says of mixed networks for how many pairs a name is true.
+    `gullible` is a control, which believes every accurate network. An explainer of your own is a
+    function of a --use file that stands under @explainer.
 
     Example: grokscope exam --number 24 --explainer gullible
     """
@@ -31,30 +42,41 @@ def exam(
 
     from grokscope.errors import lookup
     from grokscope.planted import EXPLAINERS, Exam
-    from grokscope.planted.exam import FIRST_SEED, answers
+    from grokscope.planted.exam import FIRST_SEED, PAPERS, questions
+    from grokscope.planted.sitting import sit
     from grokscope.terminal import print_exam, print_json
     from grokscope.training.machine import use_threads
 
     load(use)
     use_threads(threads)
-    first = FIRST_SEED if seed is None else seed
-    asked = answers(lookup("explainer", explainer, EXPLAINERS), first, noise, number)
+    if workers < 1:
+        raise must_be("--workers", "a whole number of at least 1", workers)
+    lookup("explainer", explainer, EXPLAINERS)
+    chosen = [x for x in names(papers) if lookup("paper", x, PAPERS)]
+    asked = list(questions(chosen, FIRST_SEED if seed is None else seed, noise, number))
+    answers = sit(explainer, asked, workers, keep, partial(load, use))
     notes = Console(stderr=True)
-    exam = Exam(tuple(track(asked, explainer, 2 * number, console=notes, transient=True)))
-    failures = [
-        {
-            "kind": x.kind,
-            "seed": x.seed,
-            "noise": x.noise,
-            "accuracy": x.accuracy,
-            "outcome": x.outcome,
-            "claimed": ", ".join(sorted(x.claimed)),
-            "exact": ", ".join(sorted(x.exact)),
-        }
-        for x in exam.failures
-    ]
+    exam = Exam(tuple(track(answers, explainer, len(asked), console=notes, transient=True)))
+    failures = [_told(x) for x in exam.failures]
     if json:
-        shares = {"named": exam.named, "accepted": exam.accepted}
-        print_json({**shares, "table": exam.table, "failures": failures})
+        print_json({**exam.shares, "table": exam.table, "failures": failures})
     else:
         print_exam(exam, failures)
+
+
+def _told(x: Any) -> dict[str, Any]:
+    """A wrong answer, with all that it takes to ask the question again."""
+    return {
+        "paper": x.question.paper,
+        "kind": x.question.kind,
+        "disguise": x.question.disguise or None,
+        "seed": x.question.seed,
+        "noise": x.question.noise,
+        "accuracy": x.accuracy,
+        "outcome": x.outcome,
+        "verdict": x.verdict,
+        "claimed": ", ".join(sorted(x.claimed)),
+        "expected": ", ".join(sorted(x.exact if x.undisguised is None else x.undisguised)),
+        "bound": x.bound,
+        "lowest": x.lowest,
+    }

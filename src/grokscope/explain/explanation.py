@@ -20,6 +20,7 @@ from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
+from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import verify
 
 HELD = 0.9999  # of the variance of a hidden layer, by few directions
@@ -93,6 +94,12 @@ class Explanation:
     def algorithms(self) -> tuple[str, ...]:
         """The names of all that hold, the best first."""
         return tuple(self.named)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """On which share of the pairs, for each name, its circuit gives the network's answer. It is
+        never below .99: a circuit that gives it on fewer does not hold, and is not named."""
+        return {name: c.value(OfAll.SAME_ANSWERS) for name, c in self.named.items()}
 
     @property
     def algorithm(self) -> str | None:

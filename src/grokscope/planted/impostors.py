@@ -45,8 +45,8 @@ def random_features(
     """Random relus of random embeddings, `width` n² of them, and a readout by ridge regression to
     the table of all pairs."""
     task = task_of("composition", group=group)
-    L, R = _gaussian(random, task, round(width * len(task.inputs)))
-    return Draft(task, _fitted(random, task, L, R, table))
+    L, R = gaussian(random, task, round(width * len(task.inputs)))
+    return Draft(task, fitted(random, task, L, R, table))
 
 
 @impostor(
@@ -74,7 +74,7 @@ def smooth_features(
         mix = torch.randn(2, dimensions, count, generator=random, dtype=torch.float64)
         L, R = E @ mix / dimensions**0.5
         L = L + 0.5 * torch.randn(count, generator=random)
-    return Draft(task, _fitted(random, task, L, R, CLEAN))
+    return Draft(task, fitted(random, task, L, R, CLEAN))
 
 
 @impostor(
@@ -90,7 +90,7 @@ def key_features(
     combination of their functions, and a readout by ridge regression to a noisy table."""
     task = task_of("composition", group=group)
     L, R = _in_keys(random, task, round(width * len(task.inputs)), irreducibles)
-    return Draft(task, _fitted(random, task, L, R, NOISY))
+    return Draft(task, fitted(random, task, L, R, NOISY))
 
 
 @impostor(is_right=True, group=("C11", "C13", "C17", "C23", "C31"), table=(CLEAN, NOISY))
@@ -148,7 +148,7 @@ def parity_table(random: Generator, n: int = 8, k: int = 3) -> Draft:
 def untrained(random: Generator, group: str = "C13", neurons: int = 128) -> Draft:
     """Random weights."""
     task = task_of("composition", group=group)
-    L, R = _gaussian(random, task, neurons)
+    L, R = gaussian(random, task, neurons)
     return Draft(task, Neurons(L, R, torch.randn(neurons, task.n_answers, generator=random)))
 
 
@@ -158,8 +158,8 @@ def memoriser(random: Generator, group: str = "C13", keys: bool = False) -> Draf
     task = task_of("composition", group=group)
     is_train = _drawn_split(random, task)
     count = min(1200, int(1.2 * int(is_train.sum())))
-    L, R = _in_keys(random, task, count, 3) if keys else _gaussian(random, task, count)
-    model = _fitted(random, task, L, R, NOISY if keys else CLEAN, is_train)
+    L, R = _in_keys(random, task, count, 3) if keys else gaussian(random, task, count)
+    model = fitted(random, task, L, R, NOISY if keys else CLEAN, is_train)
     return Draft(task, model, is_train=is_train)
 
 
@@ -170,7 +170,7 @@ def shuffled_labels(random: Generator, group: str = "C13", told: bool = True) ->
     everyone = torch.ones(len(task.inputs), dtype=torch.bool)
     is_train = _drawn_split(random, task) if told else everyone
     shuffled = task.answers[torch.randperm(len(task.answers), generator=random)]
-    L, R = _gaussian(random, task, len(task.inputs))
+    L, R = gaussian(random, task, len(task.inputs))
     targets = torch.eye(task.n_answers, dtype=torch.float64)[shuffled]
     model = Neurons(L, R, _ridge(L, R, task, targets, is_train))
     return Draft(task, model, is_train=is_train)
@@ -264,7 +264,7 @@ def parity_memoriser(random: Generator, n: int = 10, k: int = 4) -> Draft:
     return _fitted_parity(random, task, torch.ones(len(task.inputs)), is_train)
 
 
-def _gaussian(random: Generator, task: Task, count: int) -> tuple[Tensor, Tensor]:
+def gaussian(random: Generator, task: Task, count: int) -> tuple[Tensor, Tensor]:
     """Random embeddings of a and b; that of a holds a bias."""
     L, R = torch.randn(2, task.n_symbols, count, generator=random, dtype=torch.float64)
     return L + 0.5 * torch.randn(count, generator=random), R
@@ -292,7 +292,7 @@ def _table(random: Generator, task: Task, table: str) -> Float[Tensor, "pair c"]
     return torch.where(right > 0, noise.amax(dim=1, keepdim=True) + margin, noise)
 
 
-def _fitted(
+def fitted(
     random: Generator,
     task: Task,
     L: Tensor,
@@ -338,7 +338,7 @@ def _mended(random: Generator, task: Task, base: Neurons, table: str) -> Neurons
         logits = base(task.inputs).double()
     targets = _table(random, task, table)
     scale = targets.std() / logits.std()
-    L, R = _gaussian(random, task, round(1.1 * len(task.inputs)))
+    L, R = gaussian(random, task, round(1.1 * len(task.inputs)))
     everyone = torch.ones(len(task.inputs), dtype=torch.bool)
     W_U = _ridge(L, R, task, targets - scale * logits, everyone)
     return Neurons(

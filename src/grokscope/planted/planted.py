@@ -49,6 +49,7 @@ class Planted:
     exact: frozenset[str]
     is_train: Bool[Tensor, " pair"]
     notes: str = ""
+    share: float = 1.0  # of the pairs, that the algorithm answers; a table answers the others
 
     @property
     def is_impostor(self) -> bool:
@@ -76,6 +77,7 @@ class Draft:
     too: frozenset[str] = frozenset()
     notes: str = ""
     is_train: Bool[Tensor, " pair"] | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Kind:
 Build = Callable[..., Draft]
 TRUTHS: dict[str, Kind] = {}
 IMPOSTORS: dict[str, Kind] = {}
+MIXED: dict[str, Kind] = {}
 
 
 def truth(**sizes: Sequence[Any]) -> Callable[[Build], Callable[..., Planted]]:
@@ -119,6 +122,12 @@ def impostor(
     return _kind(IMPOSTORS, sizes, is_right)
 
 
+def mixed(**sizes: Sequence[Any]) -> Callable[[Build], Callable[..., Planted]]:
+    """Register a kind of network with an algorithm for a share of its pairs, which its draft says,
+    and a table for the others."""
+    return _kind(MIXED, sizes, is_right=False)
+
+
 def _kind(
     kinds: dict[str, Kind], sizes: Mapping[str, Sequence[Any]], is_right: bool
 ) -> Callable[[Build], Callable[..., Planted]]:
@@ -129,10 +138,14 @@ def _kind(
         def plant(seed: int = 0, noise: float = 0.0, **given: Any) -> Planted:
             generator = torch.Generator().manual_seed(seed)
             draft = _draw(build, generator, given, is_right)
-            perturb(draft, noise, generator, stays_right=is_right and not draft.exact)
-            is_train = _split(draft, seed) if draft.is_train is None else draft.is_train
+            is_tabled = draft.share < 1 or (is_right and not draft.exact)
+            perturb(draft, noise, generator, keeps=is_tabled)
             names = draft.exact | draft.too
-            return Planted(name, draft.task, draft.model, names, draft.exact, is_train, draft.notes)
+            is_train = _split(draft, 0 if is_tabled else seed)  # a table was shown every pair
+            exact, notes = draft.exact, draft.notes
+            return Planted(
+                name, draft.task, draft.model, names, exact, is_train, notes, draft.share
+            )
 
         kinds[name] = Kind(name, plant, sizes)
         return plant
@@ -165,7 +178,9 @@ def _is_robust(draft: Draft) -> bool:
 
 
 def _split(draft: Draft, seed: int) -> Bool[Tensor, " pair"]:
-    """Every second seed tells a split, which the weights do not depend on."""
+    """The draft's own; else every second seed tells one, which the weights do not depend on."""
+    if draft.is_train is not None:
+        return draft.is_train
     if seed % 2:
         return draft.task.is_train(TRAIN_FRACTION, seed)
     return torch.ones(len(draft.task.inputs), dtype=torch.bool)
@@ -177,28 +192,29 @@ def accuracy(model: Model, task: Task) -> float:
         return score.accuracy(model.last(task.inputs)[:, : task.n_answers], task.answers)
 
 
-def perturb(
-    draft: Draft, noise: float, generator: torch.Generator, stays_right: bool = False
-) -> None:
-    """Add to each weight matrix Gaussian noise of this share of its root mean square; where the
-    network must stay right on all pairs, half of it, a quarter, ... until it does."""
+def perturb(draft: Draft, noise: float, generator: torch.Generator, keeps: bool = False) -> None:
+    """Add to each weight matrix Gaussian noise of this share of its root mean square, of its entries
+    that are numbers; where the
+    network must keep its accuracy, half of it, a quarter, ... until it does."""
     if not 0 <= noise < float("inf"):
         raise must_be("noise", "a share of each weight, from 0", noise)
     weights = list(draft.model.parameters())
+    least = accuracy(draft.model, draft.task) if keeps else 0.0
     exact = [weight.clone() for weight in weights]
     drawn = [torch.randn(weight.shape, generator=generator) for weight in weights]
     while True:
         with torch.no_grad():
             for weight, x, direction in zip(weights, exact, drawn, strict=True):
-                weight.copy_(x + noise * x.square().mean().sqrt() * direction)
-        if not stays_right or noise == 0 or accuracy(draft.model, draft.task) == 1:
+                size = x[x.isfinite()].square().mean().sqrt()
+                weight.copy_(x + noise * size * direction)
+        if noise == 0 or accuracy(draft.model, draft.task) >= least:
             return
         noise = noise / 2 if noise > SMALLEST_NOISE else 0.0
 
 
 def kind(name: str) -> Kind:
-    """The kind of planted network, true or false, of this name."""
-    return lookup("planted network", name, {**TRUTHS, **IMPOSTORS})
+    """The kind of planted network, true, false or mixed, of this name."""
+    return lookup("planted network", name, {**TRUTHS, **IMPOSTORS, **MIXED})
 
 
 @lru_cache(maxsize=64)
