@@ -44,7 +44,7 @@ KINDS = [
 READING = {
     "run", "folder", "finished", "events",
     "explanation", "generalises", "final", "test_accuracy_by_mirror",
-    "keys", "keys_by_rule", "lenses", "neurons", "phases", "measures", "report",
+    "keys", "keys_by_rule", "lenses", "neurons", "neurons_energy", "phases", "measures", "report",
 }  # fmt: skip
 
 

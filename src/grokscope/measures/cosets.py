@@ -388,7 +388,7 @@ def coset_energy(s: Snapshot) -> dict[str, float]:
         here = owner[assigned(right_sides(view)[side], proper)]
         here = torch.where(is_sign(view), len(names) - 2, here)
         total.index_add_(0, here, weight * square)
-    return dict(zip(names, (total / total.sum().clamp(min=1e-300)).tolist(), strict=True))
+    return dict(zip(names, (total / total.sum()).tolist(), strict=True))
 
 
 def _not_all_normal(s: Snapshot) -> Proper:

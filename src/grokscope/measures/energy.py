@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.canonical import canonical, read_out_of
+from grokscope.errors import NotApplicable
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
 ROUNDING = 1e-6  # of all energy: half of it may be this much less
@@ -19,12 +20,15 @@ ROUNDING = 1e-6  # of all energy: half of it may be this much less
 @once_per_snapshot
 def energy(s: Snapshot) -> Float[Tensor, " neuron"]:
     """Each neuron's share of Σ_i Var(h_i) |u_i|²: the variance of h_i is over all inputs, and u_i
-    is its row of the output map, centred over the answers. They sum to 1; all are 0 where no neuron
-    adds anything."""
+    is its row of the output map, centred over the answers. It is what a neuron adds before others
+    take it away again. The shares sum to 1. Raises `NotApplicable` where no neuron adds
+    anything."""
     view = canonical(s)
     variance = view.mlp_post.var(dim=0, correction=0).double()
     adds = variance * read_out_of(view).double().square().sum(dim=1)
-    return adds / adds.sum().clamp(min=1e-300)
+    if not float(adds.sum()) > 0:
+        raise NotApplicable("no neuron adds anything to the logits that differs between inputs.")
+    return adds / adds.sum()
 
 
 def mean_share(

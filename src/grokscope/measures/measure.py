@@ -55,9 +55,9 @@ def _add(f: Measure, invariant: bool) -> None:
     (INVARIANT.add if invariant else INVARIANT.discard)(name)
 
 
-def is_invariant(name: str) -> bool:
-    """Whether a measure says that it is left as it is by what leaves the network's function so."""
-    return name in INVARIANT
+def kind(name: str) -> str:
+    """What a measure says of itself: "invariant" or "raw"."""
+    return "invariant" if name in INVARIANT else "raw"
 
 
 def _is_ours(f: Measure) -> bool:
