@@ -1,6 +1,8 @@
 """Every measure's word on whether it is invariant, against what happens to it when neurons are
-rescaled, exchanged, split and joined by dead ones, while the network's function stays."""
+rescaled, exchanged, split and joined by dead ones, while the network's function stays; and what a
+neuron weighs."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,14 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from grokscope.activations import SQUARE
-from grokscope.measures.cosets import coset_energy, sign_neurons
+from grokscope.errors import NotApplicable
+from grokscope.measures import MEASURES, measure
 from grokscope.measures.energy import energy, median_by
-from grokscope.measures.measure import INVARIANT, MEASURES, applicable, evaluate, family, kind
-from grokscope.measures.measure import measure as add_measure
-from grokscope.measures.neurons import localised_energy, neurons_localised
+from grokscope.measures.measure import applicable, evaluate, family, kind
+from grokscope.measures.neurons import localised_energy, neuron_parts, neurons_localised
 from grokscope.models import make_model
 from grokscope.models.furuta import Furuta
-from grokscope.models.model import Model
 from grokscope.models.pair import Pair
 from grokscope.models.parity import ParityMLP
 from grokscope.models.transformer import Transformer
@@ -52,7 +53,7 @@ def with_noisy_neurons(s: Snapshot, count: int = 12) -> Snapshot:
     for name, axis in (("L", 1), ("R", 1), ("W_U", 0)):
         w = getattr(model, name)
         shape = [count if i == axis else n for i, n in enumerate(w.shape)]
-        noise = (drawn(*shape, seed=len(name)) - 0.5) * w.std()
+        noise = 3 * (drawn(*shape, seed=len(name)) - 0.5) * w.std()
         setattr(model, name, nn.Parameter(torch.cat([w, noise], dim=axis), requires_grad=False))
     return replace(s, model=model)
 
@@ -78,7 +79,7 @@ NETWORKS: dict[str, Callable[[], Snapshot]] = {
         waves.clock_square(0, p=23, frequencies=3).snapshot
     ),
     "cosets of S4": lambda: with_noisy_neurons(groups.cosets(0, group="S4").snapshot),
-    "characters of S4": lambda: with_noisy_neurons(groups.characters(0, group="S4").snapshot),
+    "characters of S4, sign": lambda: with_noisy_neurons(groups.characters(3, group="S4").snapshot),
     "parity": lambda: digits.parity(0, 0.01).snapshot,
     "Transformer": lambda: keyed(random_network("transformer", "a+b", P11, **WIDTHS)),
     "tied MLP": lambda: keyed(random_network("pair", "a+b", P11, d_embed=16, d_mlp=24)),
@@ -212,3 +213,98 @@ def test_every_measure_does_what_it_says_of_itself(name):
         assert moved == set()
     else:
         assert moved, "it is called raw, and nothing moves it"
+
+
+# ---- what neurons weigh --------------------------------------------------------------------------
+
+
+def plain_energy(s: Snapshot) -> Tensor:
+    """What each neuron adds to the variance of the logits, of a layer with no parallel neurons."""
+    W = s.model.W_U.double()
+    u = W - W.mean(dim=1, keepdim=True)
+    return s.mlp_post.double().var(dim=0, correction=0) * u.square().sum(dim=1)
+
+
+def test_a_localised_neuron_weighs_what_it_adds():
+    s = network("clock, relu")
+    adds, is_localised = plain_energy(s), neuron_parts(s)[1].amax(dim=0) >= 0.85
+    assert 0.5 < neurons_localised(s) == pytest.approx(float(is_localised.double().mean())) < 1
+    assert localised_energy(s) == pytest.approx(float(adds[is_localised].sum() / adds.sum()))
+    assert localised_energy(s) != pytest.approx(neurons_localised(s), abs=0.01)
+
+
+def test_decoys_with_tiny_outputs_halve_a_count_and_no_share():
+    s = waves.clock_relu(0, p=23, frequencies=3).snapshot
+    n = s.mlp_post.shape[1]
+    decoyed = with_noisy_neurons(s, n)
+    with torch.no_grad():
+        decoyed.model.W_U[n:] *= 1e-4
+    assert neurons_localised(s) == localised_energy(s) == 1
+    assert neurons_localised(decoyed) == pytest.approx(0.5, abs=0.05)
+    assert localised_energy(decoyed) == pytest.approx(1, abs=1e-6)
+
+
+def test_energies_are_shares():
+    for name in NETWORKS:
+        weights = energy(network(name))
+        assert float(weights.sum()) == pytest.approx(1)
+        assert (weights >= 0).all()
+
+
+def test_without_outputs_no_neuron_weighs_anything():
+    s = deepcopy(network("clock, relu"))
+    s.model.W_U.zero_()
+    with pytest.raises(NotApplicable, match="no neuron adds anything"):
+        localised_energy(replace(s, model=s.model))
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "median"),
+    [
+        ([3, 1, 2], [1, 1, 1], 2),
+        ([3, 1, 2], [8, 1, 1], 3),
+        ([4, 1, 2, 3], [1, 1, 1, 1], 2),
+        ([5], [0.1], 5),
+        ([1, 2, 3], [0, 0, 1], 3),
+    ],
+)
+def test_a_median_by_energy_has_half_of_it_at_or_below(values, weights, median):
+    x, weight = (torch.tensor(y, dtype=torch.float64) for y in (values, weights))
+    assert median_by(weight, x) == median
+
+
+# ---- how a measure says it -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def registry():
+    """What a test registers is taken away again."""
+    before = dict(MEASURES)
+    yield
+    MEASURES.clear()
+    MEASURES.update(before)
+
+
+def test_a_measure_is_raw_unless_it_says_otherwise(registry):
+    def mine(s):
+        return 0.0
+
+    for add, said in (
+        (measure, "raw"),
+        (measure(invariant=True), "invariant"),
+        (measure(invariant=False), "raw"),
+        (measure(invariant=True), "invariant"),
+        (measure, "raw"),
+    ):
+        assert add(mine) is mine
+        assert MEASURES["mine"] is mine
+        assert kind("mine") == said
+
+
+def test_the_page_of_measures_says_of_each_what_it_says_of_itself():
+    page = (Path(__file__).parents[1] / "docs" / "measures.md").read_text()
+    said = {}
+    for row in re.findall(r"^\| (\w+) \|(.*)\|(.*)\|$", page, flags=re.MULTILINE):
+        for what, names in zip(("invariant", "raw"), row[1:], strict=True):
+            said |= {name: (row[0], what) for name in re.findall(r"`(\w+)`", names)}
+    assert said == {name: (family(name), kind(name)) for name in OURS}
