@@ -27,7 +27,7 @@ from grokscope.measures.cosets import (
     stander_c,
 )
 from grokscope.measures.measure import chosen, evaluate
-from grokscope.measures.sides import irrep_shares, sides
+from grokscope.measures.sides import irrep_shares, is_sign, sides
 from grokscope.models import make_model
 from grokscope.models.mlp import MLP
 from grokscope.snapshot import Snapshot
@@ -37,6 +37,7 @@ from tests.published import CHECKPOINTS, chughtai
 
 MEASURES = ["coset_neurons", "coset_concentration", "coset_neurons_pure", "coset_energy",
             "sign_neurons", "neurons_in_one_irrep"]  # fmt: skip
+CONTROLS = ["coset_neurons_control", "coset_neurons_pure_control", "coset_concentration_control"]
 
 
 def product_in(name: str, **args) -> Task:
@@ -73,6 +74,14 @@ def coset_circuit(task: Task) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
             columns.append((l, r, -(points[:, i] == j).double()))
     L, R, U = (torch.stack(x, dim=1) for x in zip(*columns, strict=True))
     return L, R, U
+
+
+def plain_energy(s: Snapshot) -> torch.Tensor:
+    """What each neuron adds to the variance of the logits, centred over the answers: for networks
+    of which no two neurons are parallel."""
+    W = s.model.symbol_weights()["c"].double()
+    u = W - W.mean(dim=0)
+    return s.mlp_post.double().var(dim=0, correction=0) * u.square().sum(dim=0)
 
 
 def cosets_of(g: Group, H: list[int], kind: str) -> list[list[int]]:
@@ -153,7 +162,7 @@ def test_random_functions_of_rank_one_pass_for_cosets_but_for_their_controls():
     b, a = noise(2, 4, 400)
     L, R = torch.einsum("im,gij,jm->gm", b, standard.matrices, a).split(200, dim=1)
     s = network(task, L, R, noise(120, 200))
-    found = evaluate(s, [*MEASURES, "coset_neurons_control", "coset_neurons_pure_control"])
+    found = evaluate(s, [*MEASURES, *CONTROLS])
     assert found["neurons_in_one_irrep"] == 1
     assert found["coset_neurons"] == pytest.approx(0.65, abs=0.1)
     assert found["coset_neurons_pure"] == pytest.approx(0.4, abs=0.1)
@@ -162,8 +171,9 @@ def test_random_functions_of_rank_one_pass_for_cosets_but_for_their_controls():
         assert found[f"{name}_control[relabelled]"] == 0
         assert found[f"{name}_control[random]"] < 0.02
     for side in ("left", "right"):
-        for place in ("", ", rank one", ", wrong side"):
+        for place in ("", ", wrong side"):
             assert 0.1 < found[f"coset_concentration[{side}{place}: C]"] < 0.5
+        assert 0.1 < found[f"coset_concentration_control[{side}: C]"] < 0.5
     assert found["coset_energy[S4]"] < 0.03
 
 
@@ -189,14 +199,14 @@ def test_with_its_sides_exchanged_it_is_none():
 
 def test_sides_that_follow_subgroups_not_conjugate_are_not_pure():
     task = product_in("S4")
-    L, _, U = coset_circuit(task)
+    L, _, _ = coset_circuit(task)
     g = task.group
     assert g is not None
     D4 = next(c.representative for c in subgroups(g) if c.order == 8)
     R = torch.zeros(g.order, dtype=torch.float64)
     for k, coset in enumerate(cosets_of(g, D4.nonzero()[:, 0].tolist(), "left")):
         R[coset] = float(k)
-    s = network(task, L, R[:, None].expand(-1, L.shape[1]), U)
+    s = network(task, L, R[:, None].expand(-1, L.shape[1]), noise(24, L.shape[1]))
     assert coset_neurons(s) == 1
     assert coset_neurons_pure(s) == 0
     energy = coset_energy(s)
@@ -211,15 +221,18 @@ def test_sign_neurons_are_counted_apart():
     assert task.group is not None
     even = next(c.representative for c in subgroups(task.group) if c.order == 12)
     sign = torch.where(even, 3.0, -3.0).double()[:, None].expand(-1, 8)
-    L, R = torch.cat([L, sign], dim=1), torch.cat([R, -sign], dim=1)
+    sign = sign * torch.linspace(1, 2, 8).double()
+    L, R = torch.cat([L, sign], dim=1), torch.cat([R, -sign.flip(1)], dim=1)
     s = network(task, L, R, torch.cat([U, noise(24, 8)], dim=1))
-    assert sign_neurons(s) == pytest.approx(8 / 40)
+    adds = plain_energy(s)
+    signs = adds[32:].sum() / adds.sum()
+    assert sign_neurons(s) == pytest.approx(float(signs))
     assert coset_neurons(s) == coset_neurons_pure(s) == 1
     assert coset_concentration(s)["left, wrong side: C"] > 1.5
     energy = coset_energy(s)
-    assert energy["sign"] == pytest.approx(8 * 24 * 9 / (8 * 24 * 9 + 32 * 24 * 1.25))
+    assert energy["sign"] == pytest.approx(float(signs))
     assert sum(energy.values()) == pytest.approx(1)
-    only = network(task, sign, -sign, noise(24, 8))
+    only = network(task, sign, -sign.flip(1), noise(24, 8))
     assert coset_neurons(only) == sign_neurons(only) == 1
     for measure in (coset_neurons_pure, coset_concentration, coset_neurons_control):
         with pytest.raises(NotApplicable, match="irreps ±1"):
@@ -232,7 +245,8 @@ def test_dead_neurons_change_nothing():
     plain = evaluate(network(task, L, R, U), MEASURES)
     faint = 1e-6 * noise(24, 5)
     L, R = torch.cat([L, faint], dim=1), torch.cat([R, noise(24, 5)], dim=1)
-    assert evaluate(network(task, L, R, torch.cat([U, noise(24, 5)], dim=1)), MEASURES) == plain
+    found = evaluate(network(task, L, R, torch.cat([U, noise(24, 5)], dim=1)), MEASURES)
+    assert found == pytest.approx(plain, abs=1e-12)
     zero = torch.zeros(24, 4, dtype=torch.float64)
     with pytest.raises(NotApplicable, match="both operands"):
         coset_neurons(network(task, zero, zero, noise(24, 4)))
@@ -361,8 +375,9 @@ def test_the_network_of_chughtai_is_one_of_cosets():
     found = evaluate(s, [*MEASURES, "coset_neurons_control"])
     assert found["coset_neurons"] == found["coset_neurons_pure"] == 1
     assert found["neurons_in_one_irrep"] == 1
-    assert found["sign_neurons"] == pytest.approx(7 / 126)
-    assert found["coset_energy[S4]"] == pytest.approx(0.916, abs=1e-3)
+    assert int(is_sign(s).sum()) == 7
+    assert found["sign_neurons"] == pytest.approx(0.187, abs=1e-3)  # some of them are parallel
+    assert found["coset_energy[S4]"] == pytest.approx(0.811, abs=1e-3)
     assert found["coset_energy[none]"] == 0
     assert found["coset_neurons_control[relabelled]"] == 0
     assert found["coset_neurons_control[random]"] < 0.02

@@ -92,6 +92,9 @@ def test_neurons_and_controls_are_counted_by_subgroup(planted):
     assert counts["S4"]["this network"] == planted.mlp_pre.shape[1]
     assert counts["S4"]["elements shuffled"] == 0
     assert counts["none"]["elements shuffled"] == planted.mlp_pre.shape[1]
+    energies = {row.name: row.energy for row in table.rows}
+    assert energies["S4"] == pytest.approx(1)
+    assert sum(energies.values()) == pytest.approx(1)
     assert "untrained" not in table.columns
 
 
@@ -205,7 +208,12 @@ def test_where_no_shown_neuron_is_alive_there_is_nothing_to_show():
 def test_the_facts_of_a_trained_network_hold_its_cosets_beside_those_of_its_start(of_group):
     found = contents(of_group).facts
     assert len(found["cosets"]["neurons"]) == len(found["neurons"]["index"])
-    assert "untrained" in found["cosets"]["table"]["columns"]
+    columns = found["cosets"]["table"]["columns"]
+    assert "untrained" in columns
+    assert columns[1] == "of what its live neurons add"
+    for row in found["cosets"]["table"]["rows"]:
+        assert len(row["counts"]) == len(columns)
+        assert row["counts"][1].endswith("%")
     assert untrained(of_group) is not None
 
 

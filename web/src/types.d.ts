@@ -62,7 +62,7 @@ export interface CosetNeuron {
 
 export interface Cosets {
   subgroups: Subgroup[]; neurons: (CosetNeuron | null)[]; draws: number;
-  table: { columns: string[]; rows: { name: string; order?: number; cosets?: number; conjugates?: number; counts: number[] }[] };
+  table: { columns: string[]; rows: { name: string; order?: number; cosets?: number; conjugates?: number; counts: (number | string)[] }[] };
 }
 
 export interface Run {

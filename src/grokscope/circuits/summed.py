@@ -145,13 +145,6 @@ def _bias(s: Snapshot) -> Float[Tensor, " c"]:
     return torch.zeros_like(bias) if is_rounding else bias
 
 
-def mean_share(
-    shares: Float[Tensor, " neuron"] | Bool[Tensor, " neuron"], energy: Float[Tensor, " neuron"]
-) -> float:
-    """The mean of a share over neurons, or the share of the marked, by their energy; 0 of none."""
-    return float((shares.double() * energy).sum() / energy.sum().clamp(min=1e-300))
-
-
 @lru_cache(maxsize=8)
 def signs_of(group: Group) -> Float[Tensor, "g sign"]:
     """The irreps ±1 but the trivial one, as functions."""

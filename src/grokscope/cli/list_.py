@@ -40,7 +40,7 @@ def list_(
 def _names() -> dict[str, list[dict[str, Any]]]:
     """What is known by name, of each kind."""
     from grokscope import tasks as _tasks  # noqa: F401  (registers the built-in ones)
-    from grokscope.measures.measure import MEASURES, family
+    from grokscope.measures.measure import MEASURES, family, kind
     from grokscope.models import MODELS
     from grokscope.papers import EXPERIMENTS, PAPERS
     from grokscope.task import SCHEMES, TASKS
@@ -58,7 +58,10 @@ def _names() -> dict[str, list[dict[str, Any]]]:
         ],
         "tasks": [formula, *_described("task", TASKS)],
         "models": _described("model", MODELS),
-        "measures": [{"family": family(k), **x} for k, x in zip(MEASURES, measures, strict=True)],
+        "measures": [
+            {"family": family(k), "measure": k, "is": kind(k), "what": x["what"]}
+            for k, x in zip(MEASURES, measures, strict=True)
+        ],
         "papers": [
             {"paper": k, "citation": p.citation, "specs": ", ".join(p.experiments),
              "published": "; ".join(f"{q}: {v}" for q, v in p.published.items())}

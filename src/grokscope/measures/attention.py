@@ -26,7 +26,7 @@ def _per_head(values: Float[Tensor, " head"]) -> dict[str, float]:
     return {f"head {i}": x for i, x in enumerate(values.tolist())}
 
 
-@measure
+@measure(invariant=True)
 def attention_commutativity(s: Snapshot) -> dict[str, float]:
     """For each head, its mean attention to a less that to b (ARENA 1.5.2). In [-1, 1]; 0 if the
     operands are treated alike, as at the start."""
@@ -34,7 +34,7 @@ def attention_commutativity(s: Snapshot) -> dict[str, float]:
     return _per_head(pattern[:, 0] - pattern[:, 1])
 
 
-@measure
+@measure(invariant=True)
 def attention_to_equals(s: Snapshot) -> dict[str, float]:
     """For each head, its mean attention to "=", or to the operator where that is the third token
     (Nanda et al. 2023: 0.1 to 0.4 % at the end). At the start: about 1/3."""
@@ -62,7 +62,7 @@ def attention_scores(s: Snapshot) -> Float[Tensor, "head symbol"]:
     return drawn - drawn.mean(dim=1, keepdim=True)
 
 
-@measure
+@measure(invariant=True)
 def attention_fve(s: Snapshot) -> dict[str, float]:
     """For each head, the share of the variation of C^h over symbols that lies in its best part
     (Nanda et al. 2023, Table 2: 98 to 99 % in one frequency). Chance: about the logarithm of the

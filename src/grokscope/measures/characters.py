@@ -47,7 +47,7 @@ def characters(s: Snapshot) -> dict[str, Float[Tensor, "s c"]]:
     return waves
 
 
-@measure
+@measure(invariant=True)
 @once_per_snapshot
 def logit_similarity(s: Snapshot) -> dict[str, float]:
     """The cosine similarity of the logits, centred over classes, with χ(ab c⁻¹) of each part
@@ -63,7 +63,7 @@ def logit_similarity(s: Snapshot) -> dict[str, float]:
     }
 
 
-@measure
+@measure(invariant=True)
 def logit_fve(s: Snapshot) -> dict[str, float]:
     """The fraction of the logits' variance, centred over classes, that Σ α_k χ_k(ab c⁻¹) explains,
     with the key parts, and with every part (Nanda et al. 2023, 4.2; Chughtai et al. 2023).

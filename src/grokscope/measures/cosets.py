@@ -14,6 +14,10 @@ to 1: it says nothing of cosets that `irreps.py` does not, and both sides are on
 the irreps ±1 (a "sign neuron") counts for no evidence, nor do normal subgroups where a measure says
 so. Interventions do not tell coset circuits from others (Wu et al. 2024, App. E).
 
+Stander et al.'s count is of the neurons as they are. Our own shares and medians are of the live
+neurons of the canonical view, each weighed by its `energy`, what it adds to the logits. Controls
+are redrawn where neurons change places, so they are raw.
+
 Axes: g = an element of the group; neuron = a live one; subgroup = a proper one that is not trivial;
 class = a conjugacy class of them.
 """
@@ -30,7 +34,9 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import irreps
 from grokscope.algebra.splits import isotypic
 from grokscope.algebra.subgroups import double_cosets, left_cosets, right_cosets, subgroups
+from grokscope.canonical import canonical
 from grokscope.errors import NotApplicable
+from grokscope.measures.energy import energy, mean_share, median_by
 from grokscope.measures.measure import measure
 from grokscope.measures.sides import Sides, is_sign, own_irrep, sides
 from grokscope.snapshot import Snapshot, once_per_snapshot
@@ -185,20 +191,27 @@ def others(s: Snapshot) -> Bool[Tensor, " neuron"]:
     return ~is_sign(s)
 
 
-@measure
+def live_energy(view: Snapshot) -> Float[Tensor, " neuron"]:
+    """The energy of the live neurons of a canonical view."""
+    return energy(view)[sides(view).index]
+
+
+@measure(invariant=True)
 def sign_neurons(s: Snapshot) -> float:
-    """Share of the live neurons that have at least 95 % of l and of r in irreps ±1: they follow the
-    cosets of a normal subgroup by definition. Chance: none."""
-    return float(is_sign(s).double().mean())
+    """Share, by energy, of the live neurons that have at least 95 % of l and of r in irreps ±1:
+    they follow the cosets of a normal subgroup by definition. Chance: none."""
+    view = canonical(s)
+    return mean_share(is_sign(view), live_energy(view))
 
 
-@measure
+@measure(invariant=True)
 def neurons_in_one_irrep(s: Snapshot) -> float:
-    """Share of the live neurons of which one irrep holds at least 95 % of l and of r, each centred
-    (Wu et al. 2024, for l alone). Chance, at the start: none, as a part then holds its dimension
-    over |G|."""
-    x = sides(s)
-    return float((own_irrep(x.left, x.right, x.group) >= 0).double().mean())
+    """Share, by energy, of the live neurons of which one irrep holds at least 95 % of l and of r,
+    each centred (the threshold is that of Wu et al. 2024, who ask it of l alone and count neurons).
+    Chance, at the start: none, as a part then holds its dimension over |G|."""
+    view = canonical(s)
+    x = sides(view)
+    return mean_share(own_irrep(x.left, x.right, x.group) >= 0, live_energy(view))
 
 
 @measure
@@ -278,41 +291,63 @@ def _redrawn(
     return total
 
 
-@measure
+@measure(invariant=True)
 def coset_concentration(s: Snapshot) -> dict[str, float]:
-    """Medians over the live neurons but sign neurons: "left: C" and "right: C" of the smallest C_H
-    (Stander et al. 2023; 5e-8 on learned S5), "left: w" and "right: w" of the largest w(H) = 1 -
-    spread, which is in [0, 1]; the same for random functions of "rank one" (see `controls`), and
-    for the "wrong side".
+    """Medians, by energy, over the live neurons but sign neurons: "left: C" and "right: C" of the
+    smallest C_H (Stander et al. 2023; 5e-8 on learned S5), "left: w" and "right: w" of the largest
+    w(H) = 1 - spread, which is in [0, 1]; the same for the "wrong side".
 
-    Normal subgroups are left out, as both sides are one there. Chance: that of rank one, .3 (C)
-    and .99 (w) in the standard irrep of S5; at the start 4.9 and .62. Judge by C: w is largest for
-    small subgroups, and near 1 by chance. Raises `NotApplicable` where every subgroup is normal.
+    Normal subgroups are left out, as both sides are one there. Chance:
+    `coset_concentration_control`; at the start 4.9 (C) and .62 (w) on S5. Judge by C: w is largest
+    for small subgroups, and near 1 by chance. Raises `NotApplicable` where every subgroup is
+    normal.
     """
-    keep, those, group = ~_not_all_normal(s).is_normal, others(s), sides(s).group
-    wrong = {side: x[:, those] for side, x in wrong_sides(s).items()}
-    right = {side: x[:, those] for side, x in right_sides(s).items()}
-    places = {"": right, ", rank one": controls(s)["rank one"], ", wrong side": wrong}
+    view = canonical(s)
+    _not_all_normal(view)
+    those, weight = others(view), live_energy(view)
     medians = {}
-    for place, spreads in places.items():
+    for place, spreads in (("", right_sides(view)), (", wrong side", wrong_sides(view))):
         for side, x in spreads.items():
-            C = stander_c(x, group)[keep].amin(dim=0)
-            medians[f"{side}{place}: C"] = float(C.median())
-            medians[f"{side}{place}: w"] = float((1 - x[keep].amin(dim=0)).median())
+            medians |= _medians(view, f"{side}{place}", x[:, those], weight[those])
     return medians
 
 
 @measure
+def coset_concentration_control(s: Snapshot) -> dict[str, float]:
+    """The same for random functions of rank one in place of those neurons; see `controls`. In the
+    standard irrep of S5 .3 (C) and .99 (w)."""
+    view = canonical(s)
+    _not_all_normal(view)
+    medians, weight = {}, live_energy(view)[others(view)]
+    for side, x in controls(view)["rank one"].items():
+        medians |= _medians(view, side, x, weight)
+    return medians
+
+
+def _medians(
+    view: Snapshot,
+    name: str,
+    spreads: Float[Tensor, "subgroup neuron"],
+    weight: Float[Tensor, " neuron"],
+) -> dict[str, float]:
+    """Those of the smallest C_H and of the largest w(H), over subgroups that are not normal."""
+    group, keep = sides(view).group, ~_not_all_normal(view).is_normal
+    C, w = stander_c(spreads, group)[keep].amin(dim=0), 1 - spreads[keep].amin(dim=0)
+    return {f"{name}: C": median_by(weight, C), f"{name}: w": median_by(weight, w)}
+
+
+@measure(invariant=True)
 def coset_neurons_pure(s: Snapshot) -> float:
-    """Share of the live neurons but sign neurons for which l and r each have a subgroup with a
-    spread below 1 %, of which the largest on either side are conjugate and not normal (Wu et al.
-    2024).
+    """Share, by energy, of the live neurons but sign neurons for which l and r each have a subgroup
+    with a spread below 1 %, of which the largest on either side are conjugate and not normal (the
+    assignment is that of Wu et al. 2024).
 
     Chance: `coset_neurons_pure_control`, and high for small subgroups; see which ones they are in
     `coset_energy`. Raises `NotApplicable` where every subgroup is normal.
     """
-    proper = _not_all_normal(s)
-    return float(_is_pure(right_sides(s), proper)[others(s)].double().mean())
+    view = canonical(s)
+    is_pure = _is_pure(right_sides(view), _not_all_normal(view))
+    return mean_share(is_pure[others(view)], live_energy(view)[others(view)])
 
 
 @measure
@@ -320,9 +355,10 @@ def coset_neurons_pure_control(s: Snapshot) -> dict[str, float]:
     """The same for what is put in place of those neurons; see `controls`. On S5 relabelled and
     random functions are near 0, and those of rank one in its standard irrep near .4, most of them
     with subgroups of order 2."""
-    proper = _not_all_normal(s)
-    is_pure = {name: _is_pure(spreads, proper) for name, spreads in controls(s).items()}
-    return {name: float(x.double().mean()) for name, x in is_pure.items()}
+    view = canonical(s)
+    proper, weight = _not_all_normal(view), live_energy(view)[others(view)]
+    is_pure = {name: _is_pure(spreads, proper) for name, spreads in controls(view).items()}
+    return {name: mean_share(x, weight) for name, x in is_pure.items()}
 
 
 def _is_pure(spreads: Spreads, proper: Proper) -> Bool[Tensor, " neuron"]:
@@ -333,22 +369,26 @@ def _is_pure(spreads: Spreads, proper: Proper) -> Bool[Tensor, " neuron"]:
     return (owner[left] == owner[right]) & ~is_normal[left]
 
 
-@measure
+@measure(invariant=True)
 def coset_energy(s: Snapshot) -> dict[str, float]:
-    """Where the squared norm of all l and r is, by the largest subgroup with a spread below 1 %:
-    the share of each class of subgroups, of "sign" neurons, and of "none" (Wu et al. 2024 assign
-    so; weighted by norm as in jlee0229/Affine-MI). The shares sum to 1. Chance: at the start all
-    in "none"; of random functions of rank one in the standard irrep of S5 .2 there, .6 in
-    subgroups of order 2, and less than .01 in S4."""
-    x, proper = sides(s), proper_subgroups(sides(s).group)
+    """Where the energy of the live neurons is, by the largest subgroup with a spread below 1 %: the
+    share of each class of subgroups, of "sign" neurons, and of "none" (Wu et al. 2024 assign so;
+    jlee0229/Affine-MI weighs by the squared norms of l and r, which depend on each neuron's scale).
+    A neuron's energy is that of its l and its r as their squared norms. The shares sum to 1.
+    Chance: at the start all in "none"; of random functions of rank one in the standard irrep of S5
+    .2 there, .6 in subgroups of order 2, and less than .01 in S4."""
+    view = canonical(s)
+    x, proper = sides(view), proper_subgroups(sides(view).group)
     names = (*proper.names, "sign", "none")
     owner = torch.nn.functional.pad(proper.of_class, (0, 1), value=len(names) - 1)
-    energy = torch.zeros(len(names), dtype=torch.float64)
-    for side, f in (("left", x.left), ("right", x.right)):
-        here = owner[assigned(right_sides(s)[side], proper)]
-        here = torch.where(is_sign(s), len(names) - 2, here)
-        energy.index_add_(0, here, f.square().sum(dim=0))
-    return dict(zip(names, (energy / energy.sum()).tolist(), strict=True))
+    squares = {"left": x.left.square().sum(dim=0), "right": x.right.square().sum(dim=0)}
+    weight = live_energy(view) / (squares["left"] + squares["right"])
+    total = torch.zeros(len(names), dtype=torch.float64)
+    for side, square in squares.items():
+        here = owner[assigned(right_sides(view)[side], proper)]
+        here = torch.where(is_sign(view), len(names) - 2, here)
+        total.index_add_(0, here, weight * square)
+    return dict(zip(names, (total / total.sum()).tolist(), strict=True))
 
 
 def _not_all_normal(s: Snapshot) -> Proper:

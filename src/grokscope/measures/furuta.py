@@ -156,7 +156,7 @@ def part_density(s: Snapshot) -> dict[str, float]:
     return densities
 
 
-@measure
+@measure(invariant=True)
 def decomposed_loss_train(s: Snapshot) -> dict[str, float]:
     """Train loss of the logits' components and their sums (Furuta et al. 2024, Table A.4, there for
     a+b and a-b; here for any task with a lens): sum directions of the key parts, of the others, and

@@ -102,7 +102,7 @@ def hidden_component(s: Snapshot) -> Float[Tensor, "s neuron"]:
     return s.fibres.project(keys_of(s), s.mean_over_fibres(s.mlp_post)).to(s.mlp_post)
 
 
-@measure
+@measure(invariant=True)
 def restricted_loss_hidden(s: Snapshot) -> float:
     """Loss over all pairs when the hidden layer is replaced by what it holds of ρ(ab) for the key
     parts; its mean is not kept (Chughtai et al. 2023, "total_hidden_restricted_loss"; S5: 1e-7 to
@@ -115,7 +115,7 @@ def restricted_loss_hidden(s: Snapshot) -> float:
     return float(cross_entropy(s.read_out(kept[product]), answers))
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_hidden_train(s: Snapshot) -> float:
     """Train loss when the hidden layer loses what it holds of ρ(ab) for the key parts (Chughtai et
     al. 2023, "total_hidden_excluded_loss"; S5: 7 to 18).

@@ -106,7 +106,7 @@ def key_count(s: Snapshot) -> dict[str, float]:
     return {rule: float(len(names)) for rule, names in sets.items()}
 
 
-@measure
+@measure(invariant=True)
 def key_gap(s: Snapshot) -> float:
     """What the smallest key part by the logits holds, for its dimension, over what the largest
     other part does. Below 2 the set is in doubt; learned networks had 8.8 or more. Chance: near

@@ -30,46 +30,46 @@ def pair_losses(s: Snapshot) -> Float[Tensor, " pair *answer"]:
     return torch.cat([negative_log_likelihood(x, answers) for x, answers in blocks])
 
 
-@measure
+@measure(invariant=True)
 def train_loss(s: Snapshot) -> float:
     """Mean cross-entropy of the training pairs, with the answers they were taught, in nats. Chance:
     ln(number of answers)."""
     return float(cross_entropy(s.train_logits, s.train_answers))
 
 
-@measure
+@measure(invariant=True)
 def test_loss(s: Snapshot) -> float:
     """Mean cross-entropy of the held-out pairs, in nats. Chance: ln(number of answers)."""
     return float(pair_losses(s)[s.is_test].mean())
 
 
-@measure
+@measure(invariant=True)
 def all_loss(s: Snapshot) -> float:
     """Mean cross-entropy of all pairs, in nats. Chance: ln(number of answers)."""
     return float(pair_losses(s).mean())
 
 
-@measure
+@measure(invariant=True)
 def train_accuracy(s: Snapshot) -> float:
     """Share of the training pairs that are answered as they were taught. Chance: the share of the
     commonest answer."""
     return accuracy(s.train_logits, s.train_answers)
 
 
-@measure
+@measure(invariant=True)
 def test_accuracy(s: Snapshot) -> float:
     """Share of the held-out pairs that are answered right. Chance: the share of the commonest
     answer."""
     return float(s.is_right[s.is_test].double().mean())
 
 
-@measure
+@measure(invariant=True)
 def all_accuracy(s: Snapshot) -> float:
     """Share of all pairs that are answered right. Chance: the share of the commonest answer."""
     return float(s.is_right.double().mean())
 
 
-@measure
+@measure(invariant=True)
 def test_accuracy_by_mirror(s: Snapshot) -> dict[str, float]:
     """Test accuracy apart for pairs (a, b) whose mirror (b, a) was trained on, and for others.
 
@@ -79,7 +79,7 @@ def test_accuracy_by_mirror(s: Snapshot) -> dict[str, float]:
     return _by_mirror(s, lambda: s.is_right.double())
 
 
-@measure
+@measure(invariant=True)
 def test_loss_by_mirror(s: Snapshot) -> dict[str, float]:
     """The test loss, in nats, apart in the same way. Chance: ln(number of answers)."""
     return _by_mirror(s, lambda: pair_losses(s))
@@ -95,7 +95,7 @@ def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dic
     return {name: float(values()[here].mean()) for name, here in groups.items()}
 
 
-@measure
+@measure(invariant=True)
 def margin(s: Snapshot) -> dict[str, float]:
     """The right logit less the largest other one, in nats: the smallest and the mean over train and
     over test pairs. Below 0 where the answer is wrong; at the start near 0."""
@@ -112,7 +112,7 @@ def margin(s: Snapshot) -> dict[str, float]:
     return margins
 
 
-@measure
+@measure(invariant=True)
 def softmax_collapse(s: Snapshot) -> float:
     """Share of the training pairs whose loss is exactly 0 in float32, so that a float32 softmax
     would give them no gradient (Prieto et al. 2025). At the start: 0."""

@@ -1,10 +1,16 @@
 """What a measure is: a function of a snapshot, known by its name.
 
 Measures stand in families, one a file; a family's name stands for all of its measures.
+
+Each is invariant or raw. relu(1000 x) / 1000 = relu(x): how large a neuron is, in which place it
+stands, into how many parallel ones it is split, and how many add nothing, are choices that leave
+the network's function as it is. An invariant measure is left as it is by them too, but for
+rounding. A raw one may move: a norm, a spectrum of weights that lead from or to neurons, a count of
+neurons.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, unknown
 from grokscope.snapshot import Snapshot
@@ -12,13 +18,32 @@ from grokscope.snapshot import Snapshot
 # One number, or one for each of several parts, named by them.
 Measure = Callable[[Snapshot], float | Mapping[str, float]]
 MEASURES: dict[str, Measure] = {}
+INVARIANT: set[str] = set()  # the names of those that are not raw
 
 F = TypeVar("F", bound=Measure)
 
 
-def measure(f: F) -> F:
-    """Make a measure available by the name of its function. Raises `BadInput` for the name of one
-    of grokscope's own, and for "step", which the table of a trace has already."""
+@overload
+def measure(f: F, /) -> F: ...
+@overload
+def measure(*, invariant: bool) -> Callable[[F], F]: ...
+def measure(f: F | None = None, /, *, invariant: bool = False) -> F | Callable[[F], F]:
+    """Make a measure available by the name of its function: `@measure` a raw one,
+    `@measure(invariant=True)` one that the scale, the order, the splitting and the number of
+    neurons leave as it is.
+
+    Raises `BadInput` for the name of one of grokscope's own, and for "step", which the table of a
+    trace has already.
+    """
+
+    def add(f: F) -> F:
+        _add(f, invariant)
+        return f
+
+    return add if f is None else add(f)
+
+
+def _add(f: Measure, invariant: bool) -> None:
     name, taken = f.__name__, MEASURES.get(f.__name__)
     if name == "step":
         raise BadInput(
@@ -27,7 +52,12 @@ def measure(f: F) -> F:
     if taken is not None and _is_ours(taken) and not _is_ours(f):
         raise BadInput(f"`{name}` is a measure of grokscope's own. Call yours by another name.")
     MEASURES[name] = f
-    return f
+    (INVARIANT.add if invariant else INVARIANT.discard)(name)
+
+
+def kind(name: str) -> str:
+    """What a measure says of itself: "invariant" or "raw"."""
+    return "invariant" if name in INVARIANT else "raw"
 
 
 def _is_ours(f: Measure) -> bool:

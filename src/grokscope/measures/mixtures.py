@@ -13,7 +13,7 @@ from grokscope.measures.measure import measure
 from grokscope.snapshot import Snapshot
 
 
-@measure
+@measure(invariant=True)
 def test_accuracy_by_operator(s: Snapshot) -> dict[str, float]:
     """Share of the held-out inputs of each operator that are answered right (Furuta et al. 2024).
     Chance: the share of the
@@ -23,7 +23,7 @@ def test_accuracy_by_operator(s: Snapshot) -> dict[str, float]:
     return {name: float(right[here].mean()) for name, here in held_out.items()}
 
 
-@measure
+@measure(invariant=True)
 def test_loss_by_operator(s: Snapshot) -> dict[str, float]:
     """Mean cross-entropy of the held-out inputs of each operator, in nats. Chance: ln(number of
     answers)."""

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from grokscope.canonical import canonical
 from grokscope.errors import NotApplicable
+from grokscope.measures.energy import energy, mean_share
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
 from grokscope.measures.weights import symbol_weights
@@ -59,6 +61,15 @@ def neurons_localised(s: Snapshot) -> float:
     return float((neuron_parts(s)[1].amax(dim=0) >= LOCALISED).double().mean())
 
 
+@measure(invariant=True)
+@once_per_snapshot
+def localised_energy(s: Snapshot) -> float:
+    """The share that these neurons have in what neurons add to the logits: each weighed by its
+    `energy`, in the canonical view (ours). Chance: none, as there."""
+    best = neuron_parts(canonical(s))[1].amax(dim=0)
+    return mean_share(best >= LOCALISED, energy(s))
+
+
 @measure
 def neurons_by_part(s: Snapshot) -> dict[str, float]:
     """How many neurons each part explains to at least 85 % (Nanda et al. 2023). Chance: none."""
@@ -88,7 +99,7 @@ def _on_fibres(
     return s.fibres.split.part(parts).T @ means
 
 
-@measure
+@measure(invariant=True)
 def output_direction_fve(s: Snapshot) -> dict[str, float]:
     """How much of the hidden layer's variance along u_k and v_k, the directions from which the
     output map W_L reads cos and sin of each key frequency, cos and sin of w_k(a+b) explain (Nanda

@@ -33,7 +33,7 @@ TRIPLES = 100
 SHUFFLED_UP_TO = 300_000  # triples: p = 66, a tenth of a second; the published p is 59
 
 
-@measure
+@measure(invariant=True)
 def gradient_symmetricity(s: Snapshot) -> float:
     """Mean cosine between the gradients of a logit by the embeddings of a and of b, in [-1, 1]
     (Zhong et al. 2023, Def. 4.1): near 1 for a pizza, which sees their sum alone.
@@ -99,7 +99,7 @@ def _triples(n: int, n_answers: int) -> Int[Tensor, "triple 3"]:
     return torch.stack([i // (n * n_answers), i // n_answers % n, i % n_answers], dim=1)
 
 
-@measure
+@measure(invariant=True)
 def distance_irrelevance(s: Snapshot) -> float:
     """How little the correct logit depends on the distance a-b (Zhong et al. 2023, Def. 4.2).
 
@@ -139,7 +139,7 @@ def circularity(s: Snapshot) -> float:
     return float(share.amax(dim=0).clamp(max=1).mean())
 
 
-@measure
+@measure(invariant=True)
 def isolated_accuracy(s: Snapshot) -> dict[str, float]:
     """Accuracy over all pairs when the embeddings keep their mean and one frequency, for each key
     frequency (after Zhong et al. 2023, who keep pairs of principal components). Everything after
@@ -147,14 +147,14 @@ def isolated_accuracy(s: Snapshot) -> dict[str, float]:
     return {key: accuracy(isolated_logits(s, (key,)), s.task.answers) for key in keys_of(s)}
 
 
-@measure
+@measure(invariant=True)
 def isolated_accuracy_all_keys(s: Snapshot) -> float:
     """The same when the embeddings keep their mean and all key frequencies. Below 1 where others
     matter too, as the doubled frequencies of accompanying pizzas do. Chance: 1/p."""
     return accuracy(isolated_logits(s, keys_of(s)), s.task.answers)
 
 
-@measure
+@measure(invariant=True)
 def clock_fve(s: Snapshot) -> dict[str, float]:
     """How well cos w_k(a+b-c), the logits of a clock, fit those of the key frequency k alone.
 
@@ -166,7 +166,7 @@ def clock_fve(s: Snapshot) -> dict[str, float]:
     return _fve(s, lambda k, p: _cos(k, p, 1, 1, -1))
 
 
-@measure
+@measure(invariant=True)
 def pizza_fve(s: Snapshot) -> dict[str, float]:
     """The same of |cos(w_k(a-b)/2)| (|cos θ| - |sin θ|), θ = w_k(a+b-c)/2, the logits of a pizza
     with a perfect absolute value (Zhong et al. 2023, 4). Untrained: -1, give or take .05."""
@@ -178,7 +178,7 @@ def pizza_fve(s: Snapshot) -> dict[str, float]:
     return _fve(s, form)
 
 
-@measure
+@measure(invariant=True)
 def accompanying_pizza_fve(s: Snapshot) -> dict[str, float]:
     """The same of -cos(w_k(a-b)) cos(w_k(a+b-c)), the logits of an accompanying pizza, for the
     embedding's frequency 2k alone, named by k. It mends where the pizza of k is weak (Zhong et al.

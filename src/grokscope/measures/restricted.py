@@ -62,7 +62,7 @@ def _kept(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "s c"]:
     return component(s, parts) + mean
 
 
-@measure
+@measure(invariant=True)
 def restricted_loss_sum(s: Snapshot) -> dict[str, float]:
     """Loss over train, test and all pairs when the logits keep the sum directions of the key parts
     and their mean for each class (Nanda et al. 2023; plotted there over all pairs).
@@ -73,7 +73,7 @@ def restricted_loss_sum(s: Snapshot) -> dict[str, float]:
     return by_pairs(s, negative_log_likelihood(_kept(s, keys_of(s)), s.fibres.answers))
 
 
-@measure
+@measure(invariant=True)
 def restricted_loss_sum_by_key(s: Snapshot) -> dict[str, float]:
     """Loss over all pairs when the logits keep the sum directions of one key part alone, and their
     mean for each class, for each key (Chughtai et al. 2023 by irrep). Chance: ln(number of
@@ -85,14 +85,14 @@ def restricted_loss_sum_by_key(s: Snapshot) -> dict[str, float]:
     return losses_by_key
 
 
-@measure
+@measure(invariant=True)
 def restricted_accuracy_sum(s: Snapshot) -> dict[str, float]:
     """Accuracy over train, test and all pairs of the logits of `restricted_loss_sum`. Chance: the
     share of the commonest answer."""
     return by_pairs(s, is_right(_kept(s, keys_of(s)), s.fibres.answers).double())
 
 
-@measure
+@measure(invariant=True)
 def restricted_loss_block2(s: Snapshot) -> dict[str, float]:
     """Loss over train, test and all pairs when the logits keep, of each key part, the products of
     its functions of a with those of b, and their mean for each class. Chance: ln(number of
@@ -100,7 +100,7 @@ def restricted_loss_block2(s: Snapshot) -> dict[str, float]:
     return _block_losses(s, with_single=False)
 
 
-@measure
+@measure(invariant=True)
 def restricted_loss_block3(s: Snapshot) -> dict[str, float]:
     """The same with the functions of a or b alone: 40 of 113² components with five key frequencies
     (Nanda et al. 2023, 4.4: 7.24e-8). Chance: ln(number of answers)."""
@@ -132,7 +132,7 @@ def blocks(s: Snapshot, keys: tuple[str, ...], with_single: bool) -> Float[Tenso
     return torch.einsum("ai,ibc->abc", Q[0], back).reshape(n * n, -1)
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_sum_train(s: Snapshot) -> float:
     """Train loss when the sum directions of all key parts are removed from the logits (Nanda et al.
     2023, Fig. 7). Chance level: that of the control below."""
@@ -151,7 +151,7 @@ def _without_sum(s: Snapshot) -> dict[tuple[str, ...], float]:
     return dict(zip(choices, _excluded(s, removed), strict=True))
 
 
-@measure
+@measure(invariant=True)
 def excluded_accuracy_sum_train(s: Snapshot) -> float:
     """Train accuracy of the logits of `excluded_loss_sum_train`. Chance: the share of the
     commonest answer."""
@@ -159,7 +159,7 @@ def excluded_accuracy_sum_train(s: Snapshot) -> float:
     return accuracy(rest, s.train_answers)
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_sum_train_by_key(s: Snapshot) -> dict[str, float]:
     """Train loss when the sum directions of one key part are removed from the logits, for each key
     (Nanda et al. 2023, Fig. 15). Chance: the same of parts that are not key, below."""
@@ -167,7 +167,7 @@ def excluded_loss_sum_train_by_key(s: Snapshot) -> dict[str, float]:
     return {key: every[key,] for key in keys_of(s)}
 
 
-@measure
+@measure(invariant=True)
 @once_per_snapshot
 def excluded_loss_sum_train_by_part(s: Snapshot) -> dict[str, float]:
     """The same for every part of the lens, key or not. Chance: the train loss itself."""
@@ -176,14 +176,14 @@ def excluded_loss_sum_train_by_part(s: Snapshot) -> dict[str, float]:
     return dict(zip(names, _excluded(s, removed), strict=True))
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_sum_train_max(s: Snapshot) -> float:
     """The largest of those: an excluded loss that needs no key parts (Nanda et al. 2023, footnote
     3). Chance: the train loss itself."""
     return max(excluded_loss_sum_train_by_part(s).values())
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_sum_train_control(s: Snapshot) -> float:
     """The largest train loss when other parts are removed, as many dimensions as the key parts have
     or more: what removing so much alone does, the chance level of the others here. Of eight random
@@ -216,14 +216,14 @@ def other_parts(s: Snapshot) -> list[tuple[str, ...]]:
     return choices
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_cos_train(s: Snapshot) -> float:
     """Train loss when of each key part the one direction χ(ab c⁻¹), cos w_k(a+b-c), is removed
     (Nanda et al. 2023, notebook: "excluded loss 3D"). Chance: the train loss itself."""
     return _excluded(s, cosines(s, keys_of(s))[None])[0]
 
 
-@measure
+@measure(invariant=True)
 def excluded_loss_cos_train_by_key(s: Snapshot) -> dict[str, float]:
     """The same for one key part at a time. Chance: the train loss itself."""
     keys = keys_of(s)

@@ -22,6 +22,7 @@ from torch import Tensor
 from grokscope.algebra.groups import Group
 from grokscope.algebra.names import element_names
 from grokscope.algebra.subgroups import left_cosets, right_cosets
+from grokscope.canonical import canonical
 from grokscope.errors import BadInput, NotApplicable
 from grokscope.measures.cosets import (
     CONSTANT,
@@ -33,6 +34,7 @@ from grokscope.measures.cosets import (
     is_sign,
     joint_spreads,
     largest_class,
+    live_energy,
     member_of,
     proper_subgroups,
     right_sides,
@@ -99,10 +101,12 @@ class CosetNeuron:
 
 @dataclass(frozen=True)
 class Followers:
-    """How many neurons follow a class of subgroups, in the network and in its controls."""
+    """How many neurons follow a class of subgroups, in the network and in its controls, and the
+    share that those of the network have in what its neurons add to the logits."""
 
     name: str
     counts: list[int]
+    energy: float
     order: int | None = None
     cosets: int | None = None
     conjugates: int | None = None
@@ -129,13 +133,15 @@ def cosets(
     map from the neurons to the answers.
 
     None where the task is not a group's product, where the group is large, where no shown neuron is
-    alive, and where all subgroups are normal: their cosets tell no more than irreps do.
+    alive or none adds to the logits, and where all subgroups are normal: their cosets tell no more
+    than irreps do.
     """
     group = s.task.symbol_group
     if group is None or group.order > COSETS_UP_TO:
         return None
     try:
         subgroups, index = proper_subgroups(group), sides(s).index
+        energies = _energies(s, subgroups)
     except (NotApplicable, BadInput):
         return None
     if bool(subgroups.is_normal.all()):
@@ -148,7 +154,7 @@ def cosets(
     live = LiveNeurons(s, group, subgroups, out)
     follow, owners = _followers(live, alive), torch.stack(live.owners)
     used = sorted(set(owners[:, alive].flatten().tolist()))
-    columns, rows = _counted(live, start)
+    columns, rows = _counted(live, start, energies)
     return FollowedCosets(
         subgroups=[live.subgroup(i) for i in used],
         neurons=[None if k is None else live.neuron(k, used, follow[k]) for k in places],
@@ -351,7 +357,9 @@ def _followers(live: LiveNeurons, places: list[int]) -> dict[int, dict[str, int]
     return counts
 
 
-def _counted(live: LiveNeurons, start: Snapshot | None) -> tuple[list[str], list[Followers]]:
+def _counted(
+    live: LiveNeurons, start: Snapshot | None, energies: list[float]
+) -> tuple[list[str], list[Followers]]:
     """How many neurons follow each class of subgroups, of the network and of its controls."""
     subgroups = live.subgroups
     columns = {"this network": _counts(live.followed, live.sign)}
@@ -365,16 +373,29 @@ def _counted(live: LiveNeurons, start: Snapshot | None) -> tuple[list[str], list
     for name, x in live.controls.items():
         columns[CONTROLS[name]] = [*x.counts(), 0]
     *by_class, none, sign = zip(*columns.values(), strict=True)
+    *energy_by_class, energy_of_none, energy_of_sign = energies
     orders = subgroups.class_order.long().tolist()
     conjugates = subgroups.of_class.bincount().tolist()
     rows = [
-        Followers(name, list(counts), order, live.group.order // order, n)
-        for name, counts, order, n in zip(
-            subgroups.names, by_class, orders, conjugates, strict=True
+        Followers(name, list(counts), energy, order, live.group.order // order, n)
+        for name, counts, energy, order, n in zip(
+            subgroups.names, by_class, energy_by_class, orders, conjugates, strict=True
         )
     ][::-1]
-    rows += [Followers(SIGN, list(sign)), Followers(NONE, list(none))]
+    rows += [
+        Followers(SIGN, list(sign), energy_of_sign),
+        Followers(NONE, list(none), energy_of_none),
+    ]
     return list(columns), [row for row in rows if any(row.counts)]
+
+
+def _energies(s: Snapshot, subgroups: Proper) -> list[float]:
+    """What the live neurons that follow each class add, those that follow none, and those in an
+    irrep ±1: shares of what all live neurons add to the logits, in the canonical view."""
+    view, n = canonical(s), len(subgroups.names)
+    chosen, weight = _followed(right_sides(view), subgroups).chosen, live_energy(view)
+    owner = torch.where(is_sign(view), n + 1, torch.where(chosen >= 0, chosen, n))
+    return weight.new_zeros(n + 2).index_add_(0, owner, weight / weight.sum()).tolist()
 
 
 def _counts(followed: Followed, sign: Bool[Tensor, " neuron"]) -> list[int]:

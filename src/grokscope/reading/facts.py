@@ -77,10 +77,12 @@ class KeyFacts:
 
 @dataclass(frozen=True)
 class NeuronFacts:
-    """How many neurons there are, and how many each part explains to 85 % or more."""
+    """How many neurons there are, how many each part explains to 85 % or more, and the share that
+    these have in what neurons add to the logits; None where they add nothing."""
 
     total: int
     following: Mapping[str, int]
+    energy: float | None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from grokscope.measures.key_rules import by_embedding, key_sets, published_keys
 from grokscope.measures.keys import Keys, key_parts
 from grokscope.measures.losses import test_accuracy_by_mirror
 from grokscope.measures.measure import evaluate
-from grokscope.measures.neurons import LOCALISED, neuron_parts
+from grokscope.measures.neurons import LOCALISED, localised_energy, neuron_parts
 from grokscope.measures.phases import find_clean, find_phases
 from grokscope.measures.spectra import Comparison, compare, spectrum
 from grokscope.measures.weights import symbol_weights
@@ -101,7 +101,7 @@ class Reading:
             lenses=None if self.lenses is None else _lens_facts(self.lenses),
             keys=None if self.keys is None else _key_facts(self.keys),
             key_sets=self.key_sets,
-            neurons=None if self.neurons is None else _neuron_facts(*self.neurons),
+            neurons=None if self.neurons is None else _neuron_facts(self.snapshot, *self.neurons),
             measures=self.table.row(-1, named=True),
             explanation=None if self.explanation is None else explanation_facts(self.explanation),
             is_small=is_small(self.snapshot),
@@ -199,10 +199,13 @@ def _key_facts(keys: Keys) -> KeyFacts:
     return KeyFacts(keys.names, keys.shares, keys.gap)
 
 
-def _neuron_facts(names: list[str], shares: Float[Tensor, "part neuron"]) -> NeuronFacts:
+def _neuron_facts(
+    s: Snapshot, names: list[str], shares: Float[Tensor, "part neuron"]
+) -> NeuronFacts:
     best, owner = shares.max(dim=0)
     counts = owner[best >= LOCALISED].bincount(minlength=len(names)).tolist()
-    return NeuronFacts(shares.shape[1], {k: n for k, n in zip(names, counts, strict=True) if n})
+    following = {k: n for k, n in zip(names, counts, strict=True) if n}
+    return NeuronFacts(shares.shape[1], following, _if_applicable(localised_energy, s))
 
 
 def explanation_facts(e: Explanation) -> ExplanationFacts:

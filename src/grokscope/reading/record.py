@@ -31,6 +31,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
         "keys_by_rule": f.key_sets,
         "lenses": None if lenses is None else asdict(lenses),
         "neurons": {} if f.neurons is None else f.neurons.following,
+        "neurons_energy": None if f.neurons is None else f.neurons.energy,
         "phases": None if f.phases is None else asdict(f.phases),
         "no_phases": f.no_phases,
         "measures": f.measures,

@@ -12,6 +12,7 @@ from grokscope.reading.facts import (
     CertificateFacts,
     ExplanationFacts,
     Facts,
+    NeuronFacts,
     TaskFacts,
 )
 from grokscope.training.events import Phases
@@ -419,10 +420,7 @@ def _followed(f: Facts) -> list[str]:
     texts: list[str] = []
     others: dict[str, set[str]] = {}
     if f.neurons is not None:
-        texts.append(
-            f"{sum(f.neurons.following.values())} of its {f.neurons.total} neurons follow one part "
-            "alone (85 % or more of their variation)."
-        )
+        texts.append(_following(f.neurons))
         if f.neurons.following:
             others["single neurons follow so closely"] = set(f.neurons.following)
     if best is not None and set(best.parts) <= set(f.keys.shares):
@@ -434,6 +432,17 @@ def _followed(f: Facts) -> list[str]:
         if more:
             texts.append(f"Besides them {who} {_listed(more)}.")
     return [" ".join(texts)] if texts else []
+
+
+def _following(neurons: NeuronFacts) -> str:
+    """How many neurons follow one part, and how much of the logits these make."""
+    count = sum(neurons.following.values())
+    text = f"{count} of its {neurons.total} neurons follow one part alone (85 % or more of their "
+    if not count or neurons.energy is None:
+        return f"{text}variation)."
+    return (
+        f"{text}variation); of what neurons add to the logits they add {percent(neurons.energy)}."
+    )
 
 
 def _listed(parts: Iterable[str], most: int = 6) -> str:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.circuits.summed import mean_share, summed
+from grokscope.circuits.summed import summed
 from grokscope.measures.cosets import (
     CosetsOf,
     Proper,
@@ -30,6 +30,7 @@ from grokscope.measures.cosets import (
     stander_c,
     wrong_sides,
 )
+from grokscope.measures.energy import mean_share
 from grokscope.measures.sides import is_sign, own_irrep, sides
 from grokscope.snapshot import Snapshot
 from grokscope.verify.evidence import Evidence, Need, Standing, Tested, at_most, judged

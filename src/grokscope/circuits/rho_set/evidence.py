@@ -13,7 +13,8 @@ from torch import Tensor
 from grokscope.algebra.irreps import Irrep
 from grokscope.circuits.rho_set.factors import SHARED, Factors, commutant, leading, unit, waves
 from grokscope.circuits.rho_set.orbits import EXACT, closure_error
-from grokscope.circuits.summed import Summed, mean_share
+from grokscope.circuits.summed import Summed
+from grokscope.measures.energy import mean_share
 from grokscope.measures.sides import own_irrep
 from grokscope.verify.evidence import Evidence, Need, Tested, at_least, at_most, judged
 

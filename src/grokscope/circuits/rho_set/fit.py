@@ -17,8 +17,9 @@ from grokscope.circuits.rho_set.circuit import RhoSets
 from grokscope.circuits.rho_set.evidence import BY_CHANCE, SNAPPED, given_outputs
 from grokscope.circuits.rho_set.factors import Factors, factors, scaled, unit
 from grokscope.circuits.rho_set.orbits import EXACT, FEWER, Orbits, kernel, orbits, stabilisers
-from grokscope.circuits.summed import Summed, lone_signs, mean_share, signs_of, summed, used_signs
+from grokscope.circuits.summed import Summed, lone_signs, signs_of, summed, used_signs
 from grokscope.errors import NotApplicable
+from grokscope.measures.energy import mean_share
 from grokscope.measures.sides import PURE, own_irrep
 from grokscope.snapshot import Snapshot
 

@@ -5,23 +5,42 @@ from typing import Any
 
 from grokscope.page.figure import WHEN, Figure, Weight
 from grokscope.page.stacks import short
-from grokscope.reading.cosets import DRAWS, CosetNeuron, Followers, SubgroupShown
+from grokscope.reading.cosets import (
+    DRAWS,
+    CosetNeuron,
+    FollowedCosets,
+    Followers,
+    SubgroupShown,
+)
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
+from grokscope.reading.sentences import percent
+
+ADDED = "of what its live neurons add"
 
 
 def facts(p: Pictures) -> dict[str, Any] | None:
     x = p.cosets
     if x is None:
         return None
-    rows = [{k: v for k, v in _named(row).items() if v is not None} for row in x.rows]
     own = {
         "subgroups": [_named(subgroup) for subgroup in x.subgroups],
         "neurons": [neuron and _named(neuron) for neuron in x.neurons],
-        "table": {"columns": x.columns, "rows": rows},
+        "table": _table(x),
         "draws": DRAWS,
     }
     return {"cosets": own}
+
+
+def _table(x: FollowedCosets) -> dict[str, Any]:
+    """How many neurons follow each subgroup; beside the network's own, what these add."""
+    first, *others = x.columns
+    rows = []
+    for row in x.rows:
+        named = {k: v for k, v in _named(row).items() if v is not None and k != "energy"}
+        counts = [row.counts[0], percent(row.energy), *row.counts[1:]]
+        rows.append(named | {"counts": counts})
+    return {"columns": [first, ADDED, *others], "rows": rows}
 
 
 def _named(x: SubgroupShown | CosetNeuron | Followers) -> dict[str, Any]:
