@@ -35,7 +35,7 @@ def at(curve, step):
     return (1 - share) * curve[left] + share * curve[right]
 
 
-def rows_of(curve, memorised, grokked, every=10, spikes=()):
+def rows_of(curve, memorised, grokked, every=10, spikes=(), learning=0.2):
     """Evaluations of a planted run, up to the end of its curve."""
     return [
         {
@@ -43,7 +43,7 @@ def rows_of(curve, memorised, grokked, every=10, spikes=()):
             "train_loss": 0.01 if t >= memorised else 3.0,
             "train_accuracy": float(t >= memorised),
             "test_loss": exp(at(curve, t) + (3 if i in spikes else 0)),
-            "test_accuracy": float(t >= grokked),
+            "test_accuracy": 1.0 if t >= grokked else learning,
         }
         for i, t in enumerate(range(0, max(curve) + 1, every))
     ]
@@ -104,7 +104,8 @@ def test_ends_come_in_order_on_any_curve(evaluations, memorised, grokked):
     step, rows = 0, []
     for i, (gap, y) in enumerate(evaluations):
         step += gap
-        has = {"train_accuracy": float(i >= memorised), "test_accuracy": float(i >= grokked)}
+        right = 1.0 if i >= grokked else 0.3
+        has = {"train_accuracy": float(i >= memorised), "test_accuracy": right}
         rows.append({"step": step, **has, "train_loss": 1.0, "test_loss": exp(y - 6 * (i > 8))})
     p, events = find_phases(SPEC, rows, CHANCE), find_events(SPEC, rows)
     if not isinstance(p, Phases):
@@ -188,9 +189,26 @@ def test_the_least_excluded_loss_is_a_second_reading_where_checkpoints_are_dense
     assert found(rows, table=pl.DataFrame({"step": [0]})).least_excluded is None
 
 
-def test_a_curve_that_falls_at_once_has_no_knee():
-    hollow = {0: 2.0, 200: 2.7, 1_000: -5.0, 4_000: -9.3, 8_000: -9.5}
-    assert found(rows_of(hollow, 200, 3_000)).knee is None
+HOLLOW = {0: 2.0, 200: 2.7, 1_000: -5.0, 4_000: -9.3, 8_000: -9.5}
+LATE = {0: 2.0, 200: 2.7, 600: 1.2, 3_000: 0.9, 4_000: -9.3, 8_000: -9.5}
+
+
+@pytest.mark.parametrize(
+    ("curve", "grokked", "learning", "knee"),
+    [
+        (SLOW, 6_500, 0.2, 5_000),
+        (SLOW, 6_500, 0.01, "no plateau"),  # the test is right by chance at either reading
+        (HOLLOW, 3_000, 0.2, None),  # it falls at once: nowhere above its chord
+        (HOLLOW, 3_000, 0.01, "no plateau"),
+        (LATE, 3_500, 0.2, 3_000),
+        (LATE, 2_500, 0.2, None),  # its knee is after it generalised
+        (LATE, 2_500, 0.01, "no plateau"),
+    ],
+)
+def test_a_reading_that_shows_no_circuit_does_not_count(curve, grokked, learning, knee):
+    p = find_phases(SPEC, rows_of(curve, 200, grokked, learning=learning), CHANCE)
+    told = p.knee if isinstance(p, Phases) else p
+    assert told == (pytest.approx(knee, rel=0.03) if isinstance(knee, int) else knee)
 
 
 def test_smoothing_is_the_median_over_a_share_of_the_step():

@@ -12,8 +12,10 @@ is the logarithm of the test loss, smoothed over 15 % of a step (`measures.smoot
 
 Each boundary but the last has a second reading, to see how far one depends on its rule: the least
 excluded loss, smoothed likewise, where there is a trace of it; and the knee, where M is highest
-above the straight line from its highest point to the end of cleanup. Where there is nothing to
-divide, the rule says so and gives no phases.
+above the straight line from its highest point to the end of cleanup, if that is before it
+generalises. A reading of the second boundary at which the test is right by chance only is not fit:
+a fast recipe lowers an absurdly high test loss before anything is learned. Where neither is fit,
+and where there is nothing to divide, the rule says so and gives no phases.
 """
 
 import math
@@ -28,6 +30,7 @@ from grokscope.training.events import Events, NoPhases, Phases, Row, find_events
 LEFT = 0.05  # of the whole fall of M: what cleanup leaves, and what is no fall any more
 LATE = 0.85  # of the last step: since then M must have stopped falling for cleanup to be over
 FEWEST = 5  # evaluations from memorising to generalising: fewer cannot show an order of three
+SHOWN = 0.02  # of the way from guessing to 1, on the test: less shows no circuit
 LEARNED = 0.1  # nats: a loss that is learned, where losses alone were recorded
 EXCLUDED = "excluded_loss_sum_train"
 
@@ -51,12 +54,17 @@ def find_phases(
     if formed == between[-1]:
         return "no fall"
     done, is_over = _cleanup(curve, peak, formed)
+    knee = _knee(curve, peak, done)
+    if knee is not None and (knee >= span[1] or not _shows(rows, knee, chance)):
+        knee = None
+    if knee is None and not _shows(rows, curve.steps[formed], chance):
+        return "no plateau"
     return Phases(
         memorized=curve.steps[peak],
         formed=curve.steps[formed],
         cleaned=curve.steps[done] if is_over else None,
         least_excluded=_least_excluded(table, span[0], curve.steps[formed]),
-        knee=_knee(curve, peak, done),
+        knee=knee,
         evaluations=len(between),
     )
 
@@ -90,6 +98,13 @@ def _events_of_losses(spec: Spec, rows: Sequence[Row]) -> Events:
         for row in rows
     ]
     return find_events(spec, learned)
+
+
+def _shows(rows: Sequence[Row], step: int, chance: float) -> bool:
+    """Whether test accuracy at a step is above that of guessing, as it must be where a circuit has
+    formed; so it is taken to be where losses alone are known."""
+    right = next(r["test_accuracy"] for r in rows if r["step"] == step)
+    return math.isnan(right) or right - chance >= SHOWN * (1 - chance)
 
 
 def _cleanup(curve: Curve, peak: int, formed: int) -> tuple[int, bool]:

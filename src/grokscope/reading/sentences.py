@@ -15,7 +15,7 @@ from grokscope.reading.facts import (
     NeuronFacts,
     TaskFacts,
 )
-from grokscope.training.events import Phases
+from grokscope.training.events import NoPhases, Phases
 from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -481,7 +481,8 @@ def _key_losses(f: Facts) -> list[str]:
 def _phases(f: Facts) -> list[str]:
     p = f.phases
     if p is None:
-        return [FEW] if f.no_phases == "few evaluations" else []
+        why = None if f.no_phases is None else SILENT.get(f.no_phases)
+        return [] if why is None else [f"Its phases are not told: {why}"]
     memorised = _two_readings(
         p.memorized, "test loss is highest", p.least_excluded, "excluded loss is least"
     )
@@ -493,10 +494,15 @@ def _phases(f: Facts) -> list[str]:
     ]
 
 
-FEW = (
-    "Its phases are not told: too few evaluations lie between memorising and generalising "
-    "(`eval_every`)."
-)
+SILENT: dict[NoPhases, str] = {
+    "few evaluations": (
+        "too few evaluations lie between memorising and generalising (`eval_every`)."
+    ),
+    "no plateau": (
+        "its test loss falls from memorising on, and is down to 1/e of its highest while the test "
+        "is right by chance only. Nothing marks where a circuit was formed."
+    ),
+}  # the other reasons are told by the first lines of a reading
 APART = 1.25  # times: two readings of one boundary that differ by more leave it open between them
 
 

@@ -45,7 +45,9 @@ class Phases:
     evaluations: int  # from memorising to generalising
 
 
-NoPhases = Literal["never generalised", "not memorised first", "few evaluations", "no fall"]
+NoPhases = Literal[
+    "never generalised", "not memorised first", "few evaluations", "no fall", "no plateau"
+]  # why a run has none
 
 
 def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
