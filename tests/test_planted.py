@@ -13,7 +13,9 @@ from grokscope.models.model import Model
 from grokscope.planted import (
     EXPLAINERS,
     IMPOSTORS,
+    MIXED,
     TRUTHS,
+    Account,
     Planted,
     exam,
     explainer,
@@ -23,14 +25,26 @@ from grokscope.planted import (
     relabelled,
     waves,
 )
-from grokscope.planted.exam import Answer, Exam, algorithms, gullible, questions
+from grokscope.planted.disguises import ALL, DISGUISES
+from grokscope.planted.exam import (
+    Answer,
+    Exam,
+    Question,
+    algorithms,
+    asked,
+    gullible,
+    lowest_accuracy,
+    questions,
+)
 from grokscope.planted.planted import ACCURATE, TRAIN_FRACTION, task_of
+from grokscope.planted.sitting import kept_in, sit
 from grokscope.task import Task
 
 RIGHT = {
     "lookup_table", "random_features", "key_features", "smooth_features",
     "wrong_phases_mended",
     "wrong_group_mended", "wrong_cosets_mended", "other_operation_mended", "parity_table",
+    "rescaled_interpolator", "decoys", "cancelling_decoys",
 }  # fmt: skip
 
 
@@ -85,7 +99,7 @@ def test_a_third_of_the_impostors_is_right_on_all_pairs():
 def test_the_same_seed_gives_the_same_network(name):
     one, other = (kind(name).draw(3, 0.01) for _ in range(2))
     for x, y in zip(one.model.parameters(), other.model.parameters(), strict=True):
-        assert torch.equal(x, y)
+        assert torch.equal(x.nan_to_num(nan=7.0), y.nan_to_num(nan=7.0))
     assert torch.equal(one.is_train, other.is_train)
 
 
@@ -211,14 +225,18 @@ def test_the_logarithm_turns_products_into_sums():
     assert torch.equal(log[a * b % 23], (log[a] + log[b]) % 22)
 
 
-def test_the_exam_asks_all_kinds_in_turn_and_as_many_impostors():
-    asked = []
-    found = exam(lambda snapshot: asked.append(snapshot) or [], number=3, noise=0.0)
-    assert len(asked) == len(found.answers) == 6
-    assert [x.kind for x in found.answers] == [*list(TRUTHS)[:3], *list(IMPOSTORS)[:3]]
-    assert found.named == 0
-    assert found.accepted == 0
-    assert [x.outcome for x in found.answers] == ["missed"] * 3 + ["refused"] * 3
+def test_the_exam_asks_all_kinds_in_turn_and_as_many_of_each_paper():
+    seen = []
+    found = exam(lambda snapshot: seen.append(snapshot) or [], number=3, noise=0.0)
+    assert len(seen) == 15  # the disguised ones without their disguise too
+    assert [x.question.kind for x in found.answers] == [
+        *list(TRUTHS)[:3], *list(IMPOSTORS)[:3], *list(TRUTHS)[:3], *MIXED, next(iter(MIXED))
+    ]  # fmt: skip
+    outcomes = [x.outcome for x in found.answers]
+    assert outcomes == ["missed"] * 3 + ["refused"] * 3 + ["same"] * 3 + ["refused"] * 3
+    assert found.shares == {
+        "named": 0, "accepted": 0, "same": 1, "accepted_whole": 0, "overproved": 0,
+    }  # fmt: skip
 
 
 def test_the_gullible_control_accepts_every_accurate_impostor():
@@ -227,8 +245,12 @@ def test_the_gullible_control_accepts_every_accurate_impostor():
     assert not gullible(IMPOSTORS["wrong_names"].draw(0).snapshot)
 
 
-ANSWER = Answer("k", 0, 0.01, 1.0, frozenset({"clock", "convolution"}), frozenset({"clock"}),
+QUESTION = Question("truths", "k", 0, 0.01)
+ANSWER = Answer(QUESTION, 1.0, 1.0, frozenset({"clock", "convolution"}), frozenset({"clock"}), 1.0,
                 frozenset())  # fmt: skip
+IMPOSTOR = replace(
+    ANSWER, question=replace(QUESTION, paper="impostors"), truth=frozenset(), exact=frozenset()
+)
 
 
 @pytest.mark.parametrize(
@@ -245,10 +267,63 @@ def test_a_truth_must_be_named_exactly_and_with_nothing_false(claimed, outcome):
     assert replace(ANSWER, claimed=frozenset(claimed)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("verdict", "claimed", "outcome"),
+    [
+        (None, set(), "refused"),
+        (None, {"convolution"}, "accepted"),
+        ("accurate", {"convolution"}, "refused"),
+        ("accurate", {"clock"}, "accepted"),
+        ("not generalised", set(), "refused"),
+        ("generalised", set(), "accepted"),
+    ],
+)
+def test_an_impostor_has_no_mechanism_and_never_generalised(verdict, claimed, outcome):
+    assert replace(IMPOSTOR, verdict=verdict, claimed=frozenset(claimed)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shares", "outcome"),
+    [
+        (None, {}, "accepted"),
+        ("generalised", {"clock": 0.91}, "shared"),
+        ("generalised", {"clock": 0.99}, "accepted"),
+        ("generalised", {"pizza": 0.9}, "accepted"),
+        ("accurate", None, "refused"),
+        ("generalised", None, "accepted"),
+    ],
+)
+def test_of_a_mixed_network_a_name_goes_with_its_share(verdict, shares, outcome):
+    claimed = frozenset() if shares is None else frozenset(shares or {"clock"})
+    said = replace(ANSWER, share=0.9, verdict=verdict, claimed=claimed, shares=shares or {})
+    assert said.outcome == outcome
+
+
+def test_a_disguised_truth_must_be_named_as_without_its_disguise():
+    assert replace(ANSWER, undisguised=frozenset()).outcome == "same"
+    assert replace(ANSWER, undisguised=frozenset({"clock"})).outcome == "changed"
+
+
+def test_no_more_may_be_proved_than_the_network_gets_right():
+    proved = replace(IMPOSTOR, bound=0.9, lowest=0.8)
+    assert proved.outcome == "refused"
+    assert proved.is_overproved
+    assert Exam((proved,)).failures == [proved]
+    assert Exam((proved,)).overproved == 1
+    assert not replace(proved, bound=0.8).is_overproved
+    assert not replace(proved, bound=None).is_overproved
+
+
+def test_another_order_of_summation_can_cost_accuracy():
+    planted = kind("huge_constant").plant(0, size=1e7)
+    assert lowest_accuracy(planted) < planted.accuracy - 0.1
+    assert lowest_accuracy(TRUTHS["clock_relu"].draw(0)) == 1
+
+
 def test_what_noise_has_broken_is_not_counted():
     broken = replace(ANSWER, accuracy=0.9)
     named = replace(ANSWER, claimed=frozenset({"clock"}))
-    found = Exam((broken, named, replace(ANSWER, truth=frozenset(), exact=frozenset())))
+    found = Exam((broken, named, IMPOSTOR))
     assert broken.outcome == "broken"
     assert found.named == 1
     assert found.accepted == 0
@@ -266,12 +341,68 @@ def test_saying_lookup_is_a_refusal_and_an_unknown_name_an_error():
 
 
 def test_questions_have_seeds_of_their_own():
-    kinds = [TRUTHS["five_neurons"], TRUTHS["parity"]]
-    assert [(p.name, at) for p, at in questions(kinds, 7, 0.0, 3)] == [
-        ("five_neurons", 7),
-        ("parity", 7),
-        ("five_neurons", 8),
-    ]
+    n = len(MIXED)
+    found = list(questions(["mixed"], 7, 0.0, n + 1))
+    assert [(x.kind, x.seed) for x in found] == [*((k, 7) for k in MIXED), (next(iter(MIXED)), 8)]
+    with pytest.raises(UnknownName, match="impostors"):
+        list(questions(["impostor"], 7, 0.0, 1))
+
+
+def test_every_truth_is_asked_about_in_every_disguise():
+    count = len(TRUTHS) * (len(DISGUISES) + 1)
+    found = {(x.kind, x.disguise) for x in questions(["disguised"], 0, 0.0, count)}
+    assert found == {(k, d) for k in TRUTHS for d in [*DISGUISES, ALL]}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_mixed_network_has_an_algorithm_for_a_share_of_its_pairs(name):
+    for seed in range(2):
+        planted = MIXED[name].draw(seed, 0.01)
+        assert 0.8 < planted.share < 0.96
+        assert planted.exact
+        assert bool(planted.is_train.all())
+        whole = 1.0 if name == "mended" else planted.share
+        assert planted.accuracy == pytest.approx(whole, abs=0.03)
+
+
+def test_a_table_was_shown_every_pair_so_no_split_is_told():
+    for name in RIGHT:
+        assert bool(IMPOSTORS[name].draw(1).is_train.all())
+
+
+def test_an_account_says_more_than_names():
+    def certain(snapshot):
+        return Account({"clock"}, "generalised", {"clock": 0.9}, 1.0)
+
+    answer = asked(certain, Question("impostors", "no_output", 0, 0.0))
+    assert (answer.verdict, answer.shares, answer.bound) == ("generalised", {"clock": 0.9}, 1.0)
+    assert answer.is_overproved
+
+
+def test_a_stopped_exam_goes_on_from_its_file_and_asks_nothing_again(tmp_path):
+    calls = []
+
+    def counting(snapshot):
+        calls.append(snapshot)
+        return Account({"clock"}, "generalised", {"clock": 0.9}, 0.5)
+
+    keep, asked_all = tmp_path / "answers.jsonl", list(questions(["truths", "mixed"], 3, 0.0, 2))
+    EXPLAINERS["counting"] = counting
+    try:
+        some = [*sit("counting", asked_all[:2], keep=keep)]
+        with keep.open("a") as file:
+            file.write('{"explainer": "coun')  # cut short
+        every = [*sit("counting", asked_all, keep=keep)]
+    finally:
+        del EXPLAINERS["counting"]
+    assert len(calls) == 4
+    assert every[:2] == some
+    assert list(kept_in(keep).values()) == every
+
+
+def test_several_processes_give_the_same_answers_in_the_same_order(tmp_path):
+    questioned = list(questions(["impostors"], 5, 0.0, 3))
+    assert [*sit("gullible", questioned, workers=2)] == [*sit("gullible", questioned)]
 
 
 def test_an_explainer_of_a_users_file_can_be_examined(call, tmp_path):
@@ -281,13 +412,14 @@ def test_an_explainer_of_a_users_file_can_be_examined(call, tmp_path):
         "    return []\n"
     )
     try:
-        done = call("exam", "--explainer", "silent", "--number", 2, "--json", "--use", file)
+        done = call("exam", "--explainer", "silent", "--number", 2, "--json", "--use", file,
+                    "--papers", "truths,impostors")  # fmt: skip
         assert done.code == 0
         assert json.loads(done.out)["named"] == 0
-        assert json.loads(done.out)["table"][-1] == {
-            "kind": "all impostors", "noise": 0.01, "networks": 2, "all_right": 2, "named": None,
-            "vague": None, "misnamed": None, "missed": None, "broken": None, "refused": 2,
-            "accepted": 0,
+        last = {k: v for k, v in json.loads(done.out)["table"][-1].items() if v is not None}
+        assert last == {
+            "kind": "all impostors", "noise": 0.01, "networks": 2, "all_right": 2, "refused": 2,
+            "accepted": 0, "overproved": 0,
         }  # fmt: skip
     finally:
         EXPLAINERS.pop("silent", None)
@@ -312,5 +444,8 @@ def test_an_explainer_that_fails_is_named_with_the_network():
 
 
 def test_an_explainer_that_says_nothing_refuses():
-    found = exam(lambda snapshot: None, seed=1, number=1)  # pyright: ignore[reportArgumentType]
-    assert {x.outcome for x in found.answers} == {"missed", "refused"}
+    def silent(snapshot):
+        return None
+
+    found = exam(silent, seed=1, number=1)  # pyright: ignore[reportArgumentType]
+    assert {x.outcome for x in found.answers} == {"missed", "refused", "same"}

@@ -31,8 +31,9 @@ def exam(
 ) -> None:
     """Examine an explainer on planted networks, whose algorithm is known, and on impostors.
 
-    Says how many truths it names rightly, how many impostors it refuses, how many truths in disguise
-    it names as without it, and whether it says of mixed networks for how many pairs a name is true.
+    Says how many truths it names rightly, how many impostors it refuses, how many disguised truths
+    it names as without their disguise, and of how many mixed networks, an algorithm for nine pairs
+    in ten, it names one for all. With --keep, what was answered is not asked again.
     `gullible` is a control, which believes every accurate network. An explainer of your own is a
     function of a --use file that stands under @explainer.
 

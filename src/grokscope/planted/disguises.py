@@ -162,12 +162,9 @@ def _has(model: Model, layer: Layer, kind: Dead) -> bool:
     """Whether neurons of this kind would do nothing in this network."""
     zero, low = model.act(torch.zeros(1)), model.act(torch.tensor([-1.0, -9.0]))
     is_sum = layer.inner == ("L", "R")
-    return {
-        _mute: True,
-        _still: not zero.any(),
-        _asleep: is_sum and not low.any(),
-        _constant: is_sum,
-    }[kind]
+    if kind is _still:
+        return not zero.any()
+    return kind is _mute or (is_sum and (kind is _constant or not low.any()))
 
 
 def _mute(model: Model, layer: Layer, count: int, random: Generator) -> Rows:

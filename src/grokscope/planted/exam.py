@@ -88,8 +88,7 @@ def refusals() -> frozenset[str]:
 
 # ---- questions -----------------------------------------------------------------------------------
 
-Paper = Literal["truths", "impostors", "disguised", "mixed"]
-PAPERS: dict[Paper, Mapping[str, Kind]] = {
+PAPERS: dict[str, Mapping[str, Kind]] = {
     "truths": TRUTHS, "impostors": IMPOSTORS, "disguised": TRUTHS, "mixed": MIXED,
 }  # fmt: skip
 
@@ -98,7 +97,7 @@ PAPERS: dict[Paper, Mapping[str, Kind]] = {
 class Question:
     """One network to be asked about, which is drawn when it is asked."""
 
-    paper: Paper
+    paper: str
     kind: str
     seed: int
     noise: float
@@ -109,7 +108,7 @@ class Question:
         return PAPERS[self.paper][self.kind].draw(self.seed, self.noise)
 
 
-def questions(papers: Sequence[Paper], seed: int, noise: float, number: int) -> Iterator[Question]:
+def questions(papers: Sequence[str], seed: int, noise: float, number: int) -> Iterator[Question]:
     """`number` questions of each paper, of its kinds in turn with seeds from `seed`. Raises
     `BadInput` for a number below 1, `UnknownName` for another paper."""
     if number < 1:
@@ -254,7 +253,7 @@ def _account(explain: Explainer, planted: Planted) -> Account:
 
 # ---- the exam ------------------------------------------------------------------------------------
 
-SHOWN: dict[Paper, tuple[Outcome, ...]] = {
+SHOWN: dict[str, tuple[Outcome, ...]] = {
     "truths": ("named", "vague", "misnamed", "missed", "broken"),
     "impostors": ("refused", "accepted"),
     "disguised": ("same", "changed"),
@@ -297,21 +296,21 @@ class Exam:
     @property
     def shares(self) -> dict[str, float]:
         """These numbers by name, of the papers that were asked."""
-        by_paper: dict[Paper, str] = {
+        by_paper: dict[str, str] = {
             "truths": "named", "impostors": "accepted", "disguised": "same",
             "mixed": "accepted_whole",
         }  # fmt: skip
         there = {name: getattr(self, name) for paper, name in by_paper.items() if self.of(paper)}
         return {**there, "overproved": self.overproved}
 
-    def of(self, paper: Paper) -> list[Answer]:
+    def of(self, paper: str) -> list[Answer]:
         """The answers to one paper."""
         return [x for x in self.answers if x.question.paper == paper]
 
     @property
     def table(self) -> list[dict[str, Any]]:
         """A row for each paper, kind or disguise, and noise; then one for all of each paper."""
-        groups: dict[tuple[Paper, str, float], list[Answer]] = {}
+        groups: dict[tuple[str, str, float], list[Answer]] = {}
         for x in self.answers:
             q = x.question
             groups.setdefault((q.paper, q.disguise or q.kind, q.noise), []).append(x)
@@ -331,7 +330,7 @@ def exam(
     seed: int = FIRST_SEED,
     noise: float = 0.01,
     number: int = 300,
-    papers: Sequence[Paper] = tuple(PAPERS),
+    papers: Sequence[str] = tuple(PAPERS),
 ) -> Exam:
     """Ask an explainer about `number` planted networks of each paper, of all kinds in turn and with
     seeds from `seed`, each weight matrix with this relative noise."""
@@ -342,7 +341,7 @@ def _share(those: Sequence[Answer], outcome: Outcome) -> float:
     return sum(x.outcome == outcome for x in those) / len(those) if those else 0.0
 
 
-def _row(paper: Paper, kind: str, noise: float, those: Sequence[Answer]) -> dict[str, Any]:
+def _row(paper: str, kind: str, noise: float, those: Sequence[Answer]) -> dict[str, Any]:
     every = dict.fromkeys(outcome for shown in SHOWN.values() for outcome in shown)
     shown = SHOWN[paper]
     counts = {x: sum(y.outcome == x for y in those) if x in shown else None for x in every}

@@ -41,8 +41,8 @@ def with_exceptions(random: Generator, truth: str = "clock_relu", share: float =
 
 @mixed(truth=RELUS)
 def mended(random: Generator, truth: str = "clock_relu") -> Draft:
-    """An algorithm with so much noise that it answers about nine pairs in ten, and a neuron for each
-    other pair that mends its answer: right on all pairs."""
+    """An algorithm with so much noise that it answers about nine pairs in ten, and a neuron for
+    each other pair that mends its answer: right on all pairs."""
     base = _truth(random, truth)
     is_own = _worn(base.model, base.task, int(torch.randint(2**31, (), generator=random)))
     model = _corrected(base.model, base.task, ~is_own, base.task.answers)

@@ -193,9 +193,8 @@ def accuracy(model: Model, task: Task) -> float:
 
 
 def perturb(draft: Draft, noise: float, generator: torch.Generator, keeps: bool = False) -> None:
-    """Add to each weight matrix Gaussian noise of this share of its root mean square, of its entries
-    that are numbers; where the
-    network must keep its accuracy, half of it, a quarter, ... until it does."""
+    """Add to each weight matrix Gaussian noise of this share of the root mean square of its finite
+    numbers; where the network must keep its accuracy, half of it, a quarter, ... until it does."""
     if not 0 <= noise < float("inf"):
         raise must_be("noise", "a share of each weight, from 0", noise)
     weights = list(draft.model.parameters())

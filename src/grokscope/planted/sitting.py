@@ -16,7 +16,7 @@ from typing import Any
 
 from grokscope.errors import DamagedFile, lookup
 from grokscope.planted.exam import EXPLAINERS, Answer, Question, asked
-from grokscope.training.files import as_json, cannot_write
+from grokscope.training.files import as_json, cannot_write, write_atomically
 from grokscope.training.machine import use_threads
 
 Kept = dict[tuple[str, Question], Answer]
@@ -32,7 +32,7 @@ def sit(
 ) -> Iterator[Answer]:
     """The answers of the explainer of this name, in the order of the questions. Each process that
     is started calls `begin` first, which loads what the explainer needs."""
-    kept = {} if keep is None else kept_in(keep)
+    kept = {} if keep is None else _opened(keep)
     left = [x for x in questions if (explainer, x) not in kept]
     new = _answered(explainer, left, workers, begin)
     for question in questions:
@@ -42,6 +42,15 @@ def sit(
             if keep is not None:
                 _append(keep, explainer, answer)
         yield answer
+
+
+def _opened(path: Path) -> Kept:
+    """The answers of a file, which then ends where its last whole line does."""
+    kept = kept_in(path)
+    if path.exists():
+        content = path.read_bytes()
+        write_atomically(path, content[: content.rfind(b"\n") + 1])
+    return kept
 
 
 def kept_in(path: Path) -> Kept:
@@ -96,6 +105,6 @@ def _append(path: Path, explainer: str, answer: Answer) -> None:
 
 
 def _answer(row: dict[str, Any]) -> Answer:
-    sets = {name: None if row[name] is None else frozenset(row[name]) for name in SETS}
-    rest = {k: v for k, v in row.items() if k not in ("explainer", "question", *SETS)}
-    return Answer(question=Question(**row["question"]), **rest, **sets)
+    fields: dict[str, Any] = {k: v for k, v in row.items() if k != "explainer"}
+    sets = {k: None if fields[k] is None else frozenset(fields[k]) for k in SETS}
+    return Answer(**{**fields, **sets, "question": Question(**fields["question"])})

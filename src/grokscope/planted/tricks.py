@@ -30,9 +30,9 @@ RELUS, SQUARES = RELU.name, SQUARE.name
 def rescaled_interpolator(
     random: Generator, p: int = 13, neurons: int = 3, scale: float = 1000.0
 ) -> Draft:
-    """Random relus, solved for a sum of three waves of a + b - c on all pairs; then a few have their
-    inputs scaled up and their outputs down, so that they are nearly all the hidden layer's variance:
-    relu(1000 x)/1000 = relu(x)."""
+    """Random relus, solved for a sum of three waves of a + b - c on all pairs. Then the inputs of a
+    few are scaled up and their outputs down, so that they are nearly all the variance of the hidden
+    layer: relu(1000 x)/1000 = relu(x)."""
     task, m = task_of("a+b", p=p), round(1.05 * p * p)
     a, b = task.inputs.unbind(dim=1)
     L, R = torch.randn(2, p, m, generator=random, dtype=torch.float64)
@@ -177,6 +177,7 @@ def _clock(random: Generator, p: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _beside(own: Neurons, L: Tensor, R: Tensor, U: Tensor) -> Neurons:
     """A layer with more neurons."""
-    sides = [torch.cat([x.detach(), y.to(x)], 1) for x, y in ((own.L, L), (own.R, R))]
+    left, right = (torch.cat([x.detach(), y.to(x)], 1) for x, y in ((own.L, L), (own.R, R)))
     W_U = torch.cat([own.W_U.detach(), U.to(own.W_U)])
-    return Neurons(*sides, W_U, None if own.b_U is None else own.b_U.detach(), own.act.name)
+    b_U = None if own.b_U is None else own.b_U.detach()
+    return Neurons(left, right, W_U, b_U, own.act.name)
