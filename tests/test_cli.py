@@ -389,6 +389,13 @@ def test_what_a_plug_in_adds_is_listed(kind, name, told, call, plug_in):
     assert told in line
 
 
+def test_measures_are_listed_as_invariant_or_raw(call, plug_in):
+    rows = json.loads(call("list", "measures", "--json", "--use", plug_in).out)
+    said = {row["measure"]: row["is"] for row in rows}
+    assert said["test_loss"] == said["localised_energy"] == "invariant"
+    assert said["neurons_localised"] == said["largest_weight"] == "raw"
+
+
 @pytest.mark.parametrize(
     "settings",
     [

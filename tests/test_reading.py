@@ -8,11 +8,12 @@ import pytest
 
 from grokscope.circuits.circuit import FORMS
 from grokscope.explain.explanation import explain
+from grokscope.measures.neurons import localised_energy
 from grokscope.measures.phases import find_phases
 from grokscope.page.page import write_page
 from grokscope.planted import IMPOSTORS, waves
 from grokscope.planted.planted import Planted
-from grokscope.reading.facts import UNDETERMINED, ExplanationFacts, Facts
+from grokscope.reading.facts import UNDETERMINED, ExplanationFacts, Facts, NeuronFacts
 from grokscope.reading.reading import Reading, explanation_facts, read, task_facts
 from grokscope.reading.record import of_reading
 from grokscope.reading.sentences import (
@@ -130,6 +131,29 @@ def test_an_evaluation_that_is_far_from_the_one_before_is_said_to_be(facts):
     far = by_step(replace(f, rows=rows), 40)
     assert far == "by step 40 (at 0, the evaluation before, not yet)"
     assert by_step(f, 400) == "by step 400"
+
+
+@pytest.mark.parametrize(
+    ("following", "energy", "told"),
+    [
+        ({"frequency 1": 40}, 0.97, "(85 % or more of their variation); of what neurons add to the "
+         "logits they add 97 %."),
+        ({}, 0.0, "(85 % or more of their variation)."),
+        ({"frequency 1": 40}, None, "(85 % or more of their variation)."),
+    ],
+)  # fmt: skip
+def test_beside_a_count_of_neurons_stands_what_they_add(following, energy, told, facts):
+    f = replace(facts["grokked"], neurons=NeuronFacts(64, following, energy))
+    count = sum(following.values())
+    assert f"{count} of its 64 neurons follow one part alone {told}" in words(f)
+    assert of_reading(f)["neurons_energy"] == energy
+
+
+def test_what_the_neurons_that_follow_a_part_add_is_measured(readings, facts):
+    for kind in ("grokked", "a transformer"):
+        neurons = facts[kind].neurons
+        assert neurons is not None
+        assert neurons.energy == localised_energy(readings[kind].snapshot)
 
 
 OVER = Phases(
