@@ -44,8 +44,8 @@ KINDS = [
 READING = {
     "run", "folder", "finished", "events",
     "explanation", "generalises", "final", "test_accuracy_by_mirror",
-    "keys", "keys_by_rule", "lenses", "neurons", "neurons_energy", "phases", "no_phases", "measures",
-    "report",
+    "keys", "keys_by_rule", "lenses", "neurons", "neurons_energy", "phases", "no_phases",
+    "measures", "report",
 }  # fmt: skip
 
 

@@ -220,7 +220,7 @@ def test_every_measure_does_what_it_says_of_itself(name):
 
 def plain_energy(s: Snapshot) -> Tensor:
     """What each neuron adds to the variance of the logits, of a layer with no parallel neurons."""
-    W = s.model.W_U.double()
+    W = s.model.get_parameter("W_U").double()
     u = W - W.mean(dim=1, keepdim=True)
     return s.mlp_post.double().var(dim=0, correction=0) * u.square().sum(dim=1)
 
@@ -239,7 +239,7 @@ def test_decoys_with_tiny_outputs_halve_a_count_and_no_share():
     n = s.mlp_post.shape[1]
     decoyed = with_noisy_neurons(s, n)
     with torch.no_grad():
-        decoyed.model.W_U[n:] *= 1e-4
+        decoyed.model.get_parameter("W_U")[n:] *= 1e-4
     assert neurons_localised(s) == localised_energy(s) == 1
     assert neurons_localised(decoyed) == pytest.approx(0.5, abs=0.05)
     assert localised_energy(decoyed) == pytest.approx(1, abs=1e-6)
@@ -254,7 +254,7 @@ def test_energies_are_shares():
 
 def test_without_outputs_no_neuron_weighs_anything():
     s = deepcopy(network("clock, relu"))
-    s.model.W_U.zero_()
+    s.model.get_parameter("W_U").zero_()
     with pytest.raises(NotApplicable, match="no neuron adds anything"):
         localised_energy(replace(s, model=s.model))
 

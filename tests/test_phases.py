@@ -111,6 +111,8 @@ def test_ends_come_in_order_on_any_curve(evaluations, memorised, grokked):
     if not isinstance(p, Phases):
         assert p == "no fall"
         return
+    assert events.t_memorize is not None
+    assert events.t_grok is not None
     assert events.t_memorize <= p.memorized <= p.formed < events.t_grok
     assert p.cleaned is None or p.formed <= p.cleaned
 
