@@ -131,6 +131,13 @@ def test_parallel_neurons_are_one_and_dead_ones_are_out():
     assert not torch.allclose(view.logits, plain.logits, atol=0.1), "the constant neuron is a bias"
 
 
+def test_a_neuron_without_inputs_is_no_copy_of_the_others():
+    still = changed(neurons(seed=1), [0], [0.0], [1.0])
+    to = coordinates(snapshot(joined(still, neurons())))
+    assert to is not None
+    assert to.chosen.tolist() == list(range(1, M + 1))
+
+
 def test_of_other_nonlinearities_only_equal_neurons_are_one():
     model = neurons("gelu")
     twice = changed(model, [*range(M), 0, 1], [1.0] * (M + 1) + [2.0], [0.5] * (M + 2))

@@ -278,7 +278,7 @@ def _parallel(
         is_one = apart <= 2 * PARALLEL * length.square()
     else:
         along = gram.abs() if is_even else gram
-        is_one = along >= (1 - PARALLEL) * length[:, None] * length
+        is_one = (along >= (1 - PARALLEL) * length[:, None] * length) & (along > 0)
     is_one |= torch.eye(len(gram), dtype=torch.bool)
     leader = is_one.int().argmax(dim=1)
     leader = leader[leader]  # of nearly parallel ones in a row
