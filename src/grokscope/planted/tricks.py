@@ -101,11 +101,11 @@ def cancelling_embeddings(
 
 @impostor(truth=LAYERS, size=(1e9, 1e10))
 def huge_constant(random: Generator, truth: str = "clock_relu", size: float = 1e9) -> Draft:
-    """A truth with one neuron more, constant and huge, that adds the same to the logits of every
+    """A truth with one neuron more, constant and huge, that adds `size` to the logits of every
     answer: in float32 the others' are rounded away."""
     base = _truth(random, truth)
     own, n = _layer(base.model), base.task.n_symbols
-    L, R = torch.full((n, 1), size), torch.zeros(n, 1)
+    L, R = torch.full((n, 1), size ** (1 / (own.act.degree or 1))), torch.zeros(n, 1)
     model = _beside(own, L, R, torch.ones(1, own.W_U.shape[1]))
     return Draft(base.task, model, notes=f"a {truth} in exact arithmetic", is_exact=True)
 
