@@ -362,7 +362,7 @@ def test_a_mixed_network_has_an_algorithm_for_a_share_of_its_pairs(name):
         assert 0.8 < planted.share < 0.96
         assert planted.exact
         assert bool(planted.is_train.all())
-        whole = 1.0 if name == "mended" else planted.share
+        whole = 1.0 if name == "taught_exceptions" else planted.share
         assert planted.accuracy == pytest.approx(whole, abs=0.03)
 
 
