@@ -78,6 +78,7 @@ class Draft:
     notes: str = ""
     is_train: Bool[Tensor, " pair"] | None = None
     share: float = 1.0
+    is_exact: bool = False  # noise would undo what it is, as weights that cancel: it gets none
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _kind(
             generator = torch.Generator().manual_seed(seed)
             draft = _draw(build, generator, given, is_right)
             is_tabled = draft.share < 1 or (is_right and not draft.exact)
-            perturb(draft, noise, generator, keeps=is_tabled)
+            perturb(draft, 0.0 if draft.is_exact else noise, generator, keeps=is_tabled)
             names = draft.exact | draft.too
             is_train = _split(draft, 0 if is_tabled else seed)  # a table was shown every pair
             exact, notes = draft.exact, draft.notes

@@ -26,7 +26,7 @@ TRIES = 60
 RELUS, SQUARES = RELU.name, SQUARE.name
 
 
-@impostor(is_right=True, p=(11, 13, 17, 19), neurons=(3, 8), scale=(30.0, 1000.0))
+@impostor(is_right=True, p=(11, 13, 17, 23), neurons=(3, 8), scale=(30.0, 1000.0))
 def rescaled_interpolator(
     random: Generator, p: int = 13, neurons: int = 3, scale: float = 1000.0
 ) -> Draft:
@@ -96,18 +96,18 @@ def cancelling_embeddings(
     model.W_U.copy_(own.W_U)
     if own.b_U is not None and model.b_U is not None:
         model.b_U.copy_(own.b_U)
-    return Draft(base.task, model, notes=f"a {truth} in exact arithmetic")
+    return Draft(base.task, model, notes=f"a {truth} in exact arithmetic", is_exact=True)
 
 
 @impostor(truth=LAYERS, size=(1e9, 1e10))
 def huge_constant(random: Generator, truth: str = "clock_relu", size: float = 1e9) -> Draft:
-    """A truth with one neuron more, constant and huge, that adds the same to the logits of every
+    """A truth with one neuron more, constant and huge, that adds `size` to the logits of every
     answer: in float32 the others' are rounded away."""
     base = _truth(random, truth)
     own, n = _layer(base.model), base.task.n_symbols
-    L, R = torch.full((n, 1), size), torch.zeros(n, 1)
+    L, R = torch.full((n, 1), size ** (1 / (own.act.degree or 1))), torch.zeros(n, 1)
     model = _beside(own, L, R, torch.ones(1, own.W_U.shape[1]))
-    return Draft(base.task, model, notes=f"a {truth} in exact arithmetic")
+    return Draft(base.task, model, notes=f"a {truth} in exact arithmetic", is_exact=True)
 
 
 @impostor(p=(13, 17, 23), act=(RELUS, SQUARES))
