@@ -36,19 +36,19 @@ def _one_neuron(*weights: torch.Tensor) -> None:
         W[:, 1:] = 0
 
 
-def _set(value: float) -> Callable[..., None]:
+def _set(value: float) -> Callable[..., object]:
     return lambda *weights: weights[-1][0, 0].fill_(value)
 
 
-def _set_first(value: float) -> Callable[..., None]:
+def _set_first(value: float) -> Callable[..., object]:
     return lambda *weights: weights[0].select(0, 0).select(0, 0).fill_(value)
 
 
-def _times(factor: float) -> Callable[..., None]:
+def _times(factor: float) -> Callable[..., object]:
     return lambda *weights: [W.mul_(factor) for W in weights]
 
 
-SPOILT: dict[str, Callable[..., None]] = {
+SPOILT: dict[str, Callable[..., object]] = {
     "a NaN in the output": _set(nan),
     "a NaN in the input": _set_first(nan),
     "an infinite output": _set(inf),

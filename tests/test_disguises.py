@@ -102,6 +102,8 @@ def test_dead_neurons_are_mute_still_asleep_or_constant():
 def test_the_opposite_of_a_product_is_the_product_of_the_opposite_group():
     planted = groups.rho_sets(1, group="S4")
     other = opposite(planted)
+    assert planted.task.group is not None
+    assert other.task.group is not None
     table = planted.task.group.table
     assert not torch.equal(table, table.T)
     assert torch.equal(other.task.group.table, table.T)

@@ -103,5 +103,5 @@ def test_the_exam_asks_about_a_strangers_network(stranger, monkeypatch):
     for name in set(TRUTHS) - {"one_operand"}:
         monkeypatch.delitem(TRUTHS, name)
     asked = exam(lambda s: explain(s).algorithms, number=1)
-    (mine,) = [x for x in asked.answers if x.kind == "one_operand"]
+    (mine,) = [x for x in asked.answers if x.question.kind == "one_operand"]
     assert mine.outcome == "named"
