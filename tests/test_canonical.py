@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from grokscope.activations import ACTIVATIONS
 from grokscope.canonical import Canonical, activation_of, canonical, coordinates, logits_vary
 from grokscope.explain import explain
-from grokscope.explain.explanation import n_directions
+from grokscope.explain.explanation import PER_NEURON, n_neurons
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.planted.neurons import Neurons
@@ -223,9 +223,31 @@ def interpolator(p: int, big: float, decoys: int = 0) -> Snapshot:
 def test_an_interpolator_is_not_said_to_have_generalised_however_it_is_dressed(big, decoys):
     s = interpolator(P, big, decoys)
     assert float(s.is_right.double().mean()) == 1
-    assert n_directions(s) > P * P / 2
+    assert PER_NEURON * n_neurons(s) > P * P
     e = explain(s)
     assert (e.verdict, e.algorithms) == ("accurate", ())
+
+
+@pytest.mark.parametrize("height", [3.0, 60.0])
+def test_a_table_is_not_hidden_by_a_constant(height):
+    """A neuron for each answer, which a constant leaves all but 1e-4 of its variance."""
+    a, b = TASK.inputs.T
+    g = torch.Generator().manual_seed(1)
+    one = torch.eye(P).double()
+    L = torch.kron(one, torch.ones(1, P).double()) * (2 * height + 4) - (height + 4)
+    R = torch.linalg.qr(torch.randn(P, P, generator=g, dtype=torch.float64))[0].repeat(1, P)
+    at = 2 * pi / P * ((a + b)[:, None] - torch.arange(P)).double()
+    U = torch.linalg.lstsq((L[a] + R[b]).relu(), at.cos() + (3 * at).cos()).solution
+    e = explain(snapshot(Neurons(L.float(), R.float(), U.float(), None, "relu")))
+    assert e.accuracy["all"] == 1
+    assert (e.verdict, e.algorithms) == ("accurate", ())
+
+
+def test_hidden_layers_before_the_last_count_too():
+    task = make_task("a+b", {"p": P})
+    deep = Snapshot(task, ALL, make_model("prieto", {"d_mlp": 24}, task, 0))
+    assert n_neurons(deep) == canonical(deep).mlp_post.shape[1] + 24
+    assert n_neurons(Snapshot(task, ALL, Table())) == float("inf")
 
 
 def test_the_logits_variation_is_that_of_their_centred_rows():

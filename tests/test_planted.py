@@ -45,7 +45,7 @@ RIGHT = {
     "lookup_table", "random_features", "key_features", "smooth_features",
     "wrong_phases_mended",
     "wrong_group_mended", "wrong_cosets_mended", "other_operation_mended", "parity_table",
-    "rescaled_interpolator", "decoys", "cancelling_decoys",
+    "rescaled_interpolator", "hidden_table", "decoys", "cancelling_decoys",
 }  # fmt: skip
 
 

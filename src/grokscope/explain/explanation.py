@@ -11,21 +11,20 @@ from math import inf
 import torch
 
 import grokscope.circuits  # noqa: F401  (registers the forms)
-from grokscope.canonical import canonical, logits_vary, read_out_of
+from grokscope.canonical import canonical
 from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot, once_per_snapshot
+from grokscope.tap import record
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import verify
 
-HELD = 0.9999  # of the variance of a hidden layer, by few directions
-IN_FULL = 0.01  # of the logits: from here on a neuron counts as one
-PER_DIRECTION = 6  # pairs: interpolators have at most 5, published networks more than 20
+PER_NEURON = 6  # pairs: of these many a table has less than one neuron for each answer
 UNDETERMINED = "undetermined"
 NO_TASK = "its task is not known."
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
@@ -76,7 +75,7 @@ class Explanation:
         convolution, counts only where the hidden layer is too small for a table: random features of
         smooth embeddings, fitted to all pairs, have logits that a kernel explains."""
         n_pairs = len(self.snapshot.task.inputs)
-        if not self._holding or PER_DIRECTION * n_directions(self.snapshot) <= n_pairs:
+        if not self._holding or PER_NEURON * n_neurons(self.snapshot) <= n_pairs:
             return self._holding
         return [c for c in self._holding if c.circuit.neurons()]
 
@@ -234,22 +233,18 @@ def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[str, 
 
 
 @once_per_snapshot
-def n_directions(snapshot: Snapshot) -> float:
-    """How many hold all but 1e-4 of the variance of the last hidden layer, each live neuron at one
-    size; where there is none, what the network may hold has no limit.
+def n_neurons(snapshot: Snapshot) -> float:
+    """How many neurons the hidden layers have: live ones of the last, all of those before it. Where
+    there is none, what the network may hold has no limit.
 
-    A neuron counts in full, however little it adds to the logits, down to 1 % of them; so neurons
-    whose outputs cancel do not hide the others."""
+    Neurons are counted, and not directions of their variance: a constant, or what cancels, can hold
+    all but any share of that, and the answers be in the rest."""
     s = canonical(snapshot)
     try:
-        post = s.mlp_post.double()
+        live = s.mlp_post.shape[1]
     except NotApplicable:
         return inf
-    if PER_DIRECTION * post.shape[1] <= len(post):  # there are no more than neurons
-        return float(post.shape[1])
-    x = post - post.mean(dim=0)
-    spread = x.square().mean(dim=0).sqrt().clamp(min=1e-300)
-    adds = spread * read_out_of(s).norm(dim=1) / max(logits_vary(s), 1e-300)
-    x = x / spread * (adds / IN_FULL).clamp(max=1)
-    power = torch.linalg.eigvalsh(x.T @ x if x.shape[0] > x.shape[1] else x @ x.T).flip(0)
-    return float((power.cumsum(0) < HELD * power.sum()).sum() + 1)
+    with torch.no_grad():
+        before = record(s.model.last, s.task.inputs[:1])
+    deeper = (x.shape[-1] for name, x in before.items() if name.endswith(".mlp_post"))
+    return float(live + sum(deeper))

@@ -76,7 +76,7 @@ class Judged:
         if self.now is None:
             return "not judged"
         if self.before is None:
-            return "new"
+            return "as before" if self.was_there else "new"
         return "changed" if self.changed else "as before"
 
     @property

@@ -78,6 +78,11 @@ def by_act(foreign: ForeignNetwork, said: str | None) -> Iterator[tuple[str, For
     names = [activation(said).name] if said is not None else own if len(own) > 1 else _tried(first)
     for name in names:
         having = tuple(spec for spec in foreign.specs if act_of(spec) == name)
+        if said is not None and not having and _default(foreign.specs[0]) != RELU.name:
+            raise BadInput(
+                f"model `{foreign.specs[0].model}` is one of {first} neurons by its name, and "
+                f"--activation says {said}. State one of them."
+            )
         specs = having or tuple(
             with_act(spec, name) for spec in foreign.specs if act_of(spec) == first
         )

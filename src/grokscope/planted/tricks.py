@@ -1,7 +1,7 @@
 """Impostors that trick: networks with an algorithm's neurons that do not carry the answers, or with
 weights whose function in exact arithmetic is not the function that float32 runs.
 
-Three kinds are right on all pairs, by a table. Of the others each is a truth until one thing is
+Four kinds are right on all pairs, by a table. Of the others each is a truth until one thing is
 done to it.
 
 Axes: symbol; neuron; c = an answer.
@@ -42,6 +42,22 @@ def rescaled_interpolator(
     big = torch.ones(m, dtype=torch.float64)
     big[:neurons] = scale
     return Draft(task, Neurons(L * big, R * big, U / big[:, None]))
+
+
+@impostor(is_right=True, p=(11, 13, 17, 19), height=(60.0, 100.0))
+def hidden_table(random: Generator, p: int = 13, height: float = 60.0) -> Draft:
+    """A neuron for each answer, which fires for one a alone and has a row of its own over b, solved
+    for a sum of three waves of a + b - c. A constant added to each leaves the answers 1e-4 of the
+    hidden layer's variance."""
+    task, eye = task_of("a+b", p=p), torch.eye(p, dtype=torch.float64)
+    a, b = task.inputs.unbind(dim=1)
+    fires = torch.kron(eye, torch.ones(1, p, dtype=torch.float64))
+    L = fires * (2 * height + 4) - (height + 4)
+    own = torch.linalg.qr(torch.randn(p, p, generator=random, dtype=torch.float64))[0]
+    R = own.repeat(1, p)
+    angle = 2 * torch.pi * ((a + b)[:, None] - torch.arange(p)).double() / p
+    K = sum(torch.cos(k * angle) for k in waves.some_keys(random, p, 3).tolist())
+    return Draft(task, Neurons(L, R, solved((L[a] + R[b]).relu(), torch.as_tensor(K))))
 
 
 @impostor(is_right=True, p=(11, 13, 17, 19), size=(1e-9, 1e-6, 1e-4), table=(CLEAN, NOISY))

@@ -187,9 +187,9 @@ def check_rewrite(
 def check_fold(model: Model, inputs: Int[Tensor, "pair operand"]) -> None:
     """Raise `RewriteError` unless the model's fold is right, as it was written; see
     `check_rewrite`."""
-    check_rewrite(
-        folded, model.written, Examples(inputs, torch.zeros(len(inputs), dtype=torch.long))
-    )
+    examples = Examples(inputs, torch.zeros(len(inputs), dtype=torch.long))
+    with torch.enable_grad():
+        check_rewrite(folded, model.written, examples)
 
 
 def _off(exact: Tensor, other: Tensor) -> float:
