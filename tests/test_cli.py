@@ -42,7 +42,7 @@ KINDS = [
     "formulations",
 ]
 READING = {
-    "run", "folder", "finished", "events",
+    "run", "folder", "finished", "events", "assumed",
     "explanation", "generalises", "final", "test_accuracy_by_mirror",
     "keys", "keys_by_rule", "lenses", "neurons", "neurons_energy", "phases", "no_phases",
     "measures", "report",

@@ -484,7 +484,8 @@ def test_a_measure_of_six_lines_is_listed_traced_and_drawn(call, run, own_file, 
     said = call("list", "measures", "--use", own_file, "--json")
     (row,) = [row for row in json.loads(said.out) if row["measure"] == "loudness"]
     assert row == {
-        "family": "mine", "measure": "loudness", "what": "The root mean square of the logits.",
+        "family": "mine", "measure": "loudness", "is": "raw",
+        "what": "The root mean square of the logits.",
     }  # fmt: skip
     picture = tmp_path / "loudness.png"
     said = call(

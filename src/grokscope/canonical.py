@@ -27,7 +27,7 @@ from grokscope.models.model import Fold, Model
 from grokscope.models.parity import ParityMLP
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot, once_per_snapshot
-from grokscope.tap import Tap, no_tap, record
+from grokscope.tap import Tap, no_tap
 
 SEEN = 1_000  # pairs on which a nonlinearity is told
 BLOCK = 16_384  # pairs held in float64 at a time
@@ -80,13 +80,12 @@ class Coordinates:
 
 class Canonical(Model):
     """A network whose last hidden layer, before and after its nonlinearity, is in these
-    coordinates; all else of it is as it is."""
+    coordinates; all else of it is as it is. `is_summed`: its neurons add up the operands' weights."""
 
-    def __init__(self, base: Model, to: Coordinates):
+    def __init__(self, base: Model, to: Coordinates, is_summed: bool):
         super().__init__()
-        self.base, self.to_live = base, to
+        self.base, self.to_live, self.is_summed = base, to, is_summed
         self.n_answers, self.act = base.n_answers, base.act
-        self.is_summed = _is_summed(base, len(to.owner))
 
     @property
     def name(self) -> str:
@@ -144,14 +143,13 @@ class Canonical(Model):
 
 
 @torch.no_grad()
-def _is_summed(model: Model, n_neurons: int) -> bool:
+def _is_summed(s: Snapshot) -> bool:
     """Whether the operands' weights are what the neurons add up."""
-    weights = model.symbol_weights()
+    weights, pre = s.model.symbol_weights(), s.mlp_pre[:SEEN]
     a, b = (weights.get(role, weights.get("ab")) for role in "ab")
-    if a is None or b is None or {a.shape[1], b.shape[1]} != {n_neurons}:
+    if a is None or b is None or {a.shape[1], b.shape[1]} != {pre.shape[1]}:
         return False
-    x, y = torch.arange(len(a)), torch.arange(len(b)).flip(0)
-    pre = record(model.last, torch.stack([x, y], dim=1), until="mlp_pre")["mlp_pre"]
+    x, y = s.task.inputs[:SEEN, :2].unbind(dim=1)
     return torch.allclose(pre, a[x] + b[y], rtol=1e-3, atol=1e-4 * float(pre.abs().max()))
 
 
@@ -165,7 +163,7 @@ def canonical(s: Snapshot) -> Snapshot:
         to = coordinates(s)
     except NotApplicable:
         return s
-    return s if to is None else replace(s, model=Canonical(s.model, to))
+    return s if to is None else replace(s, model=Canonical(s.model, to, _is_summed(s)))
 
 
 @once_per_snapshot
