@@ -80,7 +80,7 @@ class Coordinates:
 
 class Canonical(Model):
     """A network whose last hidden layer, before and after its nonlinearity, is in these
-    coordinates; all else of it is as it is. `is_summed`: its neurons add up the operands' weights."""
+    coordinates; all else is as it is. `is_summed`: its neurons add up the operands' weights."""
 
     def __init__(self, base: Model, to: Coordinates, is_summed: bool):
         super().__init__()
