@@ -20,7 +20,8 @@ from tests.published import CHECKPOINTS, chughtai, pizza
 
 
 class Tabled(Model):
-    """A network that is known on the inputs of one task alone, by its hidden layer there."""
+    """A network that is known on the inputs of one task alone, by its hidden layer there; asked
+    about fewer, on the first of them."""
 
     def __init__(self, hidden: Float[Tensor, "pair neuron"], W_L: Float[Tensor, "neuron c"]):
         super().__init__()
@@ -31,7 +32,7 @@ class Tabled(Model):
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
-        hidden = tap("mlp_post", self.get_buffer("table"))
+        hidden = tap("mlp_post", self.get_buffer("table")[: len(inputs)])
         return tap("logits", hidden @ self.get_buffer("W_L"))
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:

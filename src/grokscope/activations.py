@@ -44,6 +44,12 @@ class Activation:
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(x)
 
+    @property
+    def is_even(self) -> bool:
+        """Whether act(-x) = act(x)."""
+        x = torch.linspace(0.5, 2, 4)
+        return torch.equal(self(x), self(-x))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Activation":
         return self  # so that a copied model's activation is still the same row
 

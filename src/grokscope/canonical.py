@@ -21,9 +21,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from grokscope.activations import ACTIVATIONS, SQUARE, Activation
+from grokscope.activations import ACTIVATIONS, Activation
 from grokscope.errors import NotApplicable
-from grokscope.models.model import Fold, Model
+from grokscope.models.model import Fold, Model, View
 from grokscope.models.parity import ParityMLP
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot, once_per_snapshot
@@ -78,22 +78,13 @@ class Coordinates:
         return x.index_add(0, self.owner, W * self.factor.to(W)[:, None])
 
 
-class Canonical(Model):
+class Canonical(View):
     """A network whose last hidden layer, before and after its nonlinearity, is in these
     coordinates; all else is as it is. `is_summed`: its neurons add up the operands' weights."""
 
     def __init__(self, base: Model, to: Coordinates, is_summed: bool):
-        super().__init__()
-        self.base, self.to_live, self.is_summed = base, to, is_summed
-        self.n_answers, self.act = base.n_answers, base.act
-
-    @property
-    def name(self) -> str:
-        return self.base.name
-
-    @property
-    def written(self) -> Model:
-        return self.base.written
+        super().__init__(base)
+        self.to_live, self.is_summed = to, is_summed
 
     @property
     def folds(self) -> bool:
@@ -176,7 +167,7 @@ def coordinates(s: Snapshot) -> Coordinates | None:
     if not all(bool(x.isfinite().all()) for x in (gram, spread, W)):
         return None
     degree = None if act is None else act.degree
-    leader, ratio = _parallel(gram, degree, is_even=act is SQUARE)
+    leader, ratio = _parallel(gram, degree, is_even=act is not None and act.is_even)
     factor = ratio.abs() ** (degree or 1)
     length = torch.zeros_like(W).index_add(0, leader, W * factor[:, None]).norm(dim=1)
     is_live = _alive(spread * length, logits_vary(s))

@@ -19,7 +19,7 @@ from grokscope.canonical import activation_of
 from grokscope.circuits.printed import listed, moves_of, round_
 from grokscope.errors import NotApplicable
 from grokscope.measures.sides import PURE, elements, sides
-from grokscope.measures.weights import symbol_weights
+from grokscope.measures.weights import output_map
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 
@@ -121,10 +121,8 @@ def summed(s: Snapshot) -> Summed:
             )
     if act is None:
         raise NotApplicable(f"the neurons of {s.model.name} are of no known activation.")
-    W = symbol_weights(s).get("c")
-    if W is None or W.shape[1] != s.mlp_pre.shape[1]:
-        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
     a, b, c = places
+    W = output_map(s).T
     W = (W - W.mean(dim=0))[c.argsort()]
     level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]
     bias = _bias(s)[c.argsort()]
@@ -139,7 +137,7 @@ def _bias(s: Snapshot) -> Float[Tensor, " c"]:
     """What of the logits, on average over all pairs, does not come from the neurons, centred."""
     counts, logits = s.fibres.counts / s.fibres.counts.sum(), s.mean_logits.double()
     post = s.mlp_post.mean(dim=0, dtype=torch.float64)
-    bias = counts @ logits - symbol_weights(s)["c"] @ post
+    bias = counts @ logits - post @ output_map(s)
     bias = bias - bias.mean()
     is_rounding = bias.norm() <= NEGLIGIBLE * logits.norm(dim=1).mean()
     return torch.zeros_like(bias) if is_rounding else bias

@@ -16,7 +16,7 @@ from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
-from grokscope.snapshot import Snapshot, once_per_snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.tap import record
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
@@ -24,7 +24,7 @@ from grokscope.verify.certificate import Certificate
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import verify
 
-PER_NEURON = 6  # pairs: of these many a table has less than one neuron for each answer
+PER_NEURON = 6  # pairs, at least: a table of the answers has about one for each neuron
 UNDETERMINED = "undetermined"
 NO_TASK = "its task is not known."
 MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
@@ -232,7 +232,6 @@ def _scores(s: Snapshot) -> tuple[dict[str, float], dict[str, float], dict[str, 
     )
 
 
-@once_per_snapshot
 def n_neurons(snapshot: Snapshot) -> float:
     """How many neurons the hidden layers have: live ones of the last, all of those before it. Where
     there is none, what the network may hold has no limit.

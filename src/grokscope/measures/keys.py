@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from grokscope.canonical import logits_vary
 from grokscope.errors import NotApplicable
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
@@ -79,5 +80,4 @@ def row_variation(s: Snapshot) -> float:
 def variation(s: Snapshot) -> float:
     """The squared norm of the logits centred over classes for each pair, and over all pairs for
     each class."""
-    mean = s.logits.mean(dim=0, dtype=torch.float64)
-    return row_variation(s) - len(s.logits) * float((mean - mean.mean()).square().sum())
+    return len(s.logits) * logits_vary(s) ** 2

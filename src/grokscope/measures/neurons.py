@@ -13,7 +13,7 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.energy import energy, mean_share
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
-from grokscope.measures.weights import symbol_weights
+from grokscope.measures.weights import output_map
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
 LOCALISED = 0.85
@@ -104,9 +104,7 @@ def output_direction_fve(s: Snapshot) -> dict[str, float]:
     """How much of the hidden layer's variance along u_k and v_k, the directions from which the
     output map W_L reads cos and sin of each key frequency, cos and sin of w_k(a+b) explain (Nanda
     et al. 2023, Table 1: 93 to 98 %). Chance: 1 over the number of pairs."""
-    lens, W = s.lens, symbol_weights(s).get("c")
-    if W is None or W.shape[1] != s.mlp_post.shape[1]:
-        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
+    lens, W = s.lens, output_map(s).T
     view = lens.views["c"]
     fve = {}
     for key in keys_of(s):

@@ -34,6 +34,15 @@ def symbol_weights(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:
     return {role: W.detach().double() for role, W in weights.items()}
 
 
+def output_map(s: Snapshot) -> Float[Tensor, "neuron c"]:
+    """The map from the last hidden layer to the logits, in float64. Raises `NotApplicable` if there
+    is none."""
+    W = symbol_weights(s).get("c")
+    if W is None or W.shape[1] != s.mlp_post.shape[1]:
+        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
+    return W.T
+
+
 @measure
 def sum_of_squares(s: Snapshot) -> float:
     """The squared norm of all weights, biases included (Nanda et al. 2023). At the start: 1,781 for

@@ -73,6 +73,23 @@ class Model(nn.Module, ABC):
         """
 
 
+class View(Model):
+    """Another network, read in another way: its name, and the architecture that was written, are
+    that network's."""
+
+    def __init__(self, base: Model):
+        super().__init__()
+        self.base, self.n_answers, self.act = base, base.n_answers, base.act
+
+    @property
+    def name(self) -> str:
+        return self.base.name
+
+    @property
+    def written(self) -> Model:
+        return self.base.written
+
+
 @dataclass(frozen=True, eq=False)
 class Fold:
     """A network whose hidden layer is a short weighted sum of rows of a table.

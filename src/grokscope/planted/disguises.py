@@ -60,7 +60,7 @@ def rescaled(model: Model, random: Generator, decades: float = DECADES) -> Model
         return model
     n = _n_neurons(model)
     c = 10 ** (decades * (2 * torch.rand(n, generator=random, dtype=torch.float64) - 1))
-    if _is_even(model):
+    if model.act.is_even:
         c = c * (2 * torch.randint(2, (n,), generator=random) - 1)
     return _weighed(model, c, c**-degree)
 
@@ -214,11 +214,6 @@ def _axis(layer: Layer, name: str) -> int:
 def _n_neurons(model: Model) -> int:
     layer = Layer.of(model)
     return model.get_parameter(layer.outer).shape[-2]
-
-
-def _is_even(model: Model) -> bool:
-    x = torch.linspace(0.5, 2, 4)
-    return torch.equal(model.act(x), model.act(-x))
 
 
 def _weighed(

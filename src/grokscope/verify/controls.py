@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.canonical import Canonical, canonical
+from grokscope.canonical import canonical
 from grokscope.errors import NotApplicable
-from grokscope.models.model import Fold, Model, pad_classes
+from grokscope.models.model import Fold, Model, View, pad_classes
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.tap import Tap, no_tap
 
@@ -52,22 +52,13 @@ class Fitted(Model):
         return {**self.base.symbol_weights(), "c": self.get_buffer("W_L").T}
 
 
-class Shuffled(Model):
+class Shuffled(View):
     """A network whose folded weights, those of a direct path too, have their entries in random
     order; and what mixes them, as attention does, its pairs."""
 
     def __init__(self, base: Model, inputs: Int[Tensor, "pair operand"]):
-        super().__init__()
-        self.base, self.n_answers, self.act = base, base.n_answers, base.act
+        super().__init__(base)
         self.some = inputs[:1]
-
-    @property
-    def name(self) -> str:
-        return self.base.name
-
-    @property
-    def written(self) -> Model:
-        return self.base.written
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         whole, generator = self.base.fold(inputs), torch.Generator().manual_seed(0)
@@ -112,8 +103,7 @@ def shuffled(snapshot: Snapshot) -> Snapshot:
 def _shuffled(view: Snapshot) -> Model:
     if view.model.folds:
         return Shuffled(view.model, view.task.inputs)
-    base = view.model.base if isinstance(view.model, Canonical) else view.model
-    model, generator = deepcopy(base), torch.Generator().manual_seed(0)
+    model, generator = deepcopy(view.model.written), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for w in model.parameters():
             order = torch.randperm(w.numel(), generator=generator)

@@ -53,7 +53,9 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
     pairs the numbers on logits are of these; the bound is of all pairs, and so are the checks of a
     circuit whose form needs them."""
     snapshot = canonical(snapshot)
-    some = snapshot if sample is None else replace(sample, model=snapshot.model)
+    some = snapshot if sample is None else sample
+    if some.model is not snapshot.model:
+        some = replace(some, model=snapshot.model)
     checks = circuit.checks(snapshot if _needs_all_pairs(circuit) else some)
     evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
     network = Network.of(snapshot)

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from grokscope.activations import IDENTITY
 from grokscope.circuits.circle import Circle
-from grokscope.circuits.fourier.fit import fit_rows, least_squares, output_map
+from grokscope.circuits.fourier.fit import fit_rows, least_squares
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs
+from grokscope.measures.weights import output_map
 from grokscope.score import accuracy, centred, explained_variance
 from grokscope.snapshot import Snapshot
 from grokscope.verify.evidence import Evidence, Tested, Unit, at_least

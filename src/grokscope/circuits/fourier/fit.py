@@ -22,7 +22,7 @@ from grokscope.circuits.circle import Circle, circle_of
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs, n_functions
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE, key_parts
-from grokscope.measures.weights import symbol_weights
+from grokscope.measures.weights import output_map
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
@@ -76,14 +76,6 @@ def _keys(s: Snapshot, circle: Circle) -> tuple[int, ...]:
         raise NotApplicable("no frequency holds 1 % of the logits, so no neuron's is known.")
     frequencies = [k for k in everything if key.shares.get(circle.name(k), 0) >= PART]
     return (0, *frequencies) if circle.has_outsiders else tuple(frequencies)
-
-
-def output_map(s: Snapshot) -> Float[Tensor, "neuron c"]:
-    """The map from the hidden layer to the logits. Raises `NotApplicable` if there is none."""
-    W = symbol_weights(s).get("c")
-    if W is None or W.shape[1] != s.mlp_post.shape[1]:
-        raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
-    return W.T
 
 
 def _with_doubles(circle: Circle, keys: Sequence[int], task: Task) -> tuple[int, ...]:
