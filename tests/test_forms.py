@@ -42,13 +42,13 @@ def test_a_form_of_ones_own_competes(commonest):
 
 
 def test_its_algorithms_may_be_named_in_an_exam_while_it_is_there(commonest):
-    asked = exam(lambda s: ["commonest"], number=1)
-    assert [x.outcome for x in asked.answers] == ["misnamed", "accepted"]
+    def outcomes() -> list[str]:
+        asked = exam(lambda s: ["commonest"], number=1, papers=["truths", "impostors"])
+        return [x.outcome for x in asked.answers]
+
+    assert outcomes() == ["misnamed", "accepted"]
     commonest.algorithms = ()
-    assert [x.outcome for x in exam(lambda s: ["commonest"], number=1).answers] == [
-        "missed",
-        "refused",
-    ]
+    assert outcomes() == ["missed", "refused"]
     del FORMS["commonest"]
     with pytest.raises(BadInput, match="says `commonest`, which is not the name of an algorithm"):
         exam(lambda s: ["commonest"], number=1)
