@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs bench clean
+.PHONY: help demo test faults docs bench clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -14,6 +14,9 @@ demo: .venv/.installed ## train a small network until it groks, explain it, and 
 
 test: .venv/.installed ## run every check: format, lint, types, docs, tests
 	@scripts/check
+
+faults: .venv/.installed ## break it in every way the tests know: kills, full disks, hostile files (20 minutes)
+	@.venv/bin/pytest -n 2 -m "long or not long" tests/faults
 
 docs: .venv/.installed ## build the documentation into docs/_build
 	@.venv/bin/sphinx-build -W -q docs docs/_build
