@@ -23,6 +23,7 @@ FLOORS = [
     {"snapshot"},
     {"canonical"},
     {"measures", "foreign"},
+    {"integrity"},
     {"verify.rounding", "verify.traced", "verify.running"},
     {"verify.network", "verify.low_rank"},
     {"circuits"},

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grokscope.explain.judgement import Judged, Judgement
+from grokscope.integrity.check import Checked
 from grokscope.measures.weights import WEIGHTS
 from grokscope.planted.exam import Exam
 from grokscope.reading.compared import Compared
@@ -138,7 +139,7 @@ def print_compared(c: Compared) -> None:
         print_table(rows)
 
 
-def print_trace(table: pl.DataFrame, file: Path) -> None:
+def print_trace(table: pl.DataFrame, file: Path | None) -> None:
     """Print where each number begins, its extremes and where it ends. `file` has the table."""
     rows = []
     for column in table.columns[1:]:
@@ -162,7 +163,8 @@ def print_trace(table: pl.DataFrame, file: Path) -> None:
     first, last = table["step"][0], table["step"][-1]
     steps = f"{len(table)} checkpoints, steps {first:,} to {last:,}"
     steps = f"1 checkpoint, step {last:,}" if len(table) == 1 else steps
-    _console().print(Text(f"{steps}; the table: {file}"), soft_wrap=True)
+    kept = "" if file is None else f"; the table: {file}"
+    _console().print(Text(f"{steps}{kept}"), soft_wrap=True)
 
 
 def print_spectrum(s: Spectrum) -> None:
@@ -247,6 +249,20 @@ def _judged_row(x: Judged) -> dict[str, Any]:
         "right": told(lambda j: j.accuracy.get("all")),
         "by": told(lambda j: j.by),
     }
+
+
+def print_checked(c: Checked) -> None:
+    """What is not as it was written, a line each; else that all is."""
+    count = f"{c.evaluations:,} evaluations, {c.checkpoints:,} checkpoints"
+    sound = "as it was written" if c.is_sound else "damaged"
+    if any(x.state == "mended" for x in c.findings) and c.is_sound:
+        sound = "mended"
+    _console().print(Text(f"{c.folder}: {sound} ({count})", style="bold"), soft_wrap=True)
+    for x in c.findings:
+        then = f" {x.then[:1].upper()}{x.then[1:]}" if x.then else ""
+        end = "" if x.what.endswith(".") else "."
+        console_text = f"  {x.state}: {x.file}: {x.what}{end}{then}"
+        _console().print(Text(console_text.rstrip(".") + "."), soft_wrap=True)
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:

@@ -51,10 +51,14 @@ def _write(path: Path, arrays: dict[str, Tensor]) -> None:
 
 
 def _path(kind: str, group: Group) -> Path:
+    return cache_folder() / f"{kind}-{_digest(group)}.npz"
+
+
+def cache_folder() -> Path:
+    """Where they are kept. Raises `RuntimeError` where there is no home folder."""
     own, users = os.environ.get("GROKSCOPE_CACHE"), os.environ.get("XDG_CACHE_HOME")
     others = Path(users) if users else Path("~/.cache").expanduser()
-    folder = Path(own) if own else others / "grokscope"
-    return folder / f"{kind}-{_digest(group)}.npz"
+    return Path(own) if own else others / "grokscope"
 
 
 def _digest(group: Group) -> str:

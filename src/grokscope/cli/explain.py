@@ -1,12 +1,16 @@
 """`grokscope explain`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
 from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, StorageError
+
+if TYPE_CHECKING:
+    from grokscope.explain.explanation import Explanation
+    from grokscope.training.run import Run
 
 
 def explain(
@@ -36,7 +40,7 @@ def explain(
     from grokscope.cli.find import find
     from grokscope.explain.explanation import explain as explained
     from grokscope.explain.explanation import path, spread
-    from grokscope.explain.program import write_circuit
+    from grokscope.explain.program import as_program
     from grokscope.reading.reading import explanation_facts
     from grokscope.reading.record import of_explanation
     from grokscope.snapshot import Snapshot
@@ -48,7 +52,7 @@ def explain(
     if not runs:
         taken = f" --forms took `{forms[-1]}`: write the run before it." if forms else ""
         raise BadInput(f"say which run to explain.{taken} `grokscope list runs` shows the runs.")
-    chosen = names(",".join(forms)) or None
+    chosen, refused = names(",".join(forms)) or None, list[StorageError]()
     for run in [find(name, out) for name in runs]:
         if over is not None:
             with bar("reading the checkpoints") as track:
@@ -58,12 +62,25 @@ def explain(
                 print_path(facts)
         else:
             explanation = explained(Snapshot.of(run, step), chosen)
-            circuit = write_circuit(run, explanation)
+            circuit = _written(run, explanation, refused)
             facts = [explanation_facts(explanation)]
             if not json:
                 print_explanation(run.folder.name, facts[0], circuit)
-                if program and circuit is not None:
-                    print(circuit.read_text())
+                if program and (simplest := explanation.simplest) is not None:
+                    print(as_program(run, simplest.circuit, explanation.snapshot.step))
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})
+    if refused:
+        raise StorageError(f"the circuit is not kept: {refused[0]}")
+
+
+def _written(run: "Run", explanation: "Explanation", refused: list[StorageError]) -> Path | None:
+    """The circuit's file; where the disk refuses it, the error is added to `refused`."""
+    from grokscope.explain.program import write_circuit
+
+    try:
+        return write_circuit(run, explanation)
+    except StorageError as error:
+        refused.append(error)
+        return None

@@ -14,7 +14,7 @@ def find(name: str, out: Path) -> "Run":
     """The run in a folder, or the one under `out` whose id begins like this."""
     from grokscope.training.run import Run
 
-    return Run.open(_folder(name, out))
+    return Run.open(folder_of(name, out))
 
 
 def folders_of(names: Sequence[str], out: Path) -> list[Path]:
@@ -27,11 +27,12 @@ def folders_of(names: Sequence[str], out: Path) -> list[Path]:
         if not found:
             raise _no_runs(out)
         return found
-    folders = [find_folders(name) or [_folder(name, out)] for name in names]
+    folders = [find_folders(name) or [folder_of(name, out)] for name in names]
     return list(dict.fromkeys(folder for some in folders for folder in some))
 
 
-def _folder(name: str, out: Path) -> Path:
+def folder_of(name: str, out: Path) -> Path:
+    """The folder of the run that `find` opens."""
     from grokscope.training.run import find_folders
 
     if (Path(name) / "spec.json").exists():

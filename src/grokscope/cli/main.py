@@ -8,8 +8,10 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from grokscope.cli.check import check
 from grokscope.cli.compare import compare
 from grokscope.cli.construct import construct
+from grokscope.cli.ending import CODES, Ended, hear_sigterm
 from grokscope.cli.exam import exam
 from grokscope.cli.explain import explain
 from grokscope.cli.export import export
@@ -28,7 +30,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export,
+        import_, export, check,
     )
 }  # fmt: skip
 
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print(f"grokscope {version('grokscope')}")
         return
+    hear_sigterm()
     try:
         tyro.extras.subcommand_cli_from_dict(
             VERBS,
@@ -52,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             args=settings_together(args) or ["--help"],
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-    except KeyboardInterrupt:
-        Console(stderr=True).print("\ninterrupted.")
-        raise SystemExit(130) from None
+    except Ended as end:
+        Console(stderr=True).print(Text(f"\ninterrupted.{end}"))
+        raise SystemExit(CODES[type(end)]) from None
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except GrokscopeError as error:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from tyro.conf import Positional, arg
 
+from grokscope.cli.ending import Ended
 from grokscope.cli.options import Json, Out, Plugins, Threads, load
 from grokscope.errors import BadInput, unknown
 
@@ -63,9 +64,8 @@ def run(
         try:
             with progress_bar(specs, notes) as track:
                 runs = train(specs, out, device=device, track=track)
-        except KeyboardInterrupt:
-            notes.print("\ninterrupted and saved. The same command goes on from here.")
-            raise SystemExit(130) from None
+        except Ended as end:
+            raise type(end)(f" {_goes_on(specs, out)}") from None
         if live is not None:
             live.settle()
         for trained in runs:
@@ -77,6 +77,21 @@ def run(
             notes.print(Text(message), soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 live.wait()
+
+
+def _goes_on(specs: "list[Spec]", out: Path) -> str:
+    """From where the same command goes on: what is on the disk, not what was meant to be."""
+    from grokscope.training.run import Run
+
+    runs = [Run.of(spec, out) for spec in specs]
+    steps = [run.resumes_at or 0 for run in runs if not run.is_finished]
+    if not steps or not max(steps):
+        return "Nothing was saved yet. The same command begins anew."
+    if len(runs) == 1:
+        return f"Step {steps[0]:,} is saved: the same command goes on from there."
+    done = f"{len(runs) - len(steps)} of {len(runs)} networks are finished"
+    at = f"steps {min(steps):,} to {max(steps):,}"
+    return f"{done}, the others saved at {at}: the same command goes on from there."
 
 
 def _report(run: "Run", json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from grokscope.cli.options import Json, OneRun, Out, Plot, Plugins, Threads, check_plot, load
+from grokscope.errors import StorageError
 
 
 def trace(
@@ -37,12 +38,14 @@ def trace(
     load(use)
     use_threads(threads)
     check_plot(plot)
-    traced = find(run, out)
+    traced, refused = find(run, out), list[StorageError]()
     with bar("reading the checkpoints") as track:
-        table = measured(traced, measures or None, track)
+        table = measured(traced, measures or None, track, refused.append)
     if json:
         print_json(table.to_dicts())
     else:
-        print_trace(table, traced.folder / "trace.parquet")
+        print_trace(table, None if refused else traced.folder / "trace.parquet")
     if plot is not None:
         print(save(plot_trace(table), plot), file=sys.stderr)
+    if refused:
+        raise StorageError(f"the table above is not kept: {refused[0]}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from grokscope.circuits.circuit import Circuit
 from grokscope.explain.explanation import Explanation
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
@@ -12,7 +13,12 @@ def write_circuit(run: Run, e: Explanation) -> Path | None:
     path; None where no algorithm is named."""
     if e.simplest is None:
         return None
-    circuit, path = e.simplest.circuit, run.folder / "circuit.py"
-    title = f"{run.task.name}, step {e.snapshot.step}: {circuit.form}. {circuit.equation}"
-    write_atomically(path, f'"""{title}"""\n\n{circuit.program()}'.encode())
+    path = run.folder / "circuit.py"
+    write_atomically(path, as_program(run, e.simplest.circuit, e.snapshot.step).encode())
     return path
+
+
+def as_program(run: Run, circuit: Circuit, step: int | None) -> str:
+    """What circuit.py holds: the circuit's program under a line that says of what it is."""
+    title = f"{run.task.name}, step {step}: {circuit.form}. {circuit.equation}"
+    return f'"""{title}"""\n\n{circuit.program()}'

@@ -2,9 +2,10 @@
 
     <run>/trace.parquet     one row a checkpoint, one column a number
 
-A value stands as long as its checkpoint's file, the key parts, and the code that computed it are
-the same. Code is this package and, for what was added from outside (a measure, a model, a task),
-every Python file beside it.
+A value stands as long as its checkpoint's bytes, the key parts, and the code that computed it are
+the same, and the table has this machine's own stamp: numbers that came with a folder from
+elsewhere are computed again before anything rests on them. Code is this package and, for what was
+added from outside (a measure, a model, a task), every Python file beside it.
 """
 
 import hashlib
@@ -21,15 +22,14 @@ from typing import Any
 import polars as pl
 
 import grokscope
-from grokscope.errors import StorageError
 from grokscope.measures.measure import MEASURES
+from grokscope.measures.stamp import is_stamped, stamp
 from grokscope.models.model import MODELS
 from grokscope.task import TASKS
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
-NOTE = "grokscope"  # the key of our note in the file's metadata
-Stamp = list[int]  # when a checkpoint's file was changed, in ns, and its bytes
+NOTE, STAMP = "grokscope", "grokscope stamp"  # the keys of what we note in the file's metadata
 
 
 class Kept:
@@ -41,8 +41,8 @@ class Kept:
     def __init__(self, run: Run, steps: Iterable[int], keys: tuple[str, ...] | None):
         self.path = run.folder / "trace.parquet"
         self.keys = None if keys is None else list(keys)
-        self.stamps: dict[int, Stamp] = {step: _stamp(run.checkpoint(step)) for step in steps}
-        self.rows: dict[int, dict[str, float]] = {step: {} for step in self.stamps}
+        self.files = {step: _digest(run.checkpoint(step)) for step in steps}
+        self.rows: dict[int, dict[str, float]] = {step: {} for step in self.files}
         self.columns: dict[str, list[str]] = {}
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
         self.is_changed = False
@@ -66,24 +66,23 @@ class Kept:
         return pl.DataFrame(rows, schema={"step": pl.Int64, **dict.fromkeys(columns, pl.Float64)})
 
     def write(self) -> None:
-        """Into the run's folder, if anything is new and if that can be written to."""
+        """Into the run's folder, if anything is new. Raises `StorageError`."""
         if not self.is_changed:
             return
-        note = {
+        note: dict[str, Any] = {
             "keys": self.keys,
             "columns": self.columns,
             "code": {name: self.code[name] for name in self.columns},
-            "stamps": {str(step): stamp for step, stamp in self.stamps.items()},
+            "files": {str(step): digest for step, digest in self.files.items()},
         }
-        buffer = io.BytesIO()
-        self.table(self.columns).write_parquet(buffer, metadata={NOTE: json.dumps(note)})
-        with suppress(StorageError):
-            write_atomically(self.path, buffer.getvalue())
+        table, buffer = self.table(self.columns), io.BytesIO()
+        stamped = {NOTE: json.dumps(note), STAMP: stamp(_content(note, table)) or ""}
+        table.write_parquet(buffer, metadata=stamped)
+        write_atomically(self.path, buffer.getvalue())
 
     def _read(self) -> None:
-        file = io.BytesIO(self.path.read_bytes())
-        note = json.loads(pl.read_parquet_metadata(file)[NOTE])
-        if note["keys"] != self.keys:
+        note, table, is_own = read_table(self.path)
+        if not is_own or note["keys"] != self.keys:
             return
         columns = {
             str(name): [str(column) for column in note["columns"][name]]
@@ -92,16 +91,28 @@ class Kept:
         }
         columns_read = ["step", *(column for some in columns.values() for column in some)]
         rows = {}
-        for row in pl.read_parquet(file).select(columns_read).iter_rows(named=True):
+        for row in table.select(columns_read).iter_rows(named=True):
             step = row.pop("step")
-            if step in self.stamps and note["stamps"][str(step)] == self.stamps[step]:
+            if step in self.files and note["files"][str(step)] == self.files[step]:
                 rows[step] = {k: float(x) for k, x in row.items() if x is not None}
         self.columns, self.rows = columns, self.rows | rows
 
 
-def _stamp(file: Path) -> Stamp:
-    stat = file.stat()
-    return [stat.st_mtime_ns, stat.st_size]
+def read_table(path: Path) -> tuple[dict[str, Any], pl.DataFrame, bool]:
+    """A table with its note, and whether this machine wrote it. Raises much of what is no table."""
+    file = io.BytesIO(path.read_bytes())
+    notes = pl.read_parquet_metadata(file)
+    note, table = json.loads(notes[NOTE]), pl.read_parquet(file)
+    return note, table, is_stamped(_content(note, table), notes.get(STAMP))
+
+
+def _content(note: dict[str, Any], table: pl.DataFrame) -> bytes:
+    return json.dumps([note, table.to_dict(as_series=False)], sort_keys=True).encode()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def code(run: Run, measure: Callable[..., Any]) -> str:

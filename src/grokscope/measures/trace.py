@@ -1,12 +1,12 @@
 """A run's checkpoints measured in order; see `kept` for what becomes of the numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
 import polars as pl
 
-from grokscope.errors import NotApplicable
+from grokscope.errors import NotApplicable, StorageError
 from grokscope.measures.kept import Kept
 from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import chosen, evaluate
@@ -32,12 +32,14 @@ def trace(
     run: Run,
     names: str | Iterable[str] | None = None,
     track: Track = untracked,
+    tell: Callable[[StorageError], None] = lambda error: None,
 ) -> pl.DataFrame:
     """These measures, or families of them, at every checkpoint: one row a step.
 
     By default those of `MAIN` that apply; "all" means every measure that does. The key parts are
     those of the last checkpoint throughout (Nanda et al. 2023). Where a measure has no meaning yet
-    at some step, its value is missing. `track` is told how many checkpoints of how many are done.
+    at some step, its value is missing. `track` is told how many checkpoints of how many are done,
+    `tell` why the table could not be kept, if so.
     Raises `NotApplicable` for a measure, asked for by its name, that has no meaning at the last
     checkpoint, and for a family of which none has.
     """
@@ -75,5 +77,8 @@ def trace(
             done += 1
             track(done, len(steps))
     finally:
-        kept.write()
+        try:
+            kept.write()
+        except StorageError as error:
+            tell(error)
     return kept.table(measures)

@@ -3,7 +3,7 @@
 import torch
 from torch.func import vmap
 
-from grokscope.errors import BadInput, StorageError
+from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
@@ -78,10 +78,17 @@ def refuse_imported(spec: Spec) -> None:
 
 
 def refuse_another(run: Run) -> None:
-    """Raise `StorageError` if the run's folder holds the run of another spec."""
-    if (run.folder / "spec.json").exists() and Run.open(run.folder).spec != run.spec:
+    """Raise `StorageError` if the run's folder holds the run of another spec, and `DamagedFile` if
+    it has lost its own."""
+    has_spec = (run.folder / "spec.json").exists()
+    if has_spec and Run.open(run.folder).spec != run.spec:
         raise StorageError(
             f"{run.folder} holds the run of another spec. Move it away, or choose another --out."
+        )
+    if not has_spec and run.steps:
+        raise DamagedFile(
+            f"{run.folder} has checkpoints, and its spec.json is lost. `grokscope check "
+            f"{run.folder} --repair` writes it again."
         )
 
 

@@ -4,12 +4,14 @@ A file appears whole or not at all: it is written beside its place, flushed, and
 are safetensors with a checksum, so a damaged file is recognised instead of being used.
 """
 
+import errno
 import json
 import math
 import os
 import shutil
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +44,54 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a whole file, or raise `StorageError` and leave what was there as it was."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         beside.replace(path)
+        settle(path.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
         raise cannot_write(path, len(content), error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing. Raises `OSError`."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        settle(folder.parent)
+
+
+def settle(folder: Path) -> None:
+    """Have the names in a folder on the disk: a power cut would undo a rename that is not there."""
+    if os.name == "nt":  # which opens no folder
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        flush(held)
+    finally:
+        os.close(held)
+
+
+def flush(file: int) -> None:
+    """Have an open file on the disk, where that can be had."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what cannot be flushed need not be
+            raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise `StorageError` for what the system refuses of a file meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, 0, error) from error
 
 
 def cannot_write(path: Path, size: int, error: OSError) -> StorageError:
@@ -84,6 +124,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if notes.pop("crc32", None) != _checksum(tensors, notes):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
     return tensors, notes
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """The notes alone, whose checksum is not looked at. Raises `DamagedFile`."""
+    try:
+        with path.open("rb") as file:
+            size = file.read(8)
+            return _notes(size + file.read(int.from_bytes(size, "little")))
+    except (OSError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
 
 
 def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:

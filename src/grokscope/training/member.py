@@ -3,6 +3,7 @@
 Axes: pair = one input; operand = its symbols; answer = where an input has several.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -16,7 +17,15 @@ from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
 from grokscope.training.check import PAIRS_AT_ONCE
-from grokscope.training.files import cannot_write, read_tensors, write_tensors
+from grokscope.training.events import Row
+from grokscope.training.files import (
+    make_folder,
+    read_tensors,
+    settle,
+    write_tensors,
+    writing,
+)
+from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.run import Run, load_weights
 from grokscope.training.stack import Stack
@@ -28,15 +37,14 @@ from grokscope.training.update import sketch
 def lock(run: Run) -> FileLock:
     """The run's folder, held against other processes until the lock is left."""
     held = FileLock(run.folder / ".lock", timeout=0)
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        held.acquire()
-    except Timeout:
-        raise StorageError(
-            f"{run.folder} is being trained by another process. Wait for it, or stop it."
-        ) from None
-    except OSError as error:
-        raise cannot_write(run.folder, 0, error) from error
+    with writing(run.folder):
+        make_folder(run.folder)
+        try:
+            held.acquire()
+        except Timeout:
+            raise StorageError(
+                f"{run.folder} is being trained by another process. Wait for it, or stop it."
+            ) from None
     return held
 
 
@@ -62,18 +70,7 @@ class Member:
 
 def begin(run: Run, device: str) -> Member:
     """The member at its first step, or where it was interrupted."""
-    task, is_train = run.task, run.is_train
-    counted = task.answers.clone()
-    counted[is_train] = run.taught[is_train]
-    member = Member(
-        run=run,
-        model=initial_model(run),
-        examples=Examples(task.inputs[is_train], run.taught[is_train]).to(device),
-        everything=Examples(task.inputs, counted).to(device),
-        is_train=is_train.to(device),
-    )
-    for leftover in run.folder.glob(".*.part"):  # of a write that was killed
-        leftover.unlink()
+    member = _member(run, device)
     state = sketch(run.spec, member.model)
     saved = _resume_file(run, state)
     if saved is None:
@@ -84,8 +81,32 @@ def begin(run: Run, device: str) -> Member:
     member.state = {name: tensors.pop(name) for name in state}
     load_weights(member.model, tensors, run.resume)
     member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
-    member.rows = run.keep(member.step)
+    member.rows = run.keep(member.step, run.sealed(notes))
     return member
+
+
+def evaluations(run: Run, steps: Iterable[int]) -> Iterator[Row]:
+    """The evaluations of these checkpoints, as training writes them but for the time it took.
+    Raises `DamagedFile`."""
+    member = _member(run, "cpu")
+    for step in steps:
+        weights, path = read_tensors(run.checkpoint(step))[0], run.checkpoint(step)
+        load_weights(member.model, weights, path)
+        stack = Stack([member.model], "cpu", DTYPES[run.spec.precision])
+        yield {"step": step, **_evaluation(member, stack, 0)}
+
+
+def _member(run: Run, device: str) -> Member:
+    task, is_train = run.task, run.is_train
+    counted = task.answers.clone()
+    counted[is_train] = run.taught[is_train]
+    return Member(
+        run=run,
+        model=initial_model(run),
+        examples=Examples(task.inputs[is_train], run.taught[is_train]).to(device),
+        everything=Examples(task.inputs, counted).to(device),
+        is_train=is_train.to(device),
+    )
 
 
 def _resume_file(
@@ -103,7 +124,10 @@ def _resume_file(
             except DamagedFile as error:
                 has_older = path == run.resume and run.older_resume.exists()
                 rest = "the older one" if has_older else "the beginning"
-                raise DamagedFile(f"{error} Delete it to go on from {rest}.") from error
+                raise DamagedFile(
+                    f"{error} `grokscope check {run.folder} --repair` sets it aside, to go on from "
+                    f"{rest}."
+                ) from error
     return None
 
 
@@ -112,25 +136,30 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
     path = member.run.resume
     beside = path.with_name("resume.new.safetensors")
     notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
-    member.run.flush()
-    write_tensors(beside, {**weights, **state}, notes)
-    if path.exists():
-        path.replace(member.run.older_resume)
-    beside.replace(path)
+    write_tensors(beside, {**weights, **state}, notes | member.run.seal())
+    with writing(path):
+        if path.exists():
+            path.replace(member.run.older_resume)
+        beside.replace(path)
+        settle(path.parent)
     member.unsaved = 0.0
 
 
 def evaluate(member: Member, stack: Stack, k: int) -> None:
     """Add a row to the member's metrics: it is row `k` of the stack."""
+    evaluation, seconds = _evaluation(member, stack, k), round(member.seconds, 3)
+    row = {"step": member.step, **evaluation, "seconds": seconds}
+    member.rows.append(row)
+    member.run.append(row)
+
+
+def _evaluation(member: Member, stack: Stack, k: int) -> Row:
     losses, right = _losses(stack, k, member)
-    row: dict[str, int | float] = {"step": member.step}
+    row: dict[str, int | float] = {}
     for part, here in (("train", member.is_train), ("test", ~member.is_train)):
         row[f"{part}_loss"] = float(losses[here].mean())
         row[f"{part}_accuracy"] = float(right[here].double().mean())
-    row["sum_of_squares"] = float(stack.flat[k].double().square().sum())
-    row["seconds"] = round(member.seconds, 3)
-    member.rows.append(row)
-    member.run.append(row)
+    return {**row, "sum_of_squares": float(stack.flat[k].double().square().sum())}
 
 
 @torch.no_grad()
@@ -157,5 +186,6 @@ def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
         "grokscope": version("grokscope"),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
+        "spec": member.spec.to_json(),
     }
     write_tensors(member.run.checkpoint(member.step), weights, notes)

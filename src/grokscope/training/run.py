@@ -12,10 +12,10 @@
 Axes: pair = one input; answer = where an input has several.
 """
 
-import errno
+import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -35,7 +35,15 @@ from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
-from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
+from grokscope.training.files import (
+    as_json,
+    cannot_write,
+    flush,
+    read_notes,
+    read_tensors,
+    write_atomically,
+    writing,
+)
 from grokscope.training.loss import DTYPES
 
 RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
@@ -166,13 +174,27 @@ class Run:
         rows = []
         for number, line in enumerate(lines):
             try:
-                rows += [_numbers(json.loads(line))] if line else []
+                rows += [numbers(json.loads(line))] if line else []
             except (ValueError, TypeError):
                 if number < len(lines) - 1:
                     raise DamagedFile(
-                        f"{path} is damaged in line {number + 1}. Delete the folder to train anew."
+                        f"{path} is damaged in line {number + 1}. {self._check} what can be."
                     ) from None
+        if not self.is_imported:
+            self._check_steps(rows)
         return rows
+
+    def _check_steps(self, rows: list[dict[str, int | float]]) -> None:
+        """Raise `DamagedFile` where an evaluation is missing among these, or there twice."""
+        spec = self.spec
+        for number, row in enumerate(rows):
+            due = min(number * spec.eval_every, spec.steps)
+            if row["step"] != due:
+                raise DamagedFile(
+                    f"{self.folder / 'metrics.jsonl'} has the evaluation of step {row['step']:g} "
+                    f"where that of step {due} was written: some are gone or changed. "
+                    f"{self._check} what can be."
+                )
 
     @property
     def metrics(self) -> pl.DataFrame:
@@ -247,6 +269,10 @@ class Run:
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
             raise DamagedFile(f"{error} {other} Delete the file to leave it out.") from error
 
+    @property
+    def _check(self) -> str:
+        return f"`grokscope check {self.folder} --repair` mends"
+
     def write_spec(self) -> None:
         write_atomically(self.folder / "spec.json", self.spec.to_json().encode())
 
@@ -260,34 +286,77 @@ class Run:
         except OSError as error:
             raise cannot_write(path, len(line), error) from error
 
-    def flush(self) -> None:
-        """Have the evaluations so far on the disk, not only in the system's memory."""
+    def seal(self) -> dict[str, str]:
+        """Have the evaluations so far on the disk, not only in the system's memory; how many they
+        are, with a checksum."""
         path = self.folder / "metrics.jsonl"
-        try:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # what cannot be flushed need not be
-                raise cannot_write(path, 0, error) from error
+        with writing(path), path.open("rb") as file:
+            content = file.read()
+            flush(file.fileno())
+        return seal_of(content)
 
-    def keep(self, last_step: int) -> list[dict[str, int | float]]:
-        """Drop checkpoints and evaluations after `last_step`, and return the other evaluations."""
+    def sealed(self, notes: dict[str, str]) -> bytes:
+        """The lines of metrics.jsonl that `seal` told of, for the step in these notes. Raises
+        `DamagedFile` if they are not there. Notes of version 0.1 tell nothing but the step."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        if "rows" not in notes:
+            kept = [row for row in self.rows if row["step"] <= int(notes["step"])]
+            return "".join(as_json(row) + "\n" for row in kept).encode()
+        content = b"".join(lines[: int(notes["rows"])])
+        if seal_of(content).items() - notes.items():
+            raise DamagedFile(
+                f"{path} does not begin with the {int(notes['rows']):,} evaluations up to step "
+                f"{notes['step']} that training wrote: lines are gone or changed. "
+                f"{self._check} what can be."
+            )
+        return content
+
+    @property
+    def leftovers(self) -> list[Path]:
+        """The files that writes which were killed have left."""
+        older = [self.older_resume] if self.older_resume.exists() and self.is_finished else []
+        return [*self.folder.glob(".*.part"), *self.folder.glob("resume.new.*"), *older]
+
+    def tidy(self) -> None:
+        """Remove the leftovers; only for who holds the run's lock."""
+        for file in self.leftovers:
+            with writing(file):
+                file.unlink(missing_ok=True)
+
+    @property
+    def resumes_at(self) -> int | None:
+        """The step that training would go on from; None where that is the beginning."""
+        for path in (self.resume, self.older_resume):
+            if path.exists():
+                with suppress(DamagedFile):
+                    return int(read_notes(path)["step"])
+        return None
+
+    def keep(self, last_step: int, content: bytes = b"") -> list[dict[str, int | float]]:
+        """Drop checkpoints after `last_step`, and all evaluations but these lines, which it
+        returns."""
         for step in self.steps:
             if step > last_step:
-                self.checkpoint(step).unlink()
-        kept = [row for row in self.rows if row["step"] <= last_step]
-        text = "".join(as_json(row) + "\n" for row in kept)
-        write_atomically(self.folder / "metrics.jsonl", text.encode())
-        return kept
+                with writing(self.checkpoint(step)):
+                    self.checkpoint(step).unlink()
+        write_atomically(self.folder / "metrics.jsonl", content)
+        return self.rows
 
 
-def _numbers(row: Any) -> dict[str, int | float]:
+def numbers(row: Any) -> dict[str, int | float]:
     """A row as it was before `as_json`. Raises `TypeError` if it is not one."""
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
     if not all(v is None or isinstance(v, int | float) for v in row.values()):
         raise TypeError("not numbers")
     return {k: nan if v is None else v for k, v in row.items()}
+
+
+def seal_of(lines: bytes) -> dict[str, str]:
+    """How many evaluations these lines are, with a checksum, as notes."""
+    digest = hashlib.sha256(lines).hexdigest()[:16]
+    return {"rows": str(lines.count(b"\n")), "rows_sha256": digest}
 
 
 def _when(file: Path) -> int:

@@ -10,10 +10,11 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import overload
 
+from grokscope.errors import StorageError
 from grokscope.spec import Spec
 from grokscope.training.check import check, memory_needed, refuse_another, refuse_imported
 from grokscope.training.events import Events, Row, find_events
@@ -22,6 +23,7 @@ from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.member import Member, begin, evaluate, lock, save, write_checkpoint
 from grokscope.training.run import Run
+from grokscope.training.signals import deferred
 from grokscope.training.stack import Stack
 from grokscope.training.steps import make_step
 from grokscope.training.track import untracked
@@ -61,9 +63,11 @@ def train(
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
 
-    A run that is finished is not repeated. Every `save_every` seconds the state to resume from is
-    written. Raises `BadInput`, before anything is written, if a spec cannot be trained; and
-    `StorageError` if the disk refuses or another process is training the same run.
+    A run that is finished is not repeated. The state to resume from is written every `save_every`
+    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. Raises
+    `BadInput`, before anything is written, if a spec cannot be trained; `StorageError` if the disk
+    refuses or another process is training the same run; and `DamagedFile` if what it is to go on
+    from is not as it was written.
     """
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
@@ -71,6 +75,10 @@ def train(
     for run in runs.values():
         refuse_imported(run.spec)
         refuse_another(run)
+    for run in runs.values():
+        if run.leftovers:
+            with suppress(StorageError), lock(run):  # who holds it will remove them
+                run.tidy()
     waiting = [run for run in runs.values() if not run.is_finished]
     for run in waiting:
         check(run, device)
@@ -79,6 +87,7 @@ def train(
         with ExitStack() as locks:
             for run in alike:
                 locks.callback(lock(run).release)
+                run.tidy()
             members = [begin(run, device) for run in alike if not run.is_finished]
             for step in sorted({m.step for m in members}):
                 started = [m for m in members if m.step == step]
@@ -141,6 +150,11 @@ class _Batch:
         self.stack.restore()
         self.is_whole = True
 
+    def save_all(self) -> None:
+        """Write what each member can go on from, if that is whole."""
+        for k in range(len(self.members) * self.is_whole):
+            self.save(k)
+
     def save(self, k: int) -> None:
         """Write what one member can go on from."""
         state = {name: rows[k] for name, rows in self.rules.state.items()}
@@ -160,17 +174,19 @@ class _Batch:
 def _train_together(members: list[Member], device: str, track: TrackRun, save_every: float) -> None:
     """The loop, whose state is written when someone interrupts it."""
     batch = _Batch(members, device)
-    try:
-        _loop(batch, members[0].step, track, save_every)
-    except KeyboardInterrupt:
-        if batch.is_whole:
-            for k in range(len(batch.members)):
-                batch.save(k)
-        raise
+    with deferred() as is_to_end:
+        try:
+            for _ in _steps(batch, members[0].step, track, save_every):
+                if is_to_end():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            batch.save_all()
+            raise
 
 
-def _loop(batch: _Batch, start: int, track: TrackRun, save_every: float) -> None:
-    """See to every member, leave out those that are done, take a step."""
+def _steps(batch: _Batch, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
+    """See to every member, leave out those that are done, yield, take a step: what is saved at the
+    yield is whole."""
     clock = time.monotonic()
     for step in itertools.count(start):
         now = time.monotonic()
@@ -183,6 +199,7 @@ def _loop(batch: _Batch, start: int, track: TrackRun, save_every: float) -> None
             batch.keep(going_on)
         if not batch.members:
             return
+        yield
         batch.update(step)
 
 
@@ -203,16 +220,16 @@ def _tend(batch: _Batch, k: int, track: TrackRun, save_every: float) -> bool:
         if is_new:
             track(member.run, rows[-1], events)
         goes_on = events.stop is None
-    is_kept = not goes_on or _is_checkpoint(step, spec.checkpoint_every)
+    is_kept = not goes_on or is_checkpoint(step, spec.checkpoint_every)
     if is_kept and (is_new or not member.run.checkpoint(step).exists()):
         write_checkpoint(member, batch.stack.state(k))
     if not goes_on or (is_evaluated and member.unsaved >= save_every):
         batch.save(k)
     if not goes_on:
-        member.run.older_resume.unlink(missing_ok=True)
+        member.run.tidy()
     return goes_on
 
 
-def _is_checkpoint(step: int, every: int) -> bool:
+def is_checkpoint(step: int, every: int) -> bool:
     """Whether a step is kept: 0, powers of two, and regular ones."""
     return step % every == 0 or step & (step - 1) == 0

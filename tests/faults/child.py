@@ -1,0 +1,99 @@
+"""Processes that train and are ended: at a file operation, by a signal, by a power cut.
+
+They are forked from a server that has imported torch once."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grokscope.cli import main
+from grokscope.spec import Spec
+from grokscope.training.run import Run
+from grokscope.training.train import train
+from tests.faults.shim import Power, installed
+
+SMALL = Spec(
+    task_args={"p": 5},
+    model="mlp",
+    model_args={"d_embed": 4, "d_mlp": 4},
+    train_fraction=0.6,
+    steps=12,
+    eval_every=2,
+    checkpoint_every=4,
+)
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload([__name__])
+
+
+def started(target: Callable[..., None], *args: Any) -> BaseProcess:
+    """A process that runs this function."""
+    process = _context.Process(target=target, args=args)
+    process.start()
+    return process
+
+
+def ended(target: Callable[..., None], *args: Any) -> int:
+    """How a process that runs this function ends: its exit code, or minus the signal."""
+    process = started(target, *args)
+    process.join(120)
+    assert process.exitcode is not None, "it did not end"
+    return process.exitcode
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train_and_die(out: Path, at: int) -> None:
+    """Train `SMALL`, and be killed before the file operation of this number."""
+    torch.set_num_threads(1)
+    left = iter(range(at))
+
+    def count(operation: str, path: str) -> None:
+        if next(left, None) is None:
+            die()
+
+    with installed(count):
+        train(SMALL, out, save_every=0.0)
+
+
+def train_and_lose_power(out: Path, after: Path, at: int) -> None:
+    """Train `SMALL` until the power fails before the file operation of this number; what is on the
+    disk then is in `after`, and the step that was said to be saved in `after`.said."""
+    torch.set_num_threads(1)
+    out.mkdir()
+    power, left, said = Power(out), iter(range(at)), after.with_suffix(".said")
+    real = os.fsync
+
+    def count(operation: str, path: str) -> None:
+        if next(left, None) is None:
+            power.fail(after)
+            die()
+
+    def fsync(file: int) -> None:
+        real(file)
+        power.fsync(file)
+
+    def tell(run: Run, row: Any, events: Any) -> None:
+        said.write_text(str(run.resumes_at or 0))
+
+    os.fsync = fsync
+    with installed(count):
+        run = train(SMALL, out, save_every=0.0, track=tell)
+    said.write_text(str(run.resumes_at))
+    power.fail(after)
+
+
+def command(args: list[str], said: Path) -> None:
+    """The command line, which writes what it says into a file."""
+    torch.set_num_threads(1)
+    with said.open("w") as file, contextlib.redirect_stderr(file), contextlib.redirect_stdout(file):
+        main(args)

@@ -1,0 +1,74 @@
+"""A killed process loses nothing: killed before any file operation, or without power, the same
+training goes on to the same bits."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from grokscope.integrity.check import check
+from grokscope.training.files import read_tensors
+from grokscope.training.run import Run
+from grokscope.training.train import train
+from tests.faults import child
+from tests.faults.child import SMALL
+from tests.faults.selection import quick
+
+OPERATIONS = 300  # no training of SMALL has so many
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(SMALL, tmp_path_factory.mktemp("undisturbed"))
+
+
+def assert_same(one: Run, other: Run) -> None:
+    """The same evaluations but for the time they took, the same weights bit for bit, and nothing
+    that a kill has left."""
+    timed = ("seconds",)
+    rows = [[{k: v for k, v in x.items() if k not in timed} for x in r.rows] for r in (one, other)]
+    assert rows[0] == rows[1]
+    assert one.steps == other.steps
+    for step in one.steps:
+        mine, others = (read_tensors(r.checkpoint(step))[0] for r in (one, other))
+        assert mine.keys() == others.keys()
+        assert all(mine[k].equal(others[k]) for k in mine)
+    assert not one.leftovers
+    assert check(one.folder).findings == ()
+
+
+def goes_on(out: Path, undisturbed: Run) -> None:
+    assert_same(train(SMALL, out, save_every=0.0), undisturbed)
+
+
+@pytest.mark.parametrize("at", quick(range(1, OPERATIONS, 2), every=15))
+def test_killed_at_a_file_operation_it_goes_on(at, tmp_path, undisturbed):
+    code = child.ended(child.train_and_die, tmp_path / "out", at)
+    assert code in (0, -signal.SIGKILL)
+    if code == 0:
+        pytest.skip(f"training ends before operation {at}")
+    goes_on(tmp_path / "out", undisturbed)
+
+
+@pytest.mark.parametrize("at", quick(range(4, OPERATIONS, 4), every=15))
+def test_without_power_nothing_is_lost_that_was_said_to_be_saved(at, tmp_path, undisturbed):
+    after = tmp_path / "after"
+    code = child.ended(child.train_and_lose_power, tmp_path / "out", after, at)
+    assert code in (0, -signal.SIGKILL)
+    said = after.with_suffix(".said")
+    run = Run(SMALL, after / SMALL.id)
+    assert (run.resumes_at or 0) >= int(said.read_text() if said.exists() else 0)
+    if code == 0:
+        assert_same(run, undisturbed)
+    goes_on(after, undisturbed)
+
+
+def test_the_shim_would_notice_what_is_not_flushed(tmp_path):
+    """Without flushing, a power cut takes everything: else the test above could not fail."""
+    from tests.faults.shim import Power
+
+    (tmp_path / "disk").mkdir()
+    power = Power(tmp_path / "disk")
+    (tmp_path / "disk" / "x").write_bytes(b"content")
+    power.fail(tmp_path / "after")
+    assert list((tmp_path / "after").iterdir()) == []
