@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 import torch
 
 from grokscope.cli import main
+from grokscope.cli.ending import hear_sigterm
 from grokscope.spec import Spec
+from grokscope.training import member
 from grokscope.training.run import Run
 from grokscope.training.train import train
 from tests.faults.shim import Power, installed
@@ -46,6 +49,12 @@ def ended(target: Callable[..., None], *args: Any) -> int:
     process.join(120)
     assert process.exitcode is not None, "it did not end"
     return process.exitcode
+
+
+def send(process: BaseProcess, signum: int) -> None:
+    """A signal to a process, if it is still there."""
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, signum)
 
 
 def die() -> None:
@@ -90,6 +99,28 @@ def train_and_lose_power(out: Path, after: Path, at: int) -> None:
         run = train(SMALL, out, save_every=0.0, track=tell)
     said.write_text(str(run.resumes_at))
     power.fail(after)
+
+
+def train_and_save_slowly(spec: Spec, out: Path) -> None:
+    """Train until step 100, wait for a signal, and be slow to save, with files that tell it."""
+    torch.set_num_threads(1)
+    hear_sigterm()
+    real = member.write_tensors
+
+    def slowly(path: Path, *args: Any) -> None:
+        if (out / "go").exists():
+            (out / "saving").touch()
+            time.sleep(20)
+        real(path, *args)
+
+    def wait(run: Run, row: Any, events: Any) -> None:
+        if row["step"] == 100:
+            (out / "waiting").touch()
+            while not (out / "go").exists():
+                time.sleep(0.01)
+
+    member.write_tensors = slowly
+    train(spec, out, save_every=0.0, track=wait)
 
 
 def command(args: list[str], said: Path) -> None:

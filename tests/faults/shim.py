@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+
+import pytest
 
 At = Callable[[str, str], None]
 
@@ -23,13 +24,11 @@ class _File:
         self.file, self.path, self.at = file, path, at
 
     def write(self, content: Any) -> int:
-        try:
-            self.at("write", self.path)
-        except BaseException:
-            self.file.write(content[: len(content) // 2])
-            self.file.flush()
-            raise
-        return self.file.write(content)
+        half = len(content) // 2
+        self.file.write(content[:half])
+        self.file.flush()
+        self.at("write", self.path)
+        return half + self.file.write(content[half:])
 
     def __enter__(self) -> "_File":
         return self
@@ -47,29 +46,36 @@ class _File:
 @contextmanager
 def installed(at: At) -> Iterator[None]:
     """Put it between this process and its disk."""
-    opened = io.open
+    opened, busy = io.open, set[str]()
+
+    def at_once(operation: str, path: str) -> None:
+        if busy:  # what `at` does itself
+            return
+        busy.add(operation)
+        try:
+            at(operation, path)
+        finally:
+            busy.clear()
 
     def faulty_open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         if not set(mode) & set("wax+"):
             return opened(file, mode, *args, **kwargs)
-        at("open", str(file))
-        return _File(opened(file, mode, *args, **kwargs), str(file), at)
+        at_once("open", str(file))
+        return _File(opened(file, mode, *args, **kwargs), str(file), at_once)
 
     def before(name: str) -> Callable[..., Any]:
         real = getattr(os, name)
 
         def call(path: Any, *args: Any, **kwargs: Any) -> Any:
-            at(name, str(path))
+            at_once(name, str(path))
             return real(path, *args, **kwargs)
 
         return call
 
-    with (
-        patch.object(io, "open", faulty_open),
-        patch.multiple(
-            os, **{name: before(name) for name in ("fsync", "replace", "unlink", "mkdir")}
-        ),
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(io, "open", faulty_open)
+        for name in ("fsync", "replace", "unlink", "mkdir"):
+            patch.setattr(os, name, before(name))
         yield
 
 
@@ -90,15 +96,15 @@ class Power:
         inode = os.fstat(file).st_ino
         path = f"/proc/self/fd/{file}"
         self.held.append(os.dup(file))
-        if os.path.isdir(path):
+        if Path(path).is_dir():
             self.folders.add(inode)
-            self.names[inode] = {x.name: x.inode() for x in os.scandir(os.readlink(path))}
+            self.names[inode] = {x.name: x.inode() for x in os.scandir(Path(path).resolve())}
         else:
             self.contents[inode] = Path(path).read_bytes()
 
     def fail(self, to: Path) -> None:
         """Write what is left to another folder."""
-        self._write(os.stat(self.folder).st_ino, to)
+        self._write(self.folder.stat().st_ino, to)
 
     def _write(self, inode: int, to: Path) -> None:
         to.mkdir()

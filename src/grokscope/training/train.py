@@ -178,9 +178,11 @@ def _train_together(members: list[Member], device: str, track: TrackRun, save_ev
         try:
             for _ in _steps(batch, members[0].step, track, save_every):
                 if is_to_end():
-                    raise KeyboardInterrupt
+                    batch.save_all()
+                    return
         except KeyboardInterrupt:
-            batch.save_all()
+            if not is_to_end():  # the tracker's own; else a second signal, which waits for nothing
+                batch.save_all()
             raise
 
 
