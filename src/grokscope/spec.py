@@ -95,7 +95,8 @@ class Spec:
         slug = self.task.replace("*", "").replace("/", "over")
         slug += "".join(f"-{key}{value}" for key, value in sorted(self.task_args.items()))
         slug = re.sub(r"[^\w+-]+", "_", slug)[:40].strip("_-") or "task"
-        return f"{slug}-{self.model}-{digest[:12]}"
+        model = re.sub(r"[^\w+-]+", "_", self.model)[:80]
+        return f"{slug}-{model}-{digest[:12]}"
 
     def to_json(self) -> str:
         """Every field, as text that `from_json` reads."""
@@ -134,6 +135,7 @@ class Spec:
         return replace(self, **_all_typed(changes))
 
 
+DEEPEST = 10  # of what the arguments of a task or a model hold
 _WITH_ARGS = ("task", "model", "optimizer", "gradient")
 _OPEN = [
     ("train_fraction", 0, 1),
@@ -197,18 +199,37 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         case str() if kind is str and value.strip():
             return value
         case dict() if origin is dict:
+            _refuse_deep(name, value, DEEPEST)
             return dict(value)
         case bool() if kind is bool:
             return value
         case bool():
             pass
-        case int() | float() if kind is float and math.isfinite(value):
+        case int() | float() if kind is float and _is_finite(value):
             return float(value)
-        case int() | float() if kind is int and math.isfinite(value) and value == int(value):
+        case int() | float() if kind is int and _is_finite(value) and value == int(value):
             return int(value)
     words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}
     words |= {tuple: "two numbers, as in 0.9,0.98", dict: "a JSON object"}
     raise must_be(name, words[origin or kind], value)
+
+
+def _is_finite(value: int | float) -> bool:
+    """Whether a float can hold it."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def _refuse_deep(name: str, value: Any, depth: int) -> None:
+    """Raise `BadInput` for lists in lists in lists ...: no argument is such."""
+    if not isinstance(value, dict | list | tuple):
+        return
+    if depth == 0:
+        raise BadInput(f"`{name}` holds lists or objects more than {DEEPEST} deep.")
+    for inner in value.values() if isinstance(value, dict) else value:
+        _refuse_deep(name, inner, depth - 1)
 
 
 _DEFAULT = Spec()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grokscope.errors import BadInput, unknown
+from grokscope.disk import is_there
+from grokscope.errors import BadInput, brief, unknown
 
 if TYPE_CHECKING:
     from grokscope.training.run import Run
@@ -34,17 +35,17 @@ def folders_of(names: Sequence[str], out: Path) -> list[Path]:
 def _folder(name: str, out: Path) -> Path:
     from grokscope.training.run import find_folders
 
-    if (Path(name) / "spec.json").exists():
+    if is_there(Path(name) / "spec.json"):
         return Path(name)
     folders = {folder.name: folder for folder in find_folders(out)}
-    if Path(name).is_dir() and name not in folders:
+    if name not in folders and is_there(Path(name) / "."):
         return Path(name)  # and be told what is missing
     alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
         return folders[alike[0]]
     if alike:
         raise BadInput(
-            f"`{name}` begins the id of several runs: {', '.join(alike)}. Write more of it."
+            f"`{brief(name)}` begins the id of several runs: {', '.join(alike)}. Write more of it."
         )
     if not folders:
         raise _no_runs(out)

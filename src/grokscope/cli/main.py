@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tyro
-from rich.console import Console
 from rich.text import Text
 
 from grokscope.cli.compare import compare
@@ -22,7 +21,9 @@ from grokscope.cli.show import show
 from grokscope.cli.spectrum import spectrum
 from grokscope.cli.trace import trace
 from grokscope.cli.watch import watch
+from grokscope.disk import refused
 from grokscope.errors import BadInput, GrokscopeError
+from grokscope.printable import Screen
 
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
@@ -53,11 +54,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             config=(tyro.conf.FlagCreatePairsOff,),
         )
     except KeyboardInterrupt:
-        Console(stderr=True).print("\ninterrupted.")
+        Screen(stderr=True).print("\ninterrupted.")
         raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except GrokscopeError as error:
-        message = Text.assemble(("error: ", "bold red"), str(error))
-        Console(stderr=True).print(message, soft_wrap=True)
-        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+        raise SystemExit(_told(error)) from None
+    except OSError as error:  # wherever a file was only looked for
+        raise SystemExit(_told(refused(error))) from None
+
+
+def _told(error: GrokscopeError) -> int:
+    """Say what went wrong; the exit code."""
+    message = Text.assemble(("error: ", "bold red"), str(error))
+    Screen(stderr=True).print(message, soft_wrap=True)
+    return 2 if isinstance(error, BadInput) else 1

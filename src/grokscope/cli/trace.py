@@ -31,7 +31,7 @@ def trace(
     from grokscope.cli.find import find
     from grokscope.measures.trace import trace as measured
     from grokscope.plots import plot_trace, save
-    from grokscope.terminal import bar, print_json, print_trace
+    from grokscope.terminal import bar, print_file, print_json, print_trace
     from grokscope.training.machine import use_threads
 
     load(use)
@@ -45,4 +45,4 @@ def trace(
     else:
         print_trace(table, traced.folder / "trace.parquet")
     if plot is not None:
-        print(save(plot_trace(table), plot), file=sys.stderr)
+        print_file(save(plot_trace(table), plot), sys.stderr)

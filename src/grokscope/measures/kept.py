@@ -21,13 +21,15 @@ from typing import Any
 import polars as pl
 
 import grokscope
-from grokscope.errors import StorageError
+from grokscope.disk import read_regular
+from grokscope.errors import DamagedFile, StorageError
 from grokscope.measures.measure import MEASURES
 from grokscope.models.model import MODELS
 from grokscope.task import TASKS
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
+LARGEST = 500 * 10**6  # bytes
 NOTE = "grokscope"  # the key of our note in the file's metadata
 Stamp = list[int]  # when a checkpoint's file was changed, in ns, and its bytes
 
@@ -47,7 +49,10 @@ class Kept:
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
         self.is_changed = False
         # What cannot be read, or is not ours, is not a table.
-        with suppress(OSError, LookupError, TypeError, ValueError, pl.exceptions.PolarsError):
+        with suppress(
+            FileNotFoundError, DamagedFile, LookupError, TypeError, ValueError, AttributeError,
+            RecursionError, pl.exceptions.PolarsError,
+        ):  # fmt: skip
             self._read()
 
     def has(self, step: int, measure: str) -> bool:
@@ -81,7 +86,7 @@ class Kept:
             write_atomically(self.path, buffer.getvalue())
 
     def _read(self) -> None:
-        file = io.BytesIO(self.path.read_bytes())
+        file = io.BytesIO(read_regular(self.path, LARGEST))
         note = json.loads(pl.read_parquet_metadata(file)[NOTE])
         if note["keys"] != self.keys:
             return

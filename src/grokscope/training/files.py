@@ -7,7 +7,6 @@ are safetensors with a checksum, so a damaged file is recognised instead of bein
 import json
 import math
 import os
-import shutil
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from grokscope.errors import DamagedFile, StorageError
+from grokscope.disk import cannot_write, read_regular
+from grokscope.errors import DamagedFile
+
+MOST_BYTES = 4 * 10**9  # of tensors
 
 
 def as_json(value: Any) -> str:
@@ -48,22 +50,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
             beside.unlink()
         raise cannot_write(path, len(content), error) from error
-
-
-def cannot_write(path: Path, size: int, error: OSError) -> StorageError:
-    """The error for a disk that refused."""
-    try:
-        free = f"; {shutil.disk_usage(path.parent).free / 1e6:,.1f} MB are free there"
-    except OSError:
-        free = ""
-    return StorageError(
-        f"cannot write {path} ({size / 1e6:,.1f} MB): {error.strerror or error}{free}. What was "
-        "there before is intact. Make room, or choose another --out, and repeat the command."
-    )
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
@@ -73,13 +63,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`."""
+    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`, and `StorageError` if
+    the system does not let it be read."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_BYTES)
         tensors, notes = load(content), _notes(content)
     except FileNotFoundError:
         raise DamagedFile(f"{path} is missing.") from None
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
     if notes.pop("crc32", None) != _checksum(tensors, notes):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
@@ -98,4 +89,4 @@ def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
 
 def _notes(content: bytes) -> dict[str, str]:
     size = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return json.loads(content[8 : 8 + size]).get("__metadata__") or {}

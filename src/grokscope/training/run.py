@@ -15,7 +15,9 @@ Axes: pair = one input; answer = where an input has several.
 import errno
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -28,18 +30,29 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from grokscope.errors import BadInput, DamagedFile, UnknownName
+from grokscope.disk import cannot_write, is_there, names_in, read_regular
+from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName, brief
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
-from grokscope.training.files import as_json, cannot_write, read_tensors, write_atomically
+from grokscope.training.files import as_json, read_tensors, write_atomically
 from grokscope.training.loss import DTYPES
 
 RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
+CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
+OWN = re.compile(  # what no page, picture or export may replace
+    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|circuit\.py|\.lock|"
+    r"(step-|resume|split).*\.safetensors",
+    re.IGNORECASE,  # some disks are too
+)
+LAST_STEP = 10**15 - 1
+LARGEST_SPEC = 10**6  # bytes
+LARGEST_PAGE = 10**9
+LARGEST_METRICS = 500 * 10**6  # two million evaluations
 ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
 
 
@@ -57,25 +70,33 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
-        """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec
-        cannot be read."""
+        """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec is
+        damaged or lost, `StorageError` if the system does not let it be read."""
         path = Path(folder) / "spec.json"
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            raise BadInput(
-                f"{folder} is not a run: it has no spec.json. `grokscope list runs` shows the runs."
-            ) from None
+            text = read_regular(path, LARGEST_SPEC).decode(errors="replace")
+        except FileNotFoundError:
+            raise _no_spec(Path(folder)) from None
         try:
             return cls(Spec.from_json(text), Path(folder))
         except BadInput as error:
-            raise DamagedFile(
-                f"{path} is damaged: {error} Delete the folder to train anew."
-            ) from error
+            raise DamagedFile(f"{path} is damaged: {error} {mend(Path(folder))}") from error
 
     @cached_property
     def task(self) -> Task:
-        return make_task(self.spec.task, self.spec.task_args)
+        with self._its_spec():
+            return make_task(self.spec.task, self.spec.task_args)
+
+    @contextmanager
+    def _its_spec(self) -> Iterator[None]:
+        """What is wrong with the spec is told with its file, where there is one."""
+        path = self.folder / "spec.json"
+        try:
+            yield
+        except BadInput as error:
+            if is_there(path):
+                raise type(error)(f"{path}: {error}") from error
+            raise
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the report, where one was written of the run as it is now, else
@@ -87,7 +108,7 @@ class Run:
             return (
                 f'<iframe title="{escape(self.name)}" sandbox="allow-scripts allow-downloads" '
                 f'style="width: 100%; height: 40rem; border: 0" '
-                f'srcdoc="{escape(report.read_text("utf-8"))}"></iframe>'
+                f'srcdoc="{escape(read_regular(report, LARGEST_PAGE).decode())}"></iframe>'
             )
         facts = {"run": self.name, "folder": self.folder, **(self.rows or [{}])[-1]}
         rows = (f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in facts.items())
@@ -154,23 +175,27 @@ class Run:
 
     def new_model(self) -> Model:
         """The model with its initial weights."""
-        spec = self.spec
-        model = make_model(spec.model, spec.model_args, self.task, spec.seed)
+        spec, task = self.spec, self.task
+        with self._its_spec():
+            model = make_model(spec.model, spec.model_args, task, spec.seed)
         return model.to(DTYPES[spec.precision])
 
     @property
     def rows(self) -> list[dict[str, int | float]]:
         """The evaluations so far. A last line that was cut off is left out."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        try:
+            lines = read_regular(path, LARGEST_METRICS).split(b"\n")
+        except FileNotFoundError:
+            return []
         rows = []
         for number, line in enumerate(lines):
             try:
                 rows += [_numbers(json.loads(line))] if line else []
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 if number < len(lines) - 1:
                     raise DamagedFile(
-                        f"{path} is damaged in line {number + 1}. Delete the folder to train anew."
+                        f"{path} is damaged in line {number + 1}. {mend(self.folder)}"
                     ) from None
         return rows
 
@@ -196,8 +221,8 @@ class Run:
     @property
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
-        names = (f.stem.removeprefix("step-") for f in self.folder.glob("step-*.safetensors"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        found = (CHECKPOINT.fullmatch(name) for name in names_in(self.folder))
+        return sorted(int(match[1]) for match in found if match)
 
     @property
     def resume(self) -> Path:
@@ -245,7 +270,7 @@ class Run:
         except DamagedFile as error:
             older = [s for s in self.steps if s < step]
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
-            raise DamagedFile(f"{error} {other} Delete the file to leave it out.") from error
+            raise DamagedFile(f"{error} {other} {mend(self.folder)}") from error
 
     def write_spec(self) -> None:
         write_atomically(self.folder / "spec.json", self.spec.to_json().encode())
@@ -285,9 +310,31 @@ def _numbers(row: Any) -> dict[str, int | float]:
     """A row as it was before `as_json`. Raises `TypeError` if it is not one."""
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
-    if not all(v is None or isinstance(v, int | float) for v in row.values()):
+    if not all(v is None or isinstance(v, float) or _is_whole(v) for v in row.values()):
         raise TypeError("not numbers")
+    if not _is_whole(row["step"]) or row["step"] < 0:
+        raise TypeError("not a step")
     return {k: nan if v is None else v for k, v in row.items()}
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number that a step could be."""
+    return isinstance(value, int) and abs(value) <= LAST_STEP
+
+
+def _no_spec(folder: Path) -> BadInput | DamagedFile:
+    """The error for a folder without a spec.json: what it has else says whether it was a run."""
+    if any(CHECKPOINT.fullmatch(name) for name in names_in(folder)):
+        return DamagedFile(f"{folder / 'spec.json'} is lost, beside checkpoints. {mend(folder)}")
+    return BadInput(
+        f"{brief(str(folder), 300)} is not a run: it has no spec.json. `grokscope list runs` shows "
+        "the runs."
+    )
+
+
+def mend(folder: Path) -> str:
+    """What to do about a damaged run."""
+    return f"`grokscope check {folder} --repair` says what is damaged, and mends what can be."
 
 
 def _when(file: Path) -> int:
@@ -304,12 +351,39 @@ def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
         raise DamagedFile(f"{path} does not hold this network's weights: {error}.") from error
 
 
+def is_own(file: Path) -> bool:
+    """Whether a run keeps its results under this name, or under that which it links to."""
+    return any(
+        OWN.fullmatch(path.name) and _is_run(path.parent)
+        for path in (file.parent.resolve() / file.name, file.resolve())
+    )
+
+
 def find_folders(out: Path | str) -> list[Path]:
-    """The folders of the runs under `out`, oldest first."""
-    specs = sorted(Path(out).glob("*/spec.json"), key=lambda p: p.stat().st_mtime)
-    return [path.parent for path in specs]
+    """The folders of the runs under `out`, oldest first, with those that have lost their spec or
+    cannot be looked into. Raises `StorageError` if `out` cannot be."""
+    folders = (Path(out) / name for name in names_in(Path(out)))
+    return sorted((folder for folder in folders if _is_run(folder)), key=_since)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether it is a run's, or may be: what cannot be seen is no proof that there is none."""
+    try:
+        names = names_in(folder)
+    except StorageError:
+        return True
+    return "spec.json" in names or any(CHECKPOINT.fullmatch(name) for name in names)
+
+
+def _since(folder: Path) -> int:
+    """When its spec was written, in ns; 0 if that is not to be seen."""
+    try:
+        return _when(folder / "spec.json")
+    except OSError:
+        return 0
 
 
 def find_runs(out: Path | str) -> list[Run]:
-    """The runs under `out`, oldest first. Raises `DamagedFile` if one cannot be read."""
+    """The runs under `out`, oldest first. Raises `DamagedFile` or `StorageError` if one cannot be
+    read."""
     return [Run.open(folder) for folder in find_folders(out)]
