@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grokscope.algebra.families import group
-from grokscope.errors import BadInput, NotApplicable
+from grokscope.errors import BadInput, GrokscopeError, NotApplicable
 from grokscope.measures import MEASURES
 from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import evaluate

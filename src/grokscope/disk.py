@@ -83,8 +83,8 @@ def no_file(path: Path, kind: int) -> StorageError:
 def too_large(path: Path, size: int, most: int) -> DamagedFile:
     """The error for a file of more bytes than any that is written here."""
     return DamagedFile(
-        f"{_name(path)} has {size / 1e6:,.1f} MB; at most {most / 1e6:g} MB of it are read. "
-        "It is not what was written: move it away."
+        f"{_name(path)} has {size / 1e6:,.1f} MB, and files of its kind have at most "
+        f"{most / 1e6:,g}. It is not what was written: move it away."
     )
 
 

@@ -12,7 +12,7 @@ import types
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from grokscope.errors import BadInput, lookup, must_be, unknown
+from grokscope.errors import BadInput, brief, lookup, must_be, unknown
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,9 @@ class Spec:
         for setting in settings:
             key, equals, text = setting.partition("=")
             if not equals:
-                raise BadInput(f"cannot apply `{setting}`. Write key=value, as in `steps=1000`.")
+                raise BadInput(
+                    f"cannot apply `{brief(setting)}`. Write key=value, as in `steps=1000`."
+                )
             head, dot, tail = key.partition(".")
             if dot and head in _WITH_ARGS and tail.isidentifier():
                 args = changes.setdefault(f"{head}_args", dict(getattr(self, f"{head}_args")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from grokscope.cli.options import Json, Out, Plugins, Threads, load
-from grokscope.errors import BadInput, unknown
+from grokscope.errors import BadInput, brief, unknown
 from grokscope.printable import Screen
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     name, changes = (settings[0], settings[1:]) if "=" not in settings[0] else (None, settings)
     others = [setting for setting in changes if "=" not in setting]
     if others:
-        raise BadInput(f"`{others[-1]}` is not a setting. Write one name, then key=value pairs.")
+        raise BadInput(
+            f"`{brief(others[-1])}` is not a setting. Write one name, then key=value pairs."
+        )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
     start = Spec() if name is None else EXPERIMENTS[name].spec

@@ -3,7 +3,7 @@
 import torch
 from torch.func import vmap
 
-from grokscope.errors import BadInput, StorageError
+from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
@@ -72,7 +72,7 @@ def refuse_imported(spec: Spec) -> None:
     """Raise `BadInput` for a spec that describes a network trained elsewhere."""
     if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT, ALL_SPLIT):
         raise BadInput(
-            f"source={spec.source}, split={spec.split}: this describes an imported network, which "
+            f"source={brief(str(spec.source))}, split={spec.split}: this describes an imported network, which "
             "is not trained here. Choose another split, as in split=ordered, and source=none."
         )
 

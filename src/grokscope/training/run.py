@@ -167,7 +167,7 @@ class Run:
         """How many weights the model has, without taking memory for them; 0 if it will not say."""
         spec, task = self.spec, self.task
         try:
-            with torch.device("meta"):
+            with self._its_spec(), torch.device("meta"):
                 model = make_model(spec.model, spec.model_args, task, spec.seed)
         except (NotImplementedError, RuntimeError):  # it computes with its weights when built
             return 0
@@ -248,29 +248,40 @@ class Run:
         if step not in steps:
             near = min(steps, key=lambda other: abs(other - step))
             raise UnknownName(f"there is no checkpoint of step {step}. The nearest is {near}.")
-        model = self.new_model()
-        self._load(model, step)
-        return model.eval().requires_grad_(False)
+        return next(self.models([step]))[1]
 
     def models(self, steps: Iterable[int] | None = None) -> Iterator[tuple[int, Model]]:
         """The checkpoints of these steps, by default all, one after the other: (step, the same
         model with other weights)."""
-        chosen = self.steps if steps is None else list(steps)
-        if not chosen:
-            return
-        model = self.new_model().eval().requires_grad_(False)
-        for step in chosen:
-            self._load(model, step)
+        model = None
+        for step in self.steps if steps is None else steps:
+            with self._with_older(step):
+                path = self.checkpoint(step)
+                weights, _ = read_tensors(path)
+                model = self._model_for(weights, path) if model is None else model
+                load_weights(model, weights, path)
             yield step, model
 
-    def _load(self, model: Model, step: int) -> None:
+    @contextmanager
+    def _with_older(self, step: int) -> Iterator[None]:
+        """A damaged checkpoint is told with the one before it, and with what to do."""
         try:
-            weights, _ = read_tensors(self.checkpoint(step))
-            load_weights(model, weights, self.checkpoint(step))
+            yield
         except DamagedFile as error:
             older = [s for s in self.steps if s < step]
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
             raise DamagedFile(f"{error} {other} {mend(self.folder)}") from error
+
+    def _model_for(self, weights: dict[str, Tensor], path: Path) -> Model:
+        """The model that is to have these weights. Raises `DamagedFile`, before memory is taken,
+        if it has more of them."""
+        held, asked = sum(w.numel() for w in weights.values()), self.count_weights()
+        if held < asked:
+            raise DamagedFile(
+                f"{path} does not hold this network's weights: it has {held:,} numbers, and the "
+                f"network of its spec.json {asked:,}."
+            )
+        return self.new_model().eval().requires_grad_(False)
 
     def write_spec(self) -> None:
         write_atomically(self.folder / "spec.json", self.spec.to_json().encode())
