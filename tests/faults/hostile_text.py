@@ -76,8 +76,8 @@ def settings() -> list[tuple[str, ...]]:
 FORMULAS = [
     "9**9**9**9", "a**9**9", "9**10001", "a**10001", "a**(10**4)", f"a+{HUGE}", f"{HUGER}*a",
     "(" * 101 + "a" + ")" * 101, "(" * 5000 + "a" + ")" * 5000, "-" * 199 + "a", "+" * 5000 + "a",
-    "a" * 10_000, "a+" * 99 + "a+b", "a+" * 5000 + "a", "a+٣", "a**²", "ａ+ｂ", "a+b\u202e", "a\x00+b",
-    "a+b\x1b[2J", f"a+{BROKEN}", "a+b#", "a+b;import os", "a if a else b", "a<b", "~a+b",
+    "a" * 10_000, "a+" * 99 + "a+b", "a+" * 5000 + "a", "a+٣", "a**²", "ａ+ｂ", "a+b\u202e",
+    "a\x00+b", "a+b\x1b[2J", f"a+{BROKEN}", "a+b#", "a+b;import os", "a if a else b", "a<b", "~a+b",
     "a@b", "a//b", "a%b", "a<<b", "a|b", "a&b", "a^b^a", "not a+b", "*a+b", "a+b=c", "a:=b+1",
     "lambda: a+b", "[a+b]", "{a+b}", "(a+b,)", "a.b+c", "a[b]+1", "a(b)+1", "f'{a}'+b", "''+a",
     "b''+a", "1.5*a", "1e9*a", "1j+a", "0x7+c", "1_0+c", "None+a", "True+a", "...+a", "__debug__+a",

@@ -53,4 +53,4 @@ def _folder(name: str, out: Path) -> Path:
 
 
 def _no_runs(out: Path) -> BadInput:
-    return BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")
+    return BadInput(f"there are no runs in {brief(str(out))}. `grokscope run demo` makes one.")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from grokscope.cli.options import Json, Out, Plugins, load
+from grokscope.errors import brief
 
 Kind = Literal[
     "runs", "specs", "tasks", "models", "measures", "papers", "splits", "losses", "optimizers",
@@ -34,7 +35,7 @@ def list_(
     if json:
         print_json(rows)
     elif what == "runs":
-        print_runs(rows, empty=f"no runs in {out}. `grokscope run demo` makes one.")
+        print_runs(rows, empty=f"no runs in {brief(str(out))}. `grokscope run demo` makes one.")
     else:
         print_table(rows)
 

@@ -72,8 +72,9 @@ def refuse_imported(spec: Spec) -> None:
     """Raise `BadInput` for a spec that describes a network trained elsewhere."""
     if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT, ALL_SPLIT):
         raise BadInput(
-            f"source={brief(str(spec.source))}, split={spec.split}: this describes an imported network, which "
-            "is not trained here. Choose another split, as in split=ordered, and source=none."
+            f"source={brief(str(spec.source))}, split={spec.split}: this describes an imported "
+            "network, which is not trained here. Choose another split, as in split=ordered, and "
+            "source=none."
         )
 
 

@@ -84,8 +84,8 @@ def named(model: Model, text: str, field: str) -> list[str]:
         here = [name for name in names if _is_meant(name, word)]
         if not here:
             raise BadInput(
-                f"{field}={brief(text)}: `{brief(word)}` is not a weight of this model. Known: embed, "
-                f"transformer, unembed, all, {', '.join(names)}."
+                f"{field}={brief(text)}: `{brief(word)}` is not a weight of this model. Known: "
+                f"embed, transformer, unembed, all, {', '.join(names)}."
             )
         weights |= dict.fromkeys(here)
     return list(weights)
