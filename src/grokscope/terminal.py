@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from grokscope.errors import brief
 from grokscope.explain.judgement import Judged, Judgement
 from grokscope.measures.weights import WEIGHTS
 from grokscope.planted.exam import Exam
@@ -33,6 +34,7 @@ from grokscope.training.track import Track
 from grokscope.verify.evidence import OfAll
 
 LONGEST_ID = 75
+LONGEST_CELL = 1000
 MOST_PARTS = 10  # of a weight that are listed
 MOST_REASONS = 2
 
@@ -326,4 +328,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{k}={_cell(v)}" for k, v in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else printable(str(value), keep="")
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return brief(printable(str(value), keep=""), LONGEST_CELL)

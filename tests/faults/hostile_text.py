@@ -51,6 +51,7 @@ def settings() -> list[tuple[str, ...]]:
         for k in widths
         for x in ("1000000000", HUGE, HUGER, HUGEST, "1e300", DEEP, "0", "-1")
     ]
+    found += [("model.d_embed=1000000", "model.d_mlp=1000000")]
     found += [(f"task.p={x}",) for x in ("1e300", HUGE, HUGER, HUGEST, DEEP, "1e400", "10000001")]
     found += [(f"{k}={name}",) for k in TEXTS for name in NAMES.values()]
     found += [(f"task.{name}=3",) for name in NAMES.values()]

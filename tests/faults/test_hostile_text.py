@@ -225,6 +225,17 @@ def test_a_place_that_no_file_can_have_is_refused(path, ask, good, tmp_path):
     assert {f.name for f in tmp_path.iterdir()} <= {"out", "\udcff"}
 
 
+@pytest.mark.parametrize("name", quick(NAMES, every=5))
+@pytest.mark.parametrize(
+    "words", [("{}",), ("list", "{}"), ("list", "--{}"), ("show", "a", "{}"), ("run", "a", "--{}")]
+)
+def test_words_that_make_no_sense_are_shown_and_not_obeyed(words, name, call):
+    said = call(*(word.format(NAMES[name]) for word in words))
+    assert (said.code, said.out) == (2, "")
+    assert printable(said.err) == said.err
+    assert said.err
+
+
 OWN = (
     "spec.json", "metrics.jsonl", LAST, "STEP-000005.SAFETENSORS", "resume.safetensors",
     "resume.older.safetensors", "split.safetensors", "trace.parquet", "judgement.json",
@@ -260,8 +271,39 @@ def test_the_json_beside_an_export_is_not_a_runs_own_either(ask, good, tmp_path)
     assert "spec.json would replace a run's own file" in said.err
 
 
+def test_a_link_to_itself_is_replaced_by_the_page(ask, tmp_path):
+    (tmp_path / "page.html").symlink_to("page.html")
+    assert ask("construct", "--modulus", 7, "-o", tmp_path / "page.html").code == 0
+    assert (tmp_path / "page.html").is_file()
+
+
 def test_a_page_may_be_called_like_a_runs_file_elsewhere(ask, tmp_path):
     assert ask("construct", "--modulus", 7, "-o", tmp_path / "spec.json").code == 0
+
+
+@pytest.mark.parametrize("number", ["-1", "0", "9" * 30, "9" * 5000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("exam", "--number"),
+        ("exam", "--number", "1", "--seed"),
+        ("exam", "--workers"),
+        ("construct", "--modulus"),
+        ("construct", "--neurons"),
+        ("run", "--seeds"),
+        ("explain", "{run}", "--over"),
+        ("explain", "{run}", "--step"),
+        ("watch", "{run}", "--port"),
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_is_none_is_refused(words, number, ask, good):
+    option = f"{words[-1]}={number}"
+    if option in ("--seed=0", "--step=0", "--port=0") or option == f"--over={'9' * 30}":
+        return  # these are good
+    said = ask(*(x.format(run=good.folder) for x in words[:-1]), option)
+    assert said.code == 2
+    assert said.out == ""
 
 
 @pytest.mark.parametrize("line", [DEEPER, '{"explainer": 3}', "[]", "\x00", "9" * 5000])

@@ -10,6 +10,8 @@ from grokscope.cli.options import Json, Plugins, Threads, check_replaceable, loa
 from grokscope.errors import must_be
 from grokscope.printable import Screen
 
+MOST_WORKERS = 256
+
 
 def exam(
     noise: Annotated[float, arg(help="Gaussian, as a share of each weight matrix")] = 0.01,
@@ -50,8 +52,8 @@ def exam(
 
     load(use)
     use_threads(threads)
-    if workers < 1:
-        raise must_be("--workers", "a whole number of at least 1", workers)
+    if not 1 <= workers <= MOST_WORKERS:
+        raise must_be("--workers", f"a whole number from 1 to {MOST_WORKERS}", workers)
     check_replaceable("--keep", keep)
     lookup("explainer", explainer, EXPLAINERS)
     chosen = [x for x in names(papers) if lookup("paper", x, PAPERS)]

@@ -3,6 +3,7 @@
 import torch
 from torch.func import vmap
 
+from grokscope.disk import is_there
 from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
@@ -80,7 +81,7 @@ def refuse_imported(spec: Spec) -> None:
 
 def refuse_another(run: Run) -> None:
     """Raise `StorageError` if the run's folder holds the run of another spec."""
-    if (run.folder / "spec.json").exists() and Run.open(run.folder).spec != run.spec:
+    if is_there(run.folder / "spec.json") and Run.open(run.folder).spec != run.spec:
         raise StorageError(
             f"{run.folder} holds the run of another spec. Move it away, or choose another --out."
         )

@@ -23,6 +23,7 @@ from functools import cached_property
 from html import escape
 from math import nan
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import polars as pl
@@ -345,7 +346,7 @@ def _no_spec(folder: Path) -> BadInput | DamagedFile:
 
 def mend(folder: Path) -> str:
     """What to do about a damaged run."""
-    return f"`grokscope check {folder} --repair` says what is damaged, and mends what can be."
+    return f"`grokscope check {quote(str(folder))} --repair` says what is damaged, and mends what can be."
 
 
 def _when(file: Path) -> int:
@@ -364,10 +365,9 @@ def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
 
 def is_own(file: Path) -> bool:
     """Whether a run keeps its results under this name, or under that which it links to."""
-    return any(
-        OWN.fullmatch(path.name) and _is_run(path.parent)
-        for path in (file.parent.resolve() / file.name, file.resolve())
-    )
+    folder, target = (os.path.realpath(x) for x in (file.parent, file))
+    meant = (Path(folder, file.name), Path(target))
+    return any(OWN.fullmatch(path.name) and _is_run(path.parent) for path in meant)
 
 
 def find_folders(out: Path | str) -> list[Path]:

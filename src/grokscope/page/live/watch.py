@@ -260,8 +260,8 @@ def _last_row(run: Run) -> str | None:
 
 def _own(folder: Path, name: str) -> Path | None:
     """The file of the run that may be sent, if it is there and is not a link out of the folder."""
-    path = (folder / name).resolve()
-    is_own = name in FILES and path.parent == folder.resolve() and path.is_file()
+    path, home = (Path(os.path.realpath(x)) for x in (folder / name, folder))
+    is_own = name in FILES and path.parent == home and path.is_file()
     return path if is_own else None
 
 
