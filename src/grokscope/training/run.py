@@ -346,7 +346,8 @@ def _no_spec(folder: Path) -> BadInput | DamagedFile:
 
 def mend(folder: Path) -> str:
     """What to do about a damaged run."""
-    return f"`grokscope check {quote(str(folder))} --repair` says what is damaged, and mends what can be."
+    ask = f"`grokscope check {quote(str(folder))} --repair`"
+    return f"{ask} says what is damaged, and mends what can be."
 
 
 def _when(file: Path) -> int:
