@@ -52,7 +52,7 @@ def settings() -> list[tuple[str, ...]]:
         for x in ("1000000000", HUGE, HUGER, HUGEST, "1e300", DEEP, "0", "-1")
     ]
     found += [("model.d_embed=1000000", "model.d_mlp=1000000")]
-    found += [(f"task.p={x}",) for x in ("1e300", HUGE, HUGER, HUGEST, DEEP, "1e400", "10000001")]
+    found += [(f"task.p={x}",) for x in ("1e300", HUGE, HUGER, DEEP, "10000001")]
     found += [(f"{k}={name}",) for k in TEXTS for name in NAMES.values()]
     found += [(f"task.{name}=3",) for name in NAMES.values()]
     found += [("task=composition", f"task.group={x}") for x in (*NAMES.values(), HUGE, f"S{HUGE}")]
@@ -256,7 +256,6 @@ def damages() -> list[Damage]:
         "has a number as task": _spec(task=3),
         "has an unknown field": _spec(**{ESCAPES: 1}),
         "has a long field": _spec(**{"x" * 10_000: 1}),
-        "has a NUL in its task": _spec(task="a\0b"),
     }
     found += [(f"spec.json {k}", change, READS["spec.json"]) for k, change in of_spec.items()]
     of_task = {
@@ -264,6 +263,7 @@ def damages() -> list[Damage]:
     }
     of_task |= {f"of a model called {name}": _spec(model=text) for name, text in NAMES.items()}
     of_task |= {
+        "of a task with a NUL": _spec(task="a\0b"),
         "of a group misspelt": _spec(task="composition", task_args={"group": "s5"}),
         "of a lost table": _spec(task="composition", task_args={"table": "gone.csv"}),
         "of a device as table": _spec(task="composition", task_args={"table": "/dev/zero.csv"}),
