@@ -17,14 +17,14 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR)  # there is no such file, or a folder of 
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)  # no file can be called so
 AGAIN = "Repeat the command when this is mended."
 CURES = {
-    errno.EACCES: "Its owner can allow it, with `chmod u+rwX` or by lending it to you.",
-    errno.EPERM: "Its owner, or who runs this machine, can allow it.",
+    errno.EACCES: "Its owner can allow it, with `chmod`; or take another path.",
+    errno.EPERM: "Its owner, or who runs this machine, can allow it; or take another path.",
     errno.EIO: "The disk or its cable fails: save what you can from it, then try again.",
     errno.EMFILE: "Raise the limit of this shell, with `ulimit -n 4096`, and repeat the command.",
     errno.ENFILE: "Close other programs, and repeat the command.",
     errno.ESTALE: "Mount that network folder again, and repeat the command.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
-    errno.ENOENT: "Write the path of what is there.",
+    errno.ENOENT: "Write the path of what is there, or make its folder.",
     errno.ELOOP: "Its links lead in a circle: write the file that is meant.",
     errno.ENOTDIR: "A part of its path is a file, not a folder: write another path.",
     errno.EISDIR: "Write the path of a file, or move the folder away.",

@@ -177,7 +177,7 @@ def test_a_folder_may_be_called_anything_and_is_shown_as_it_is(name, ask, good, 
     said = ask("list", "--out", tmp_path / "out")
     assert printable(folder, keep="") in said.out
     assert ask("judge", "--out", tmp_path / "out").code == 0
-    for verb in ("show", "spectrum", "explain", "trace", "report"):
+    for verb in ("show", "trace", "report"):
         assert ask(verb, run.folder).code == 0
     (run.folder / "metrics.jsonl").write_text("x\ny\n")
     said = ask("list", "--out", tmp_path / "out")

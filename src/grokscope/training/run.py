@@ -336,12 +336,16 @@ def _is_whole(value: Any) -> bool:
 
 def _no_spec(folder: Path) -> BadInput | DamagedFile:
     """The error for a folder without a spec.json: what it has else says whether it was a run."""
-    if any(CHECKPOINT.fullmatch(name) for name in names_in(folder)):
+    if _has_checkpoints(folder):
         return DamagedFile(f"{folder / 'spec.json'} is lost, beside checkpoints. {mend(folder)}")
     return BadInput(
         f"{brief(str(folder), 300)} is not a run: it has no spec.json. `grokscope list runs` shows "
         "the runs."
     )
+
+
+def _has_checkpoints(folder: Path) -> bool:
+    return any(CHECKPOINT.fullmatch(name) for name in names_in(folder))
 
 
 def mend(folder: Path) -> str:
@@ -381,10 +385,9 @@ def find_folders(out: Path | str) -> list[Path]:
 def _is_run(folder: Path) -> bool:
     """Whether it is a run's, or may be: what cannot be seen is no proof that there is none."""
     try:
-        names = names_in(folder)
+        return is_there(folder / "spec.json") or _has_checkpoints(folder)
     except StorageError:
         return True
-    return "spec.json" in names or any(CHECKPOINT.fullmatch(name) for name in names)
 
 
 def _since(folder: Path) -> int:
