@@ -217,7 +217,7 @@ def test_a_damaged_checkpoint_says_which_one_is_whole(damage, run):
     with pytest.raises(DamagedFile, match="The one before it is step 10") as error:
         run.model(16)
     assert str(path) in str(error.value)
-    assert "Delete the file" in str(error.value)
+    assert f"`grokscope check {run.folder} --repair`" in str(error.value)
     Snapshot.of(run, 10)
     path.unlink()
     assert 16 not in [step for step, _ in run.models()]
@@ -286,7 +286,9 @@ def test_a_damaged_line_of_metrics_is_named(line, run):
     lines = path.read_bytes().split(b"\n")
     path.write_bytes(b"\n".join([*lines[:2], line, *lines[3:]]))
     for ask in (lambda: run.rows, lambda: train(run.spec, run.folder.parent)):
-        with pytest.raises(DamagedFile, match=r"metrics\.jsonl is damaged in line 3\. Delete"):
+        with pytest.raises(
+            DamagedFile, match=r"metrics\.jsonl is damaged in line 3\. `grokscope check"
+        ):
             ask()
 
 

@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "verify.evidence"},
+    {"activations", "verify.evidence", "disk", "printable"},
     {"algebra"},
     {"score"},
     {"tap", "task", "spec"},

@@ -158,7 +158,7 @@ def test_what_no_other_file_has_is_told_with_the_way_out(damage, told, run):
 @pytest.mark.parametrize("damage", [without(25), without(30), lost("metrics.jsonl")])
 def test_a_run_with_missing_evaluations_is_neither_read_nor_trained_on(damage, run, tiny):
     damage(run.folder)
-    with pytest.raises(DamagedFile, match=r"`grokscope check .* --repair` mends what can be"):
+    with pytest.raises(DamagedFile, match=r"`grokscope check .* --repair` says what"):
         train(tiny(), run.folder.parent)
     if (run.folder / "metrics.jsonl").exists():
         with pytest.raises(DamagedFile, match="some are gone or changed"):

@@ -126,8 +126,8 @@ def test_damaged_runs_are_rows_with_their_reasons(call, out):
     said = call("judge", "--out", out)
     assert said.code == 0
     assert "net: " in said.out
-    assert f"{run / 'judgement.json'} is damaged and cannot be read" in said.out
-    assert "Delete it to judge anew." in said.out
+    assert f"{run / 'judgement.json'} is damaged: it does not hold judgements." in said.out
+    assert "Move it away to judge anew." in said.out
     assert "empty: " in said.out
     assert "has no checkpoint yet" in said.out
     assert "3 runs: 0 changed, 0 new, 0 as before, 3 could not be judged" in said.out

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grokscope.runs import COLUMNS, row, table
+from grokscope.runs import COLUMNS, REASON, row, table
 from grokscope.training.run import Run, find_folders
 
 TINY = ("model=mlp", "task.p=7", "model.d_embed=8", "model.d_mlp=8", "steps=5", "eval_every=1")
@@ -56,9 +56,11 @@ def test_a_run_that_cannot_be_read_is_said_to_be_damaged(call, tmp_path):
     for file in ("metrics.jsonl", "spec.json"):
         (folder / file).write_text("[]\n[]\n")
         (damaged,) = table([folder])
-        assert list(damaged) == list(COLUMNS)
+        assert list(damaged) == [*COLUMNS, REASON]
+        reason = str(damaged.pop(REASON))
         told = {name: value for name, value in damaged.items() if value is not None}
         assert told == {"run": folder.name, "state": "damaged"}
+        assert reason.startswith(f"{folder / file} is damaged")
 
 
 def test_a_column_of_a_plug_in_is_in_every_table_of_runs(call, plug_in, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grokscope.algebra.families import group
-from grokscope.errors import BadInput, NotApplicable
+from grokscope.errors import BadInput, GrokscopeError, NotApplicable
 from grokscope.measures import MEASURES
 from grokscope.measures.keys import key_parts
 from grokscope.measures.measure import evaluate
@@ -395,7 +395,7 @@ def test_a_group_is_read_from_its_table(kind, tmp_path):
 CUBE = [[i ^ j for j in range(4)] for i in range(4)]
 TABLES = {
     "no file": ("gone.csv", None, "gone.csv cannot be read: No such file or directory."),
-    "a folder": ("sub.csv", "folder", "sub.csv cannot be read: "),
+    "a folder": ("sub.csv", "folder", "cannot read sub.csv: it is a folder, not a file."),
     "another kind": (
         "t.txt",
         "0",
@@ -444,7 +444,7 @@ def test_a_file_that_holds_no_group_is_refused(name, content, message, tmp_path,
         file.mkdir()
     elif content is not None:
         file.write_text(content)
-    with pytest.raises(BadInput, match=re.escape(message)):
+    with pytest.raises(GrokscopeError, match=re.escape(message)):
         make_task("composition", {"table": name})
 
 

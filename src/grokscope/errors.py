@@ -4,7 +4,7 @@
     ├── BadInput        what was asked cannot be done; nothing was started
     │   ├── UnknownName     a task, model, key, ... that does not exist; says the nearest that does
     │   └── NotApplicable   a measure that this task or network has no meaning for
-    ├── StorageError    the disk refused, or another process holds the run; what was there is kept
+    ├── StorageError    the disk refused, or another process holds the run; nothing is damaged
     ├── DamagedFile     a file is not what was written; says which, and what to do
     └── RewriteError    a fast step disagrees with its plain twin; a defect of the model's fold
 
@@ -35,7 +35,7 @@ class NotApplicable(BadInput):
 
 
 class StorageError(GrokscopeError):
-    """A file could not be written, or the folder is in use."""
+    """A file could not be read or written, or the folder is in use."""
 
 
 class DamagedFile(GrokscopeError):
@@ -52,7 +52,7 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:
     names = sorted(names)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(names)}."
-    return UnknownName(f"no {kind} is called `{name}`. {hint}")
+    return UnknownName(f"no {kind} is called `{brief(name)}`. {hint}")
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, T]) -> T:
@@ -65,6 +65,20 @@ def lookup(kind: str, name: str, registry: Mapping[str, T]) -> T:
 def must_be(setting: str, wanted: str, value: Any) -> BadInput:
     """The error for a `setting` (`steps`, `model.d_mlp`, `--threads`) of another value than what is
     `wanted`, as in "a whole number of at least 1"."""
-    shown = repr(value)
-    shown = shown if len(shown) < 80 else f"{shown[:60]}..."
-    return BadInput(f"`{setting}` must be {wanted}, not {shown}.")
+    return BadInput(f"`{setting}` must be {wanted}, not {written(value)}.")
+
+
+def written(value: Any) -> str:
+    """A value as Python writes it, where that is short; else its beginning, or what it is."""
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or thousands of brackets
+        return f"such {type(value).__name__}"
+    return shown if len(shown) < 80 else f"{shown[:60]}..."
+
+
+def brief(text: str, most: int = 120) -> str:
+    """A text of at most about `most` characters: of a longer one, how it begins and ends."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}...{text[-most // 4 :]} ({len(text):,} characters)"

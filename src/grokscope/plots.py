@@ -75,7 +75,7 @@ def plot_spectrum(
         panel.set_title(WEIGHTS.get(weight, weight), fontsize=10, loc="left")
     axes[0].legend(fontsize=7, frameon=False)
     axes[-1].set_xlabel("part (green: more than twice chance)")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)  # a name may hold a $
     styled(axes)
     return figure
 

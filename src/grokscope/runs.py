@@ -19,6 +19,10 @@ from grokscope.training.events import Events, Row, find_events
 from grokscope.training.run import Run
 
 
+class BrokenColumn(BadInput):
+    """A column of a plug-in that fails, or gives what no table can show."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A run in a table, its evaluations read once."""
@@ -43,6 +47,7 @@ class Entry:
 Value = str | int | float | None  # None: it has no such thing
 Column = Callable[[Entry], Value]
 COLUMNS: dict[str, Column] = {}
+REASON = "reason"  # why a run could not be read; beside the columns
 
 F = TypeVar("F", bound=Column)
 
@@ -113,19 +118,25 @@ def test_loss(x: Entry) -> int | float | None:
 
 
 def table(folders: Iterable[Path]) -> list[dict[str, Value]]:
-    """A row for the run in each folder; one that cannot be read is said to be damaged."""
-    rows = []
-    for folder in folders:
-        try:
-            rows.append(row(Run.open(folder)))
-        except DamagedFile:
-            rows.append(dict.fromkeys(COLUMNS) | {"run": folder.name, "state": "damaged"})
-    return rows
+    """A row for the run in each folder. One that is damaged, or that the system does not let us
+    read, is a row that says so, with the reason; the others have none. Raises `BrokenColumn`."""
+    return [_row_or_reason(folder) for folder in folders]
+
+
+def _row_or_reason(folder: Path) -> dict[str, Value]:
+    try:
+        return row(Run.open(folder)) | {REASON: None}
+    except BrokenColumn:
+        raise
+    except (GrokscopeError, OSError) as error:
+        state = "damaged" if isinstance(error, DamagedFile) else "unreadable"
+        known: dict[str, Value] = {"run": folder.name, "state": state, REASON: str(error)}
+        return dict.fromkeys(COLUMNS) | known
 
 
 def row(run: Run) -> dict[str, Value]:
-    """All columns of a run. Raises `DamagedFile` if it cannot be read, and `BadInput` for a column
-    of a plug-in that fails."""
+    """All columns of a run. Raises `DamagedFile` or `StorageError` if it cannot be read, and
+    `BrokenColumn` for a column of a plug-in that fails."""
     entry = Entry(run)
     return {name: _value(name, f, entry) for name, f in COLUMNS.items()}
 
@@ -138,11 +149,11 @@ def _value(name: str, f: Column, entry: Entry) -> Value:
     except Exception as error:
         if f.__module__ == __name__:
             raise
-        raise BadInput(
+        raise BrokenColumn(
             f"the column `{name}` failed on {entry.run.folder}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(value, Value):
-        raise BadInput(
+        raise BrokenColumn(
             f"the column `{name}` gave {type(value).__name__}; it must give text, a number or None."
         )
     return value

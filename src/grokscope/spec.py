@@ -12,7 +12,7 @@ import types
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from grokscope.errors import BadInput, lookup, must_be, unknown
+from grokscope.errors import BadInput, brief, lookup, must_be, unknown
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Spec:
         slug = self.task.replace("*", "").replace("/", "over")
         slug += "".join(f"-{key}{value}" for key, value in sorted(self.task_args.items()))
         slug = re.sub(r"[^\w+-]+", "_", slug)[:40].strip("_-") or "task"
-        return f"{slug}-{self.model}-{digest[:12]}"
+        model = re.sub(r"[^\w+-]+", "_", self.model)[:80]
+        return f"{slug}-{model}-{digest[:12]}"
 
     def to_json(self) -> str:
         """Every field, as text that `from_json` reads."""
@@ -122,7 +123,9 @@ class Spec:
         for setting in settings:
             key, equals, text = setting.partition("=")
             if not equals:
-                raise BadInput(f"cannot apply `{setting}`. Write key=value, as in `steps=1000`.")
+                raise BadInput(
+                    f"cannot apply `{brief(setting)}`. Write key=value, as in `steps=1000`."
+                )
             head, dot, tail = key.partition(".")
             if dot and head in _WITH_ARGS and tail.isidentifier():
                 args = changes.setdefault(f"{head}_args", dict(getattr(self, f"{head}_args")))
@@ -134,6 +137,7 @@ class Spec:
         return replace(self, **_all_typed(changes))
 
 
+DEEPEST = 10  # of what the arguments of a task or a model hold
 _WITH_ARGS = ("task", "model", "optimizer", "gradient")
 _OPEN = [
     ("train_fraction", 0, 1),
@@ -197,18 +201,37 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         case str() if kind is str and value.strip():
             return value
         case dict() if origin is dict:
+            _refuse_deep(name, value, DEEPEST)
             return dict(value)
         case bool() if kind is bool:
             return value
         case bool():
             pass
-        case int() | float() if kind is float and math.isfinite(value):
+        case int() | float() if kind is float and _is_finite(value):
             return float(value)
-        case int() | float() if kind is int and math.isfinite(value) and value == int(value):
+        case int() | float() if kind is int and _is_finite(value) and value == int(value):
             return int(value)
     words = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}
     words |= {tuple: "two numbers, as in 0.9,0.98", dict: "a JSON object"}
     raise must_be(name, words[origin or kind], value)
+
+
+def _is_finite(value: int | float) -> bool:
+    """Whether a float can hold it."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def _refuse_deep(name: str, value: Any, depth: int) -> None:
+    """Raise `BadInput` for lists in lists in lists ...: no argument is such."""
+    if not isinstance(value, dict | list | tuple):
+        return
+    if depth == 0:
+        raise BadInput(f"`{name}` holds lists or objects more than {DEEPEST} deep.")
+    for inner in value.values() if isinstance(value, dict) else value:
+        _refuse_deep(name, inner, depth - 1)
 
 
 _DEFAULT = Spec()

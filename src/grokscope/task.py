@@ -23,7 +23,7 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens, coset_lenses, own
 from grokscope.algebra.modular import modular_lenses
 from grokscope.algebra.names import element_names
-from grokscope.errors import BadInput, lookup, must_be
+from grokscope.errors import BadInput, brief, lookup, must_be, written
 from grokscope.score import chance
 
 UNKNOWN_SPLIT = "unknown"  # of an imported network: every pair counts as shown, none as a test
@@ -274,12 +274,18 @@ def binary(
 def check_size(name: str, n: Any) -> None:
     """Refuse a table of n x n pairs that is empty, or too large to write out."""
     if not isinstance(n, int) or n < 2:
-        raise BadInput(f"{name}: a task needs a whole number of at least 2 symbols, not {n!r}.")
+        raise BadInput(
+            f"{brief(name)}: a task needs a whole number of at least 2 symbols, not {written(n)}."
+        )
     if n * n > LARGEST_TABLE:
         raise BadInput(
-            f"{name}: {n * n:,} pairs are more than the {LARGEST_TABLE:,} that are written out. "
-            f"Choose at most {int(LARGEST_TABLE**0.5)} symbols."
+            f"{brief(name)}: {_many(n * n)} pairs are more than the {LARGEST_TABLE:,} that are "
+            f"written out. Choose at most {int(LARGEST_TABLE**0.5)} symbols."
         )
+
+
+def _many(n: int) -> str:
+    return f"{n:,}" if n < 10**18 else "far too many"
 
 
 def check_whole(name: str, value: Any, low: int, high: int, why: str = "") -> None:

@@ -3,19 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import polars as pl
-from rich.console import Console
 from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from grokscope.errors import brief
 from grokscope.explain.judgement import Judged, Judgement
 from grokscope.integrity.check import Checked
 from grokscope.measures.weights import WEIGHTS
 from grokscope.planted.exam import Exam
+from grokscope.printable import Screen, printable
 from grokscope.reading.compared import Compared
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
 from grokscope.reading.sentences import (
@@ -28,11 +29,13 @@ from grokscope.reading.sentences import (
     summary,
 )
 from grokscope.reading.spectrum import Spectrum
+from grokscope.runs import REASON
 from grokscope.training.files import as_json
 from grokscope.training.track import Track
 from grokscope.verify.evidence import OfAll
 
 LONGEST_ID = 75
+LONGEST_CELL = 1000
 MOST_PARTS = 10  # of a weight that are listed
 MOST_REASONS = 2
 
@@ -40,7 +43,7 @@ MOST_REASONS = 2
 @contextmanager
 def bar(title: str) -> Iterator[Track]:
     """A bar that shows how many of how many are done, while it lasts."""
-    console = Console(stderr=True, emoji=False)
+    console = Screen(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title)
         yield lambda done, total: progress.update(task, completed=done, total=total)
@@ -48,7 +51,17 @@ def bar(title: str) -> Iterator[Track]:
 
 def print_json(value: Any) -> None:
     """JSON on one line."""
-    print(as_json(value))
+    print(as_json(value).replace("\x7f", r"\u007f"))  # the one control that JSON leaves as it is
+
+
+def print_file(file: Path, to: TextIO | None = None) -> None:
+    """The name of a file that was written, alone on its line, for scripts."""
+    print(printable(str(file), keep=""), file=to)
+
+
+def print_program(text: str) -> None:
+    """A program in Python."""
+    print(printable(text, keep="\n\t"))
 
 
 def print_reading(f: Facts, page: Path | None) -> None:
@@ -230,7 +243,7 @@ def print_judged(found: Sequence[Judged]) -> None:
     _console().print(Text(f"{len(found)} {runs}{known}: {', '.join(counts)}", style="bold"))
     for x in found:
         if x.reason is not None:
-            _console().print(Text(f"{x.run}: {x.reason}"), soft_wrap=True)
+            _console().print(Text(f"{_cell(x.run)}: {x.reason}"), soft_wrap=True)
 
 
 def _judged_row(x: Judged) -> dict[str, Any]:
@@ -283,13 +296,21 @@ def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
     console.print(table)
 
 
+def print_runs(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
+    """The table of runs, and beneath it why some could not be read."""
+    print_table([{k: v for k, v in row.items() if k != REASON} for row in rows], empty)
+    for row in rows:
+        if row[REASON] is not None:
+            _console().print(Text(f"{_cell(row['run'])}: {row[REASON]}"), soft_wrap=True)
+
+
 def print_imported(rows: Sequence[dict[str, Any]]) -> None:
     """The table of what was imported, and beneath it what there is to say of each."""
     beneath = ("assumed", "notes")
     print_table([{k: v for k, v in row.items() if k not in beneath} for row in rows])
     for row in rows:
         if row["notes"]:
-            _console().print(Text.assemble((f"{row['run']}: ", "bold"), row["notes"]))
+            _console().print(Text.assemble((f"{_cell(row['run'])}: ", "bold"), row["notes"]))
 
 
 def print_upright(rows: Iterable[dict[str, Any]]) -> None:
@@ -313,9 +334,9 @@ def _print_paragraphs(texts: Iterable[str]) -> None:
         _console().print(Padding(Text(text), (0, 0, 0, 2)))
 
 
-def _console() -> Console:
-    """Where results go, as they are: no word is coloured or taken for a sign."""
-    return Console(highlight=False, emoji=False)
+def _console() -> Screen:
+    """Where results go."""
+    return Screen()
 
 
 def _cell(value: Any) -> str:
@@ -323,4 +344,6 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, dict):
         return ", ".join(f"{k}={_cell(v)}" for k, v in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return brief(printable(str(value), keep=""), LONGEST_CELL)

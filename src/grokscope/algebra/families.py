@@ -65,7 +65,7 @@ def from_table(rows: Any, name: str = "group", labels: Sequence[str] | None = No
     """The group with this multiplication table: rows of element numbers from 0."""
     try:
         table = torch.as_tensor(rows)
-    except (TypeError, ValueError) as why:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as why:
         raise BadInput(f"{name} is not a table of whole numbers ({why}).") from None
     if table.is_floating_point() or table.is_complex() or table.dtype == torch.bool:
         raise BadInput(f"{name}: a table holds the numbers of elements, not {table.dtype}.")

@@ -22,6 +22,7 @@ def construct(
     Example: grokscope construct --modulus 67 --neurons 5 -o construct.html
     """
     from grokscope.page.construct import write_construction
+    from grokscope.terminal import print_file
 
     check_replaceable("--file", file)
-    print(write_construction(file, modulus, neurons, activation))
+    print_file(write_construction(file, modulus, neurons, activation))

@@ -4,11 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, Plugins, Threads, load, names
+from grokscope.cli.options import Json, Plugins, Threads, check_replaceable, load, names
 from grokscope.errors import must_be
+from grokscope.printable import Screen
+
+MOST_WORKERS = 256
 
 
 def exam(
@@ -50,13 +52,14 @@ def exam(
 
     load(use)
     use_threads(threads)
-    if workers < 1:
-        raise must_be("--workers", "a whole number of at least 1", workers)
+    if not 1 <= workers <= MOST_WORKERS:
+        raise must_be("--workers", f"a whole number from 1 to {MOST_WORKERS}", workers)
+    check_replaceable("--keep", keep)
     lookup("explainer", explainer, EXPLAINERS)
     chosen = [x for x in names(papers) if lookup("paper", x, PAPERS)]
     asked = list(questions(chosen, FIRST_SEED if seed is None else seed, noise, number))
     answers = sit(explainer, asked, workers, keep, partial(load, use))
-    notes = Console(stderr=True)
+    notes = Screen(stderr=True)
     exam = Exam(tuple(track(answers, explainer, len(asked), console=notes, transient=True)))
     failures = [_told(x) for x in exam.failures]
     if json:

@@ -44,7 +44,7 @@ def explain(
     from grokscope.reading.reading import explanation_facts
     from grokscope.reading.record import of_explanation
     from grokscope.snapshot import Snapshot
-    from grokscope.terminal import bar, print_explanation, print_json, print_path
+    from grokscope.terminal import bar, print_explanation, print_json, print_path, print_program
     from grokscope.training.machine import use_threads
 
     load(use)
@@ -67,7 +67,7 @@ def explain(
             if not json:
                 print_explanation(run.folder.name, facts[0], circuit)
                 if program and (simplest := explanation.simplest) is not None:
-                    print(as_program(run, simplest.circuit, explanation.snapshot.step))
+                    print_program(as_program(run, simplest.circuit, explanation.snapshot.step))
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})

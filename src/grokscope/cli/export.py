@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from grokscope.cli.options import OneRun, Out, Plugins, Step, load
+from grokscope.cli.options import OneRun, Out, Plugins, Step, check_replaceable, load
 
 
 def export(
@@ -26,7 +26,10 @@ def export(
     """
     from grokscope.cli.find import find
     from grokscope.foreign import export as exported
+    from grokscope.terminal import print_file
 
     load(use)
+    check_replaceable("--file", file)
+    check_replaceable("--file", file and file.with_suffix(".json"))  # which is written beside it
     for written in exported(find(run, out), step, file):
-        print(written)
+        print_file(written)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grokscope.errors import BadInput, unknown
+from grokscope.disk import is_there
+from grokscope.errors import BadInput, brief, unknown
 
 if TYPE_CHECKING:
     from grokscope.training.run import Run
@@ -35,17 +36,17 @@ def folder_of(name: str, out: Path) -> Path:
     """The folder of the run that `find` opens."""
     from grokscope.training.run import find_folders
 
-    if (Path(name) / "spec.json").exists():
+    if is_there(Path(name) / "spec.json"):
         return Path(name)
     folders = {folder.name: folder for folder in find_folders(out)}
-    if Path(name).is_dir() and name not in folders:
+    if name not in folders and is_there(Path(name) / "."):
         return Path(name)  # and be told what is missing
     alike = [name] if name in folders else [key for key in folders if key.startswith(name)]
     if len(alike) == 1:
         return folders[alike[0]]
     if alike:
         raise BadInput(
-            f"`{name}` begins the id of several runs: {', '.join(alike)}. Write more of it."
+            f"`{brief(name)}` begins the id of several runs: {', '.join(alike)}. Write more of it."
         )
     if not folders:
         raise _no_runs(out)
@@ -53,4 +54,4 @@ def folder_of(name: str, out: Path) -> Path:
 
 
 def _no_runs(out: Path) -> BadInput:
-    return BadInput(f"there are no runs in {out}. `grokscope run demo` makes one.")
+    return BadInput(f"there are no runs in {brief(str(out))}. `grokscope run demo` makes one.")

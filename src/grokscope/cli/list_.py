@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from grokscope.cli.options import Json, Out, Plugins, load
+from grokscope.errors import brief
 
 Kind = Literal[
     "runs", "specs", "tasks", "models", "measures", "papers", "splits", "losses", "optimizers",
@@ -26,15 +27,17 @@ def list_(
     Example: grokscope list measures
     """
     from grokscope.runs import table
-    from grokscope.terminal import print_json, print_table
+    from grokscope.terminal import print_json, print_runs, print_table
     from grokscope.training.run import find_folders
 
     load(use)
     rows = table(find_folders(out)) if what == "runs" else _names()[what]
     if json:
         print_json(rows)
+    elif what == "runs":
+        print_runs(rows, empty=f"no runs in {brief(str(out))}. `grokscope run demo` makes one.")
     else:
-        print_table(rows, empty=f"no runs in {out}. `grokscope run demo` makes one.")
+        print_table(rows)
 
 
 def _names() -> dict[str, list[dict[str, Any]]]:

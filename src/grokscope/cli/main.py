@@ -1,11 +1,14 @@
 """The command `grokscope`: its verbs, and how it ends."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from functools import partial, wraps
+from typing import Any
 
 import tyro
-from rich.console import Console
 from rich.text import Text
 
 from grokscope.cli.check import check
@@ -24,7 +27,9 @@ from grokscope.cli.show import show
 from grokscope.cli.spectrum import spectrum
 from grokscope.cli.trace import trace
 from grokscope.cli.watch import watch
+from grokscope.disk import refused
 from grokscope.errors import BadInput, GrokscopeError
+from grokscope.printable import Screen, printable
 
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
@@ -47,20 +52,48 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     hear_sigterm()
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            VERBS,
-            prog="grokscope",
-            description="A laboratory for grokking: train tiny networks, watch them generalise, "
-            "read what they learned. `grokscope --version` prints the version.",
-            args=settings_together(args) or ["--help"],
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        _asked(settings_together(args) or ["--help"])()
     except Ended as end:
-        Console(stderr=True).print(Text(f"\ninterrupted.{end}"))
+        Screen(stderr=True).print(Text(f"\ninterrupted.{end}"))
         raise SystemExit(CODES[type(end)]) from None
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except GrokscopeError as error:
-        message = Text.assemble(("error: ", "bold red"), str(error))
-        Console(stderr=True).print(message, soft_wrap=True)
-        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+        raise SystemExit(_told(error)) from None
+    except OSError as error:  # wherever a file was only looked for
+        raise SystemExit(_told(refused(error))) from None
+
+
+def _asked(args: list[str]) -> Callable[[], None]:
+    """What these words ask for. Ends here where they make no sense, which is said with them."""
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            return tyro.extras.subcommand_cli_from_dict(
+                {name: _later(verb) for name, verb in VERBS.items()},
+                prog="grokscope",
+                description="A laboratory for grokking: train tiny networks, watch them "
+                "generalise, read what they learned. `grokscope --version` prints the version.",
+                args=args,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+        except SystemExit as end:
+            code = end.code
+    print(printable(said.getvalue()), end="", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _later(verb: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """The verb as it is to be parsed: called, it is not yet done."""
+
+    @wraps(verb)
+    def later(*args: Any, **options: Any) -> Callable[[], None]:
+        return partial(verb, *args, **options)
+
+    return later
+
+
+def _told(error: GrokscopeError) -> int:
+    """Say what went wrong; the exit code."""
+    message = Text.assemble(("error: ", "bold red"), str(error))
+    Screen(stderr=True).print(message, soft_wrap=True)
+    return 2 if isinstance(error, BadInput) else 1

@@ -38,7 +38,8 @@ def load(files: Sequence[Path]) -> None:
 
     for file in files:
         if not file.is_file():
-            raise BadInput(f"--use {file}: there is no such file.")
+            what = "it is not a file" if file.exists() else "there is no such file"
+            raise BadInput(f"--use {file}: {what}.")
         try:
             run_path(str(file), run_name=file.stem)
         except (Exception, SystemExit) as error:
@@ -51,10 +52,18 @@ def names(text: str) -> list[str]:
 
 
 def check_replaceable(option: str, file: Path | None) -> None:
-    """Raise `BadInput` for what is there and is not a file."""
-    if file is not None and file.exists() and not file.is_file():
+    """Raise `BadInput` for what is there and is not a file, and for a run's own files."""
+    from grokscope.training.run import is_own
+
+    if file is None:
+        return
+    if file.exists() and not file.is_file():
         raise BadInput(
             f"{option} {file} is not a file that could be replaced. Choose another name."
+        )
+    if is_own(file):
+        raise BadInput(
+            f"{option} {file} would replace a run's own file, its evidence. Choose another name."
         )
 
 

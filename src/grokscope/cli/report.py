@@ -28,7 +28,7 @@ def report(
     from grokscope.cli.find import find
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
-    from grokscope.terminal import bar
+    from grokscope.terminal import bar, print_file
 
     load(use)
     if not runs:
@@ -39,5 +39,5 @@ def report(
         with bar("reading the checkpoints") as track:
             readings.append(read(run, track))
     written = write_page(readings[0], file, *readings[1:])
-    print(written)
+    print_file(written)
     print(f"{written.stat().st_size / 1e6:.1f} MB", file=sys.stderr)

@@ -7,13 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.text import Text
 from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
 from grokscope.cli.options import Json, Out, Plugins, Threads, load
-from grokscope.errors import BadInput, unknown
+from grokscope.errors import BadInput, brief, unknown
+from grokscope.printable import Screen
 
 if TYPE_CHECKING:
     from grokscope.page.live.watch import Watch
@@ -47,7 +46,7 @@ def run(
     Example: grokscope run demo 'task=a*b' task.p=97 seed=1
     """
     from grokscope.runs import table
-    from grokscope.terminal import print_json, print_table, print_upright
+    from grokscope.terminal import print_json, print_runs, print_upright
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
     from grokscope.training.train import train
@@ -59,7 +58,7 @@ def run(
         plans = [_plan(spec, out, device) for spec in specs]
         print_json(plans) if json else print_upright(plans)
         return
-    notes = Console(stderr=True, emoji=False)
+    notes = Screen(stderr=True)
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
             with progress_bar(specs, notes) as track:
@@ -71,10 +70,10 @@ def run(
         for trained in runs:
             _report(trained, json)
         if len(runs) > 1 and not json:
-            print_table(table([trained.folder for trained in runs]))
+            print_runs(table([trained.folder for trained in runs]))
         if live is not None and notes.is_terminal:
             message = f"{live.address} is there until you press Ctrl-C."
-            notes.print(Text(message), soft_wrap=True)
+            notes.print(message, soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 live.wait()
 
@@ -110,7 +109,7 @@ def _report(run: "Run", json: bool) -> None:
         print_reading(reading.facts, page)
 
 
-def _watched(specs: "list[Spec]", out: Path, notes: Console) -> "Watch":
+def _watched(specs: "list[Spec]", out: Path, notes: Screen) -> "Watch":
     """The page of the run that is trained, or of the first of several that is not finished."""
     from grokscope.page.live.watch import Watch
     from grokscope.training.run import Run
@@ -118,7 +117,7 @@ def _watched(specs: "list[Spec]", out: Path, notes: Console) -> "Watch":
     runs = [Run.of(spec, out) for spec in specs]
     shown = next((run for run in runs if not run.is_finished), runs[0])
     live = Watch(shown)
-    notes.print(Text(f"{shown.name} is shown while it trains: {live.address}"), soft_wrap=True)
+    notes.print(f"{shown.name} is shown while it trains: {live.address}", soft_wrap=True)
     return live
 
 
@@ -147,7 +146,9 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     name, changes = (settings[0], settings[1:]) if "=" not in settings[0] else (None, settings)
     others = [setting for setting in changes if "=" not in setting]
     if others:
-        raise BadInput(f"`{others[-1]}` is not a setting. Write one name, then key=value pairs.")
+        raise BadInput(
+            f"`{brief(others[-1])}` is not a setting. Write one name, then key=value pairs."
+        )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
     start = Spec() if name is None else EXPERIMENTS[name].spec

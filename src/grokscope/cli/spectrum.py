@@ -33,7 +33,7 @@ def spectrum(
     from grokscope.reading.sentences import lens_verdict
     from grokscope.reading.spectrum import read_spectrum
     from grokscope.snapshot import Snapshot
-    from grokscope.terminal import print_json, print_spectrum
+    from grokscope.terminal import print_file, print_json, print_spectrum
     from grokscope.training.machine import use_threads
 
     load(use)
@@ -47,4 +47,4 @@ def spectrum(
         print_spectrum(read)
     if plot is not None:
         title = f"{read.task}, step {read.step}: {read.lens} lens"
-        print(save(plot_spectrum(read.shares, read.chance, title), plot), file=sys.stderr)
+        print_file(save(plot_spectrum(read.shares, read.chance, title), plot), sys.stderr)

@@ -32,7 +32,7 @@ def trace(
     from grokscope.cli.find import find
     from grokscope.measures.trace import trace as measured
     from grokscope.plots import plot_trace, save
-    from grokscope.terminal import bar, print_json, print_trace
+    from grokscope.terminal import bar, print_file, print_json, print_trace
     from grokscope.training.machine import use_threads
 
     load(use)
@@ -46,6 +46,6 @@ def trace(
     else:
         print_trace(table, None if refused else traced.folder / "trace.parquet")
     if plot is not None:
-        print(save(plot_trace(table), plot), file=sys.stderr)
+        print_file(save(plot_trace(table), plot), sys.stderr)
     if refused:
         raise StorageError(f"the table above is not kept: {refused[0]}")

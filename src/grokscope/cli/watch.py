@@ -4,11 +4,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
-from rich.text import Text
 from tyro.conf import arg
 
 from grokscope.cli.options import OneRun, Out, Plugins, Threads, load
+from grokscope.printable import Screen
 
 
 def watch(
@@ -39,6 +38,6 @@ def watch(
         if open:
             webbrowser.open(live.address)
         message = f"{live.address} is there until you press Ctrl-C."
-        Console(stderr=True, emoji=False).print(Text(message), soft_wrap=True)
+        Screen(stderr=True).print(message, soft_wrap=True)
         with suppress(KeyboardInterrupt):
             live.wait()

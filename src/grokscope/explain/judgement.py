@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from grokscope.disk import read_regular
 from grokscope.errors import DamagedFile, GrokscopeError, StorageError
 from grokscope.explain.explanation import explain
 from grokscope.explain.rules import package_version
 from grokscope.snapshot import Snapshot
-from grokscope.training.files import as_json, write_atomically
+from grokscope.training.files import MOST_BYTES, as_json, write_atomically
 from grokscope.training.run import SPLIT_FILE, Run
 
 FILE = "judgement.json"
+LARGEST = 50 * 10**6  # bytes
 CLOSE = 1e-6  # of an accuracy or a bound: less is no change
 
 
@@ -43,6 +45,13 @@ class Judgement:
         return _by(self.rules, self.grokscope)
 
 
+HOLDS: dict[str, Any] = {  # of its fields; the others hold text
+    "step": int,
+    "algorithm": str | None,
+    "algorithms": tuple,
+    "bound": float | int,
+    "accuracy": dict,
+}
 What = Literal["verdict", "names", "bound", "accuracy"]
 State = Literal["changed", "new", "as before", "not judged"]
 
@@ -152,22 +161,30 @@ def _repeats(now: Judgement, last: Judgement) -> bool:
 
 
 def read_judgements(folder: Path) -> list[Judgement]:
-    """What was said of the network in a folder, the newest first. Raises `DamagedFile`."""
+    """What was said of the network in a folder, the newest first. Raises `DamagedFile`, and
+    `StorageError` if the system does not let it be read."""
     path = folder / FILE
-    if not path.exists():
-        return []
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, LARGEST))
         earlier = content.pop("earlier")
         return [_judgement(x) for x in (content, *earlier)]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedFile(
-            f"{path} is damaged and cannot be read ({error}). Delete it to judge anew."
-        ) from error
+            f"{path} is damaged: it does not hold judgements. Move it away to judge anew."
+        ) from None
 
 
 def _judgement(x: dict[str, Any]) -> Judgement:
-    return Judgement(**{**x, "algorithms": tuple(x["algorithms"])})
+    """Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
+    read = Judgement(**{**x, "algorithms": tuple(x["algorithms"])})
+    parts = [("", part) for part in read.algorithms]
+    parts += [("bound", share) for share in read.accuracy.values() if share is not None]
+    for name, value in (*vars(read).items(), *parts):
+        if not isinstance(value, HOLDS.get(name, str)):
+            raise TypeError(name)
+    return read
 
 
 def _network(run: Run) -> str:
@@ -176,7 +193,10 @@ def _network(run: Run) -> str:
     last = [run.checkpoint(step) for step in run.steps[-1:]]
     found = hashlib.sha256()
     for file in (run.folder / "spec.json", run.folder / SPLIT_FILE, *last):
-        found.update(file.read_bytes() if file.exists() else b"-")
+        try:
+            found.update(read_regular(file, MOST_BYTES))
+        except FileNotFoundError:
+            found.update(b"-")
     return found.hexdigest()[:16]
 
 

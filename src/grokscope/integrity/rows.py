@@ -61,8 +61,7 @@ def check_rows(
 
 def _read(run: Run) -> tuple[dict[int, Row], list[Finding]]:
     """The evaluations that can be read, by step, and what is said of the other lines."""
-    path = run.folder / FILE
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    lines = run.lines.split(b"\n")
     there: dict[int, Row] = {}
     bad: list[int] = []
     for number, line in enumerate(lines, 1):

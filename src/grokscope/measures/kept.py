@@ -22,6 +22,8 @@ from typing import Any
 import polars as pl
 
 import grokscope
+from grokscope.disk import read_regular
+from grokscope.errors import DamagedFile
 from grokscope.measures.measure import MEASURES
 from grokscope.measures.stamp import is_stamped, stamp
 from grokscope.models.model import MODELS
@@ -29,6 +31,7 @@ from grokscope.task import TASKS
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
+LARGEST = 500 * 10**6  # bytes
 NOTE, STAMP = "grokscope", "grokscope stamp"  # the keys of what we note in the file's metadata
 
 
@@ -47,7 +50,10 @@ class Kept:
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
         self.is_changed = False
         # What cannot be read, or is not ours, is not a table.
-        with suppress(OSError, LookupError, TypeError, ValueError, pl.exceptions.PolarsError):
+        with suppress(
+            FileNotFoundError, DamagedFile, LookupError, TypeError, ValueError, AttributeError,
+            RecursionError, pl.exceptions.PolarsError,
+        ):  # fmt: skip
             self._read()
 
     def has(self, step: int, measure: str) -> bool:
@@ -100,7 +106,7 @@ class Kept:
 
 def read_table(path: Path) -> tuple[dict[str, Any], pl.DataFrame, bool]:
     """A table with its note, and whether this machine wrote it. Raises much of what is no table."""
-    file = io.BytesIO(path.read_bytes())
+    file = io.BytesIO(read_regular(path, LARGEST))
     notes = pl.read_parquet_metadata(file)
     note, table = json.loads(notes[NOTE]), pl.read_parquet(file)
     return note, table, is_stamped(_content(note, table), notes.get(STAMP))

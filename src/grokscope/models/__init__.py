@@ -23,6 +23,7 @@ from grokscope.models import transformer as _transformer  # noqa: F401
 from grokscope.models.model import MODELS, Model
 from grokscope.task import Task
 
+LARGEST = 10**6  # of a width, or of a number of layers or heads
 ONE_AT_A_TIME = Lock()  # torch draws initial weights from one generator for all threads
 
 
@@ -84,3 +85,5 @@ def _check_type(key: str, value: Any, default: Any) -> None:
             return
     if not good:
         raise must_be(key, must, value)
+    if type(value) is int and value > LARGEST:
+        raise must_be(key, f"at most {LARGEST:,}", value)

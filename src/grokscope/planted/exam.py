@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 
 from grokscope.circuits.circuit import FORMS
-from grokscope.errors import BadInput, NotApplicable, lookup
+from grokscope.errors import BadInput, NotApplicable, lookup, must_be
 from grokscope.explain.explanation import UNDETERMINED
 from grokscope.explain.explanation import explain as explained
 from grokscope.explain.verdict import Verdict
@@ -27,6 +27,8 @@ from grokscope.score import accuracy as share_right
 from grokscope.snapshot import Snapshot
 
 FIRST_SEED = 1_000_000  # of an exam; build and tune on smaller ones
+LARGEST_SEED = 2**62
+MOST = 100_000  # questions of a paper
 ROUNDING = 1e-9  # of shares of so many pairs
 ORDERS = 3  # of summation, in which a bound must hold
 NEAR = 0.02  # by which a share that is said may be above the true one
@@ -110,9 +112,13 @@ class Question:
 
 def questions(papers: Sequence[str], seed: int, noise: float, number: int) -> Iterator[Question]:
     """`number` questions of each paper, of its kinds in turn with seeds from `seed`. Raises
-    `BadInput` for a number below 1, `UnknownName` for another paper."""
+    `BadInput` for a number below 1 or for very large ones, `UnknownName` for another paper."""
     if number < 1:
-        raise BadInput(f"`number` must be a whole number of at least 1, not {number}.")
+        raise must_be("number", "a whole number of at least 1", number)
+    if number > MOST:
+        raise must_be("number", f"at most {MOST:,}", number)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise must_be("seed", f"from 0 to {LARGEST_SEED:,}", seed)
     disguises = [*DISGUISES, ALL]
     for paper in papers:
         kinds = list(lookup("paper", paper, PAPERS))

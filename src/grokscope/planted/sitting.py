@@ -14,12 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from grokscope.disk import cannot_write, is_there, read_regular
 from grokscope.errors import DamagedFile, lookup
 from grokscope.planted.exam import EXPLAINERS, Answer, Question, asked
-from grokscope.training.files import as_json, cannot_write, write_atomically
+from grokscope.training.files import as_json, write_atomically
 from grokscope.training.machine import use_threads
 
 Kept = dict[tuple[str, Question], Answer]
+LARGEST = 500 * 10**6  # bytes of a file of answers
 SETS = ("truth", "exact", "claimed", "undisguised")
 
 
@@ -47,8 +49,8 @@ def sit(
 def _opened(path: Path) -> Kept:
     """The answers of a file, which then ends where its last whole line does."""
     kept = kept_in(path)
-    if path.exists():
-        content = path.read_bytes()
+    if is_there(path):
+        content = read_regular(path, LARGEST)
         write_atomically(path, content[: content.rfind(b"\n") + 1])
     return kept
 
@@ -56,16 +58,22 @@ def _opened(path: Path) -> Kept:
 def kept_in(path: Path) -> Kept:
     """The answers of a file by explainer and question; none where there is no such file. A last
     line that was cut short is left out. Raises `DamagedFile` for another that is no answer."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    try:
+        lines = read_regular(path, LARGEST).splitlines()
+    except FileNotFoundError:
+        return {}
     kept: Kept = {}
     for i, line in enumerate(lines):
         try:
             row = json.loads(line)
             answer = _answer(row)
             kept[row["explainer"], answer.question] = answer
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             if i < len(lines) - 1:
-                raise DamagedFile(f"line {i + 1} of {path} is no answer. Delete it.") from error
+                raise DamagedFile(
+                    f"line {i + 1} of {path} is no answer. Take that line out, or choose another "
+                    "--keep."
+                ) from error
     return kept
 
 
@@ -100,7 +108,7 @@ def _append(path: Path, explainer: str, answer: Answer) -> None:
     try:
         with path.open("a") as file:
             file.write(line)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise cannot_write(path, len(line), error) from error
 
 

@@ -40,7 +40,7 @@ from grokscope.reading.facts import (
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.training.events import Events, NoPhases, Phases, Row
-from grokscope.training.run import Run
+from grokscope.training.run import Run, mend
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
 
@@ -117,9 +117,7 @@ def read(run: Run, track: Track = untracked) -> Reading:
     snapshot = Snapshot.of(run)
     rows, events = run.rows, run.events
     if not rows and not run.is_imported:
-        raise DamagedFile(
-            f"{run.folder / 'metrics.jsonl'} is empty or missing. Delete the folder to train anew."
-        )
+        raise DamagedFile(f"{run.folder / 'metrics.jsonl'} is empty or missing. {mend(run.folder)}")
     lenses = _if_applicable(compare, snapshot)
     table = trace(run, track=track)
     winner = None if lenses is None else lenses.winner

@@ -4,7 +4,7 @@ import inspect
 from functools import partial
 from typing import Any
 
-from grokscope.errors import BadInput, must_be, unknown
+from grokscope.errors import BadInput, brief, must_be, unknown
 from grokscope.task import TASKS, Task
 from grokscope.tasks import composition as _composition  # noqa: F401  (registers itself)
 from grokscope.tasks import conditional as _conditional  # noqa: F401
@@ -31,7 +31,7 @@ def make_task(name: str, args: dict[str, Any]) -> Task:
     for key in args:
         if key not in parameters:
             names = [f"task.{k}" for k in parameters]
-            raise unknown(f"argument of task `{name}`", f"task.{key}", names)
+            raise unknown(f"argument of task `{brief(name)}`", f"task.{key}", names)
         if type(parameters[key].default) is int and isinstance(args[key], float):
             args = {**args, key: int(args[key]) if args[key].is_integer() else args[key]}
         if type(parameters[key].default) is bool and type(args[key]) is not bool:

@@ -1,5 +1,6 @@
 """Products in a finite group: Chughtai et al. 2023, Stander et al. 2023, Wu et al. 2024."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import numpy as np
 from grokscope.algebra import families
 from grokscope.algebra.groups import LARGEST_ORDER, Group
 from grokscope.algebra.orders import ORDERS
-from grokscope.errors import BadInput
+from grokscope.disk import read_regular
+from grokscope.errors import BadInput, DamagedFile, brief, written
 from grokscope.task import Task, binary, task
+
+LARGEST_TABLE = 16 * LARGEST_ORDER**2  # bytes
 
 
 @task
@@ -29,45 +33,61 @@ def composition(group: str = "S5", elements: str = "lexicographic", table: str =
 def named(group: Any, elements: Any) -> Group:
     """The group called so, with its elements in this order."""
     if not isinstance(group, str):
-        raise BadInput(f"task.group={group!r} is not a group. Write a name, as in C113 or S5.")
+        raise BadInput(
+            f"task.group={written(group)} is not a group. Write a name, as in C113 or S5."
+        )
     if not isinstance(elements, str):
         names = ", ".join(ORDERS)
-        raise BadInput(f"task.elements={elements!r} is not an order of elements. Known: {names}.")
+        raise BadInput(
+            f"task.elements={written(elements)} is not an order of elements. Known: {names}."
+        )
     return families.group(group, elements)
 
 
 def from_file(table: Any) -> Group:
     """The group whose multiplication table this .csv or .npy file holds.
 
-    Raises `BadInput` for a file that cannot be read, and for a table that is not a group's.
+    Raises `BadInput` for a file that is not there, and for a table that is not a group's;
+    `StorageError` for one that the system does not let be read.
     """
     readers = {".csv": _from_csv, ".npy": _from_npy}
     path = Path(table) if isinstance(table, str) else Path()
     if path.suffix not in readers:
-        raise BadInput(f"task.table={table!r} is not a .csv or .npy file. Write the path of one.")
+        raise BadInput(
+            f"task.table={written(table)} is not a .csv or .npy file. Write the path of one."
+        )
+    said = f"task.table={brief(str(table), 300)}"
     try:
-        if path.stat().st_size > 16 * LARGEST_ORDER**2:
-            raise families.too_large(path.name)
-        rows = readers[path.suffix](path)
-        if len(rows) == 0:
-            raise ValueError("it is empty")
-    except BadInput:
-        raise
-    except OSError as error:
-        raise BadInput(f"task.table={table} cannot be read: {error.strerror or error}.") from None
+        content = read_regular(path, LARGEST_TABLE)
+        rows = readers[path.suffix](content)
+    except FileNotFoundError as error:
+        raise BadInput(f"{said} cannot be read: {error.strerror}.") from None
+    except DamagedFile:
+        raise families.too_large(path.name) from None
     except ValueError as error:
-        raise BadInput(f"task.table={table} does not hold a table: {error}.") from None
+        raise BadInput(f"{said} does not hold a table: {brief(str(error))}.") from None
     if len(rows) > LARGEST_ORDER:
         raise families.too_large(path.name)
     return families.from_table(rows, path.stem)
 
 
-def _from_csv(path: Path) -> list[list[int]]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return [[int(cell) for cell in line.split(",")] for line in lines if line.strip()]
+def _from_csv(content: bytes) -> list[list[int]]:
+    """The rows. Raises `ValueError` for what holds none, `DamagedFile` for too many numbers."""
+    lines = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    if not lines:
+        raise ValueError("it is empty")
+    if max(len(lines), *(line.count(",") for line in lines)) > LARGEST_ORDER:
+        raise DamagedFile
+    return [[int(cell) for cell in line.split(",")] for line in lines]
 
 
-def _from_npy(path: Path) -> np.ndarray:
-    rows = np.lib.format.open_memmap(path, mode="r")  # its size is that of the file, or it fails
-    is_whole = rows.dtype.kind in "iu"
-    return np.array(rows, dtype=np.int64 if is_whole else rows.dtype, ndmin=1)
+def _from_npy(content: bytes) -> np.ndarray:
+    """The array. Raises `ValueError` for what holds none, or less of it than it says."""
+    try:
+        rows = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        rows = np.array(rows, dtype=np.int64 if rows.dtype.kind in "iu" else rows.dtype, ndmin=1)
+    except Exception as error:  # a damaged header fails in many ways, and all mean the same
+        raise ValueError(str(error) or type(error).__name__) from None
+    if len(rows) == 0:
+        raise ValueError("it is empty")
+    return rows

@@ -74,11 +74,11 @@ def _with_group(task: Task) -> Task:
 
 
 def _parse(text: str) -> ast.expr:
+    if len(text) > LONGEST:
+        raise BadInput(f"the formula has {len(text)} characters; at most {LONGEST} are read.")
     for letter in text:
         if letter == "#" or not letter.isascii():  # to the parser some others are an a or a b
             raise _not_allowed(text, letter)
-    if len(text) > LONGEST:
-        raise BadInput(f"the formula has {len(text)} characters; at most {LONGEST} are read.")
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, written
 from grokscope.task import LARGEST_TABLE, Task, task
 from grokscope.tasks.formula import formula
 
@@ -43,7 +43,7 @@ def _names(formulas: Any) -> tuple[str, ...]:
     names = tuple(name.strip() for name in names)
     if len(names) < 2 or len(set(names)) < len(names):
         raise BadInput(
-            f"task.formulas={formulas!r} is not a mixture. Write two or more different formulas, "
-            "as in a+b,a*b."
+            f"task.formulas={written(formulas)} is not a mixture. Write two or more different "
+            "formulas, as in a+b,a*b."
         )
     return names

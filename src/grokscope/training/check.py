@@ -3,7 +3,8 @@
 import torch
 from torch.func import vmap
 
-from grokscope.errors import BadInput, DamagedFile, StorageError
+from grokscope.disk import is_there
+from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.tap import record
@@ -11,7 +12,7 @@ from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.machine import free_memory
-from grokscope.training.run import RECORDED_SPLIT, Run
+from grokscope.training.run import RECORDED_SPLIT, Run, no_spec
 from grokscope.training.steps import Examples, make_step
 from grokscope.training.transfer import check_frozen, initial_model
 from grokscope.training.update import sketch
@@ -72,24 +73,22 @@ def refuse_imported(spec: Spec) -> None:
     """Raise `BadInput` for a spec that describes a network trained elsewhere."""
     if spec.source is not None or spec.split in (UNKNOWN_SPLIT, RECORDED_SPLIT, ALL_SPLIT):
         raise BadInput(
-            f"source={spec.source}, split={spec.split}: this describes an imported network, which "
-            "is not trained here. Choose another split, as in split=ordered, and source=none."
+            f"source={brief(str(spec.source))}, split={spec.split}: this describes an imported "
+            "network, which is not trained here. Choose another split, as in split=ordered, and "
+            "source=none."
         )
 
 
 def refuse_another(run: Run) -> None:
     """Raise `StorageError` if the run's folder holds the run of another spec, and `DamagedFile` if
     it has lost its own."""
-    has_spec = (run.folder / "spec.json").exists()
+    has_spec = is_there(run.folder / "spec.json")
     if has_spec and Run.open(run.folder).spec != run.spec:
         raise StorageError(
             f"{run.folder} holds the run of another spec. Move it away, or choose another --out."
         )
     if not has_spec and run.steps:
-        raise DamagedFile(
-            f"{run.folder} has checkpoints, and its spec.json is lost. `grokscope check "
-            f"{run.folder} --repair` writes it again."
-        )
+        raise no_spec(run.folder)
 
 
 def _refuse_if_larger(run: Run, needed: int, device: str) -> None:

@@ -8,7 +8,6 @@ import errno
 import json
 import math
 import os
-import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from grokscope.errors import DamagedFile, StorageError
+from grokscope.disk import cannot_read, cannot_write, open_regular, read_regular
+from grokscope.errors import DamagedFile
+
+MOST_BYTES = 4 * 10**9  # of tensors
+
+
+LARGEST_NOTES = 10**7  # bytes
 
 
 def as_json(value: Any) -> str:
@@ -51,8 +56,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             flush(file.fileno())
         beside.replace(path)
         settle(path.parent)
-    except OSError as error:
-        with suppress(OSError):
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
             beside.unlink()
         raise cannot_write(path, len(content), error) from error
 
@@ -94,18 +99,6 @@ def writing(path: Path) -> Iterator[None]:
         raise cannot_write(path, 0, error) from error
 
 
-def cannot_write(path: Path, size: int, error: OSError) -> StorageError:
-    """The error for a disk that refused."""
-    try:
-        free = f"; {shutil.disk_usage(path.parent).free / 1e6:,.1f} MB are free there"
-    except OSError:
-        free = ""
-    return StorageError(
-        f"cannot write {path} ({size / 1e6:,.1f} MB): {error.strerror or error}{free}. What was "
-        "there before is intact. Make room, or choose another --out, and repeat the command."
-    )
-
-
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
     """Write named tensors, with notes as text, and their checksum."""
     own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
@@ -113,13 +106,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str])
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`."""
+    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`, and `StorageError` if
+    the system does not let it be read."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_BYTES)
         tensors, notes = load(content), _notes(content)
     except FileNotFoundError:
         raise DamagedFile(f"{path} is missing.") from None
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
     if notes.pop("crc32", None) != _checksum(tensors, notes):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
@@ -129,10 +123,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def read_notes(path: Path) -> dict[str, str]:
     """The notes alone, whose checksum is not looked at. Raises `DamagedFile`."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.read(8)
-            return _notes(size + file.read(int.from_bytes(size, "little")))
-    except (OSError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+            return _notes(size + file.read(min(LARGEST_NOTES, int.from_bytes(size, "little"))))
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except (ValueError, AttributeError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
 
 
@@ -148,4 +144,4 @@ def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
 
 def _notes(content: bytes) -> dict[str, str]:
     size = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return json.loads(content[8 : 8 + size]).get("__metadata__") or {}

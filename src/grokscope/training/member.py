@@ -27,7 +27,7 @@ from grokscope.training.files import (
 )
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
-from grokscope.training.run import Run, load_weights
+from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, logits_of
 from grokscope.training.transfer import initial_model
@@ -118,15 +118,14 @@ def _resume_file(
             try:
                 tensors, notes = read_tensors(path)
                 fits = all(n in tensors and tensors[n].shape == s.shape for n, s in state.items())
-                if not fits or "step" not in notes:
+                if not fits or not {"step", "seconds"} <= set(notes):
                     raise DamagedFile(f"{path} is not what training wrote.")
                 return tensors, notes
             except DamagedFile as error:
                 has_older = path == run.resume and run.older_resume.exists()
                 rest = "the older one" if has_older else "the beginning"
                 raise DamagedFile(
-                    f"{error} `grokscope check {run.folder} --repair` sets it aside, to go on from "
-                    f"{rest}."
+                    f"{error} {mend(run.folder)} Training then goes on from {rest}."
                 ) from error
     return None
 

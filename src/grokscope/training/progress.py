@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grokscope.printable import Screen
 from grokscope.spec import Spec
 from grokscope.training.events import Events, Row
 from grokscope.training.run import Run
@@ -13,7 +13,7 @@ from grokscope.training.train import TrackRun
 
 
 @contextmanager
-def progress_bar(specs: Sequence[Spec], console: Console) -> Iterator[TrackRun]:
+def progress_bar(specs: Sequence[Spec], console: Screen) -> Iterator[TrackRun]:
     """A tracker that shows steps per second, the time left, accuracies and events.
 
     One network has its own bar; many share one, with counts of those that memorised and grokked.
@@ -70,7 +70,7 @@ def _describe(latest: dict[str, tuple[Row, Events]], count: int) -> str:
 
 
 def _announce(
-    run: Run, row: Row, events: Events, before: Events | None, console: Console, many: bool
+    run: Run, row: Row, events: Events, before: Events | None, console: Screen, many: bool
 ) -> None:
     """A lasting line when the network memorised, grokked, or fell back."""
     who = f"{run.spec.id} (seed {run.spec.seed}) " if many else ""

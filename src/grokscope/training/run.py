@@ -14,13 +14,16 @@ Axes: pair = one input; answer = where an input has several.
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from math import nan
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import polars as pl
@@ -28,7 +31,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from grokscope.errors import BadInput, DamagedFile, UnknownName
+from grokscope.disk import cannot_write, is_there, names_in, read_regular
+from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName, brief
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.spec import Spec
@@ -37,7 +41,6 @@ from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
 from grokscope.training.files import (
     as_json,
-    cannot_write,
     flush,
     read_notes,
     read_tensors,
@@ -48,6 +51,16 @@ from grokscope.training.loss import DTYPES
 
 RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
+CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
+OWN = re.compile(  # what no page, picture or export may replace
+    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|circuit\.py|\.lock|"
+    r"(step-|resume|split).*\.safetensors",
+    re.IGNORECASE,  # some disks are too
+)
+LAST_STEP = 10**15 - 1
+LARGEST_SPEC = 10**6  # bytes
+LARGEST_PAGE = 10**9
+LARGEST_METRICS = 500 * 10**6  # two million evaluations
 ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
 
 
@@ -65,25 +78,33 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
-        """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec
-        cannot be read."""
+        """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec is
+        damaged or lost, `StorageError` if the system does not let it be read."""
         path = Path(folder) / "spec.json"
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            raise BadInput(
-                f"{folder} is not a run: it has no spec.json. `grokscope list runs` shows the runs."
-            ) from None
+            text = read_regular(path, LARGEST_SPEC).decode(errors="replace")
+        except FileNotFoundError:
+            raise no_spec(Path(folder)) from None
         try:
             return cls(Spec.from_json(text), Path(folder))
         except BadInput as error:
-            raise DamagedFile(
-                f"{path} is damaged: {error} Delete the folder to train anew."
-            ) from error
+            raise DamagedFile(f"{path} is damaged: {error} {mend(Path(folder))}") from error
 
     @cached_property
     def task(self) -> Task:
-        return make_task(self.spec.task, self.spec.task_args)
+        with self._its_spec():
+            return make_task(self.spec.task, self.spec.task_args)
+
+    @contextmanager
+    def _its_spec(self) -> Iterator[None]:
+        """What is wrong with the spec is told with its file, where there is one."""
+        path = self.folder / "spec.json"
+        try:
+            yield
+        except BadInput as error:
+            if is_there(path):
+                raise type(error)(f"{path}: {error}") from error
+            raise
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the report, where one was written of the run as it is now, else
@@ -95,7 +116,7 @@ class Run:
             return (
                 f'<iframe title="{escape(self.name)}" sandbox="allow-scripts allow-downloads" '
                 f'style="width: 100%; height: 40rem; border: 0" '
-                f'srcdoc="{escape(report.read_text("utf-8"))}"></iframe>'
+                f'srcdoc="{escape(read_regular(report, LARGEST_PAGE).decode())}"></iframe>'
             )
         facts = {"run": self.name, "folder": self.folder, **(self.rows or [{}])[-1]}
         rows = (f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in facts.items())
@@ -154,7 +175,7 @@ class Run:
         """How many weights the model has, without taking memory for them; 0 if it will not say."""
         spec, task = self.spec, self.task
         try:
-            with torch.device("meta"):
+            with self._its_spec(), torch.device("meta"):
                 model = make_model(spec.model, spec.model_args, task, spec.seed)
         except (NotImplementedError, RuntimeError):  # it computes with its weights when built
             return 0
@@ -162,27 +183,34 @@ class Run:
 
     def new_model(self) -> Model:
         """The model with its initial weights."""
-        spec = self.spec
-        model = make_model(spec.model, spec.model_args, self.task, spec.seed)
+        spec, task = self.spec, self.task
+        with self._its_spec():
+            model = make_model(spec.model, spec.model_args, task, spec.seed)
         return model.to(DTYPES[spec.precision])
 
     @property
     def rows(self) -> list[dict[str, int | float]]:
         """The evaluations so far. A last line that was cut off is left out."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
-        rows = []
+        path, lines, rows = self.folder / "metrics.jsonl", self.lines.split(b"\n"), []
         for number, line in enumerate(lines):
             try:
                 rows += [numbers(json.loads(line))] if line else []
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 if number < len(lines) - 1:
                     raise DamagedFile(
-                        f"{path} is damaged in line {number + 1}. {self._check} what can be."
+                        f"{path} is damaged in line {number + 1}. {mend(self.folder)}"
                     ) from None
         if not self.is_imported:
             self._check_steps(rows)
         return rows
+
+    @property
+    def lines(self) -> bytes:
+        """The evaluations so far, as they are written."""
+        try:
+            return read_regular(self.folder / "metrics.jsonl", LARGEST_METRICS)
+        except FileNotFoundError:
+            return b""
 
     def _check_steps(self, rows: list[dict[str, int | float]]) -> None:
         """Raise `DamagedFile` where an evaluation is missing among these, or there twice."""
@@ -193,7 +221,7 @@ class Run:
                 raise DamagedFile(
                     f"{self.folder / 'metrics.jsonl'} has the evaluation of step {row['step']:g} "
                     f"where that of step {due} was written: some are gone or changed. "
-                    f"{self._check} what can be."
+                    f"{mend(self.folder)}"
                 )
 
     @property
@@ -218,8 +246,8 @@ class Run:
     @property
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
-        names = (f.stem.removeprefix("step-") for f in self.folder.glob("step-*.safetensors"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        found = (CHECKPOINT.fullmatch(name) for name in names_in(self.folder))
+        return sorted(int(match[1]) for match in found if match)
 
     @property
     def resume(self) -> Path:
@@ -245,33 +273,40 @@ class Run:
         if step not in steps:
             near = min(steps, key=lambda other: abs(other - step))
             raise UnknownName(f"there is no checkpoint of step {step}. The nearest is {near}.")
-        model = self.new_model()
-        self._load(model, step)
-        return model.eval().requires_grad_(False)
+        return next(self.models([step]))[1]
 
     def models(self, steps: Iterable[int] | None = None) -> Iterator[tuple[int, Model]]:
         """The checkpoints of these steps, by default all, one after the other: (step, the same
         model with other weights)."""
-        chosen = self.steps if steps is None else list(steps)
-        if not chosen:
-            return
-        model = self.new_model().eval().requires_grad_(False)
-        for step in chosen:
-            self._load(model, step)
+        model = None
+        for step in self.steps if steps is None else steps:
+            with self._with_older(step):
+                path = self.checkpoint(step)
+                weights, _ = read_tensors(path)
+                model = self._model_for(weights, path) if model is None else model
+                load_weights(model, weights, path)
             yield step, model
 
-    def _load(self, model: Model, step: int) -> None:
+    @contextmanager
+    def _with_older(self, step: int) -> Iterator[None]:
+        """A damaged checkpoint is told with the one before it, and with what to do."""
         try:
-            weights, _ = read_tensors(self.checkpoint(step))
-            load_weights(model, weights, self.checkpoint(step))
+            yield
         except DamagedFile as error:
             older = [s for s in self.steps if s < step]
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
-            raise DamagedFile(f"{error} {other} Delete the file to leave it out.") from error
+            raise DamagedFile(f"{error} {other} {mend(self.folder)}") from error
 
-    @property
-    def _check(self) -> str:
-        return f"`grokscope check {self.folder} --repair` mends"
+    def _model_for(self, weights: dict[str, Tensor], path: Path) -> Model:
+        """The model that is to have these weights. Raises `DamagedFile`, before memory is taken,
+        if it has more of them."""
+        held, asked = sum(w.numel() for w in weights.values()), self.count_weights()
+        if held < asked:
+            raise DamagedFile(
+                f"{path} does not hold this network's weights: it has {held:,} numbers, and the "
+                f"network of its spec.json {asked:,}."
+            )
+        return self.new_model().eval().requires_grad_(False)
 
     def write_spec(self) -> None:
         write_atomically(self.folder / "spec.json", self.spec.to_json().encode())
@@ -291,15 +326,14 @@ class Run:
         are, with a checksum."""
         path = self.folder / "metrics.jsonl"
         with writing(path), path.open("rb") as file:
-            content = file.read()
             flush(file.fileno())
-        return seal_of(content)
+        return seal_of(read_regular(path, LARGEST_METRICS))
 
     def sealed(self, notes: dict[str, str]) -> bytes:
         """The lines of metrics.jsonl that `seal` told of, for the step in these notes. Raises
         `DamagedFile` if they are not there. Notes of version 0.1 tell nothing but the step."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        lines = self.lines.splitlines(keepends=True)
         if "rows" not in notes:
             kept = [row for row in self.rows if row["step"] <= int(notes["step"])]
             return "".join(as_json(row) + "\n" for row in kept).encode()
@@ -308,7 +342,7 @@ class Run:
             raise DamagedFile(
                 f"{path} does not begin with the {int(notes['rows']):,} evaluations up to step "
                 f"{notes['step']} that training wrote: lines are gone or changed. "
-                f"{self._check} what can be."
+                f"{mend(self.folder)}"
             )
         return content
 
@@ -329,7 +363,7 @@ class Run:
         """The step that training would go on from; None where that is the beginning."""
         for path in (self.resume, self.older_resume):
             if path.exists():
-                with suppress(DamagedFile):
+                with suppress(DamagedFile, KeyError, ValueError):
                     return int(read_notes(path)["step"])
         return None
 
@@ -348,8 +382,10 @@ def numbers(row: Any) -> dict[str, int | float]:
     """A row as it was before `as_json`. Raises `TypeError` if it is not one."""
     if not isinstance(row, dict) or not set(row) >= ROW:
         raise TypeError("not an evaluation")
-    if not all(v is None or isinstance(v, int | float) for v in row.values()):
+    if not all(v is None or isinstance(v, float) or _is_whole(v) for v in row.values()):
         raise TypeError("not numbers")
+    if not _is_whole(row["step"]) or row["step"] < 0:
+        raise TypeError("not a step")
     return {k: nan if v is None else v for k, v in row.items()}
 
 
@@ -357,6 +393,31 @@ def seal_of(lines: bytes) -> dict[str, str]:
     """How many evaluations these lines are, with a checksum, as notes."""
     digest = hashlib.sha256(lines).hexdigest()[:16]
     return {"rows": str(lines.count(b"\n")), "rows_sha256": digest}
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number that a step could be."""
+    return isinstance(value, int) and abs(value) <= LAST_STEP
+
+
+def no_spec(folder: Path) -> BadInput | DamagedFile:
+    """The error for a folder without a spec.json: what it has else says whether it was a run."""
+    if _has_checkpoints(folder):
+        return DamagedFile(f"{folder / 'spec.json'} is lost, beside checkpoints. {mend(folder)}")
+    return BadInput(
+        f"{brief(str(folder), 300)} is not a run: it has no spec.json. `grokscope list runs` shows "
+        "the runs."
+    )
+
+
+def _has_checkpoints(folder: Path) -> bool:
+    return any(CHECKPOINT.fullmatch(name) for name in names_in(folder))
+
+
+def mend(folder: Path) -> str:
+    """What to do about a damaged run."""
+    ask = f"`grokscope check {quote(str(folder))} --repair`"
+    return f"{ask} says what is damaged, and mends what can be."
 
 
 def _when(file: Path) -> int:
@@ -373,12 +434,37 @@ def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
         raise DamagedFile(f"{path} does not hold this network's weights: {error}.") from error
 
 
+def is_own(file: Path) -> bool:
+    """Whether a run keeps its results under this name, or under that which it links to."""
+    folder, target = (os.path.realpath(x) for x in (file.parent, file))
+    meant = (Path(folder, file.name), Path(target))
+    return any(OWN.fullmatch(path.name) and _is_run(path.parent) for path in meant)
+
+
 def find_folders(out: Path | str) -> list[Path]:
-    """The folders of the runs under `out`, oldest first."""
-    specs = sorted(Path(out).glob("*/spec.json"), key=lambda p: p.stat().st_mtime)
-    return [path.parent for path in specs]
+    """The folders of the runs under `out`, oldest first, with those that have lost their spec or
+    cannot be looked into. Raises `StorageError` if `out` cannot be."""
+    folders = (Path(out) / name for name in names_in(Path(out)))
+    return sorted((folder for folder in folders if _is_run(folder)), key=_since)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether it is a run's, or may be: what cannot be seen is no proof that there is none."""
+    try:
+        return is_there(folder / "spec.json") or _has_checkpoints(folder)
+    except StorageError:
+        return True
+
+
+def _since(folder: Path) -> int:
+    """When its spec was written, in ns; 0 if that is not to be seen."""
+    try:
+        return _when(folder / "spec.json")
+    except OSError:
+        return 0
 
 
 def find_runs(out: Path | str) -> list[Run]:
-    """The runs under `out`, oldest first. Raises `DamagedFile` if one cannot be read."""
+    """The runs under `out`, oldest first. Raises `DamagedFile` or `StorageError` if one cannot be
+    read."""
     return [Run.open(folder) for folder in find_folders(out)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grokscope.errors import BadInput, unknown
+from grokscope.errors import BadInput, brief, unknown
 from grokscope.models.model import Model
 from grokscope.training.files import read_tensors
 from grokscope.training.run import Run, find_folders
@@ -72,7 +72,7 @@ def frozen(model: Model, freeze: str | None) -> list[str]:
 def check_frozen(model: Model, freeze: str | None) -> None:
     """Raise `BadInput` if `freeze` does not name a weight, or leaves none to train."""
     if len(frozen(model, freeze)) == len(list(model.parameters())):
-        raise BadInput(f"freeze={freeze} leaves no weight to train. Freeze fewer.")
+        raise BadInput(f"freeze={brief(str(freeze))} leaves no weight to train. Freeze fewer.")
 
 
 def named(model: Model, text: str, field: str) -> list[str]:
@@ -84,8 +84,8 @@ def named(model: Model, text: str, field: str) -> list[str]:
         here = [name for name in names if _is_meant(name, word)]
         if not here:
             raise BadInput(
-                f"{field}={text}: `{word}` is not a weight of this model. Known: embed, "
-                f"transformer, unembed, all, {', '.join(names)}."
+                f"{field}={brief(text)}: `{brief(word)}` is not a weight of this model. Known: "
+                f"embed, transformer, unembed, all, {', '.join(names)}."
             )
         weights |= dict.fromkeys(here)
     return list(weights)

@@ -248,7 +248,10 @@ def _stamp(run: Run) -> tuple[int, ...]:
 def _last_row(run: Run) -> str | None:
     """Step and accuracies of the last evaluation that is written in full, as JSON."""
     with suppress(OSError, ValueError, LookupError, TypeError):
-        with (run.folder / "metrics.jsonl").open("rb") as file:
+        path = run.folder / "metrics.jsonl"
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        with path.open("rb") as file:
             file.seek(-min(LONGEST_ROW, file.seek(0, os.SEEK_END)), os.SEEK_END)
             row = json.loads(file.read().split(b"\n")[-2])
         return as_json({key: row[key] for key in ("step", "train_accuracy", "test_accuracy")})
@@ -257,8 +260,8 @@ def _last_row(run: Run) -> str | None:
 
 def _own(folder: Path, name: str) -> Path | None:
     """The file of the run that may be sent, if it is there and is not a link out of the folder."""
-    path = (folder / name).resolve()
-    is_own = name in FILES and path.parent == folder.resolve() and path.is_file()
+    path, home = (Path(os.path.realpath(x)) for x in (folder / name, folder))
+    is_own = name in FILES and path.parent == home and path.is_file()
     return path if is_own else None
 
 
