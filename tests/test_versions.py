@@ -1,6 +1,6 @@
-"""Folders that earlier versions wrote: `versions/<version>/`, two runs each, one of them interrupted.
+"""Folders that earlier versions wrote: `versions/<version>/`, two runs each, one interrupted.
 
-They are named by version, or by the date and the commit; `scripts/keep_version` makes those of the next.
+They are named by version, or by date and commit; `scripts/keep_version` makes those of the next.
 """
 
 import shutil
