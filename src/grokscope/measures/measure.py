@@ -83,7 +83,7 @@ def chosen(names: str | Iterable[str]) -> list[str]:
 def _members(name: str) -> list[str]:
     found = [x for x in MEASURES if name in ("all", family(x))]
     if not found:
-        raise unknown("measure", name, [*MEASURES, "all", *map(family, MEASURES)])
+        raise unknown("measure", name, {*MEASURES, "all", *map(family, MEASURES)})
     return found
 
 
