@@ -54,4 +54,4 @@ def test_the_package_is_checked_so():
 
     for f, wrong in ((family, (3,)), (accuracy, (torch.zeros(3), torch.zeros(4)))):
         with pytest.raises(Exception, match=r"(?i)type"):
-            f(*wrong)
+            f(*wrong)  # pyright: ignore
