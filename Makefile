@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults docs bench clean
+.PHONY: help demo test test-all faults docs bench clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -7,13 +7,16 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 		>/dev/null 2>&1 && echo $$python && break; done)
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## train a small network until it groks, explain it, and write the report
 	@.venv/bin/grokscope run demo --out runs
 
 test: .venv/.installed ## run every check: format, lint, types, docs, tests
 	@scripts/check
+
+test-all: .venv/.installed ## run every test, the long ones too: the README's demo until it groks, all faults
+	@.venv/bin/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "long or not long"
 
 faults: .venv/.installed ## break it in every way the tests know: kills, full disks, hostile files (20 minutes)
 	@.venv/bin/pytest -n 2 -m "long or not long" tests/faults

@@ -15,17 +15,26 @@ import pytest
 import torch
 from hypothesis import settings
 
+import tests.shapes  # noqa: F401  (first: it changes how grokscope is checked)
+
+# isort: split
 from grokscope.cli import main
 from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from tests.browser import Opened
 
+LONGEST = ["test_docs.py", "test_invariant.py", "test_planted.py"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 torch.set_num_threads(1)
 settings.register_profile("grokscope", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("grokscope")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

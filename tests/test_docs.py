@@ -1,10 +1,10 @@
 """What the README and the documentation show is run, in order, as a reader would.
 
 Blocks marked bash are command lines, each run in turn; blocks marked python are programs; unmarked
-blocks are not run, but the make targets and spec names in them must exist.
+blocks are not run, but the make targets and spec names in them must exist. The README's demo is
+trained until it groks by the long tests alone.
 """
 
-import os
 import re
 import shlex
 import subprocess
@@ -15,22 +15,14 @@ import pytest
 
 from grokscope import Run, read
 from grokscope.papers import EXPERIMENTS
+from tests.reader import execute
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def execute(command: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+SOON = ["steps=60"]  # of a demo that need not grok
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +30,34 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("reader")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_block_runs(page, folder):
+def read_and_do(page: Path, folder: Path, of_demo: list[str]) -> None:
+    """Every block of a page in turn, the demo trained with these settings added."""
     for language, block in BLOCK.findall(page.read_text()):
         if language == "bash":
             for line in block.splitlines():
                 program, *arguments = shlex.split(line, comments=True)
                 assert program == "grokscope"
-                threads = ["--threads", "1"] if arguments[0] == "run" else []
-                execute(["-m", "grokscope", *arguments, *threads], folder)
+                more = ["--threads", "1"] if arguments[0] == "run" else []
+                more += of_demo if arguments == ["run", "demo"] else []
+                execute([*arguments, *more], folder)
         elif language == "python":
-            execute(["-c", block], folder)
+            execute(block, folder)
 
 
-def test_the_demo_memorises_first_and_generalises_later(folder):
-    found = Run.of(EXPERIMENTS["demo"].spec, folder / "runs").folder
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_block_runs(page, folder):
+    read_and_do(page, folder, SOON)
+
+
+@pytest.mark.long
+def test_every_block_of_the_readme_runs_with_a_demo_that_groks(tmp_path):
+    read_and_do(ROOT / "README.md", tmp_path, [])
+
+
+@pytest.mark.long
+def test_the_demo_memorises_first_and_generalises_later(tmp_path):
+    execute(["run", "demo", "--threads", "1"], tmp_path)
+    found = Run.of(EXPERIMENTS["demo"].spec, tmp_path / "runs").folder
     run = Run.open(found)
     reading = read(run)
     assert run.events.stop == "grokked"
@@ -70,6 +75,13 @@ def test_the_demo_memorises_first_and_generalises_later(folder):
     assert final["restricted_loss_sum[all]"] < 1e-4
     assert final["excluded_loss_sum_train"] > 1
     assert final["excluded_loss_sum_train_control"] < final["excluded_loss_sum_train"] / 1000
+
+
+def test_a_command_says_no_warning_from_the_first_import_on():
+    asked = [sys.executable, "-W", "error", "-m", "grokscope", "list", "specs"]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "demo" in done.stdout
 
 
 def test_unmarked_blocks_name_things_that_exist():

@@ -385,8 +385,9 @@ def test_the_files_that_are_sent_hold_no_weights():
 def test_nothing_else_needs_the_packages_of_watching():
     source = Path(module.__file__).parents[1]
     needs = re.compile(r"^ *(from|import) (starlette|uvicorn)", re.MULTILINE)
-    assert [f.name for f in source.rglob("*.py") if needs.search(f.read_text())] == ["watch.py"]
-    at_once = re.compile(r"^(from|import) grokscope.page.live.watch", re.MULTILINE)
+    found = {f.name for f in source.rglob("*.py") if needs.search(f.read_text())}
+    assert found == {"watch.py", "patient.py"}
+    at_once = re.compile(r"^(from|import) grokscope.page.live.(watch|patient)", re.MULTILINE)
     assert not any(at_once.search(f.read_text()) for f in source.rglob("*.py"))
 
 

@@ -75,14 +75,16 @@ def chosen(names: str | Iterable[str]) -> list[str]:
     Raises `UnknownName`, with the nearest name, for others.
     """
     measures: dict[str, None] = {}
-    families: dict[str, list[str]] = {"all": list(MEASURES)}
-    for name in MEASURES:
-        families.setdefault(family(name), []).append(name)
     for name in [names] if isinstance(names, str) else names:
-        if name not in MEASURES and name not in families:
-            raise unknown("measure", name, [*MEASURES, *families])
-        measures |= dict.fromkeys([name] if name in MEASURES else families[name])
+        measures |= dict.fromkeys([name] if name in MEASURES else _members(name))
     return list(measures)
+
+
+def _members(name: str) -> list[str]:
+    found = [x for x in MEASURES if name in ("all", family(x))]
+    if not found:
+        raise unknown("measure", name, {*MEASURES, "all", *map(family, MEASURES)})
+    return found
 
 
 def evaluate(snapshot: Snapshot, names: Iterable[str]) -> dict[str, float]:

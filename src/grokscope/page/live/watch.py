@@ -6,7 +6,8 @@
 
 The server listens on 127.0.0.1 and answers only who calls it so: a foreign site whose name is made
 to point here (DNS rebinding) is refused. One thread looks at the run's files and makes the page
-anew, another serves what there is, so that a slow page holds up no event.
+anew, another serves what there is, so that a slow page holds up no event. Who sends half a request
+is hung up on (`patient.py`); 200 may watch at once.
 """
 
 import asyncio
@@ -39,6 +40,8 @@ try:
     from starlette.requests import Request
     from starlette.responses import Response, StreamingResponse
     from starlette.routing import Route
+
+    from grokscope.page.live.patient import Patient, most_connections
 except ModuleNotFoundError as error:
     raise BadInput(
         f"watching a run needs the package `{error.name}`, which is not installed. Install it: "
@@ -112,8 +115,8 @@ class Watch:
         # Its own logger would write between the lines of the progress bar.
         config = uvicorn.Config(
             _app(self), log_config=None, log_level="critical", access_log=False, lifespan="off",
-            ws="none", proxy_headers=False, server_header=False, limit_concurrency=100,
-            timeout_graceful_shutdown=3,
+            ws="none", proxy_headers=False, server_header=False, http=Patient,
+            limit_concurrency=most_connections(), timeout_graceful_shutdown=3,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._threads = [Thread(target=f, daemon=True) for f in (self._follow, self._serve)]
