@@ -17,10 +17,12 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from grokscope.errors import BadInput, StorageError
-from grokscope.foreign.fit import load_model, precision_of
+from grokscope.errors import BadInput, GrokscopeError, StorageError
+from grokscope.foreign.files import Reader
+from grokscope.foreign.fit import load_model, note_of_kinds, precision_of
 from grokscope.foreign.history import find_split, rows_of
 from grokscope.foreign.layout import ForeignNetwork, Losses, State, layout_of
+from grokscope.foreign.names import LONGEST, printable
 from grokscope.foreign.resolve import Said, resolve
 from grokscope.foreign.sources import Source, digest, open_source, pairs_beside, sources
 from grokscope.foreign.split import Split, parse_split
@@ -74,11 +76,12 @@ class Recognised:
 def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     """Read the networks of a source. Its task and its activation are what its user or its source
     says, or what its answers match. Raises `BadInput` with the reason if it is refused."""
-    if said.split is None:
-        split, unread = pairs_beside(source)
-    else:
-        split, unread = parse_split(said.split), ()
-    contents = replace(open_source(source), instance=said.instance)
+    with Reader() as reader:
+        if said.split is None:
+            split, unread = pairs_beside(source, reader)
+        else:
+            split, unread = parse_split(said.split, reader), ()
+        contents = replace(open_source(source, reader), instance=said.instance)
     chosen = layout_of(contents, said.layout)
     try:
         with warnings.catch_warnings():
@@ -86,6 +89,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
             warnings.simplefilter("error", UserWarning)
             _check_numbers(contents.checkpoints)
             network = chosen.read(contents)
+            _check_instance(network, said.instance)
             split = None if said.split is None and network.is_train is not None else split
             resolved = resolve(network, contents, chosen.name, said, _shown(network, split))
             foreign, spec = resolved.foreign, resolved.spec
@@ -102,9 +106,11 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     spec = replace(
         spec,
         precision=precision_of(networks[max(networks)]),
-        source=f"{chosen.name}: {source.path.name}, {digest(source)}",
+        source=f"{chosen.name}: {printable(source.path.name)[:LONGEST]}, {digest(source)}",
     )
+    converted = note_of_kinds(foreign.weights(contents.state))
     spec, is_train, split_notes = find_split(spec, its_task, foreign, networks, split)
+    split_notes = (*split_notes, *(split.notes if split is not None else ()))
     return Recognised(
         name=contents.name if said.instance is None else f"{contents.name}-{said.instance}",
         layout=chosen.name,
@@ -113,7 +119,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
         accuracy=resolved.answered.fit.accuracy,
         losses=foreign.losses,
         is_train=is_train,
-        notes=(*foreign.notes, *resolved.notes, *split_notes, *unread),
+        notes=(*foreign.notes, *converted, *resolved.notes, *split_notes, *unread),
     )
 
 
@@ -161,6 +167,15 @@ def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
     return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
 
 
+def _check_instance(network: ForeignNetwork, instance: int | None) -> None:
+    if instance is not None and not 0 <= instance < network.count:
+        is_one = network.count == 1
+        raise BadInput(
+            f"it holds {'one network' if is_one else f'{network.count} networks'}, and --instance "
+            f"{instance} is none of {'it: leave that out' if is_one else 'them: they are counted from 0'}."
+        )
+
+
 def _check_numbers(checkpoints: dict[int, State]) -> None:
     for step, state in checkpoints.items():
         for name, w in state.items():
@@ -194,17 +209,17 @@ def import_networks(
     out: Path,
     track: Track = untracked,
     **said: Any,
-) -> tuple[list[Imported], list[str]]:
+) -> tuple[list[Imported], list[GrokscopeError]]:
     """Import every network of these files and folders; those that are refused are left out, and
     the reasons are returned beside the others. `said` are the fields of `Said`."""
     waiting = [source for path in paths for source in sources(path)]
     imported: list[Imported] = []
-    refused: list[str] = []
+    refused: list[GrokscopeError] = []
     track(0, len(waiting))
     for i, source in enumerate(waiting):
         try:
             imported.append(import_network(source, out, **said))
-        except (BadInput, StorageError) as error:
-            refused.append(str(error))
+        except GrokscopeError as error:
+            refused.append(error)
         track(i + 1, len(waiting))
     return imported, refused

@@ -16,8 +16,9 @@ from typing import Any
 from torch import Tensor
 
 from grokscope.errors import BadInput, unknown
+from grokscope.foreign.names import folder_name
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT
+from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
 
 State = dict[str, Tensor]
 SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
@@ -63,8 +64,9 @@ class Contents:
     def name(self) -> str:
         """What the run's folder is called."""
         if self.path.is_dir():
-            return self.path.resolve().name
-        return self.path.parent.resolve().name if self.path.stem == "model" else self.path.stem
+            return folder_name(self.path.resolve().name)
+        stem = self.path.name.removesuffix(self.path.suffix)
+        return folder_name(self.path.parent.resolve().name if stem == "model" else stem)
 
     def shape(self, name: str, axes: int) -> tuple[int, ...]:
         """The shape of a tensor. Raises `BadInput` unless it has so many axes."""
@@ -87,7 +89,8 @@ class ForeignNetwork:
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order. `others` are the other networks that the same
     arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
-    the answers leave it open too.
+    the answers leave it open too. `count` is how many networks the file holds, of which this is
+    one. Raises `BadInput` for so many symbols that their pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
@@ -100,6 +103,17 @@ class ForeignNetwork:
     notes: tuple[str, ...] = ()
     others: tuple["ForeignNetwork", ...] = ()
     ask: str = ""
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        check_symbols(self.n)
+
+
+def check_symbols(n: int) -> None:
+    """Refuse a network of more symbols than pairs are written out of, or of none."""
+    most = int(LARGEST_TABLE**0.5)
+    if not 1 <= n <= most:
+        raise BadInput(f"it has {n:,} symbols; networks of 1 to {most:,} are read.")
 
 
 Read = Callable[[Contents], ForeignNetwork]
