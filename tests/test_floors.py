@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "verify.evidence"},
+    {"activations", "border", "verify.evidence"},
     {"algebra"},
     {"score"},
     {"tap", "task", "spec"},
@@ -35,6 +35,7 @@ FLOORS = [
     {"cli"},
 ]
 WITHOUT_TENSORS = [
+    "border.process",
     "cli",
     "explain.verdict",
     "reading.facts",

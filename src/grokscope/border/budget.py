@@ -13,7 +13,7 @@ except ImportError:  # Windows has no such limits; there the clock alone is one
 LARGEST = 10**9  # bytes of a file, and of the numbers in it
 LARGEST_TEXT = 10**7  # bytes of JSON
 LARGEST_PICKLE = 5 * 10**7  # bytes of a pickle, which describes the numbers and holds few
-MOST_STEPS = 3_000_000  # of a pickle
+MOST_STEPS = 2_000_000  # of a pickle
 MOST_VALUES = 1_000_000  # beside the numbers of tensors
 MOST_ENTRIES = 100_000  # files in a zip
 DEEPEST = 50  # lists in lists
@@ -21,7 +21,7 @@ MOST_AXES = 8
 MOST_REPEATED = 4  # times the same numbers may stand for tensors
 MOST_UNPACKED = 100  # times its size that a file may have unpacked, beyond the first 50 MB
 MEMORY = 700 * 10**6  # bytes that a reader may take
-SECONDS = 6  # of one processor, for a small file
+SECONDS = 5  # of one processor, for a small file
 BYTES_A_SECOND = 2 * 10**7  # of a large one, on a slow disk
 AGAIN = "Download it again."
 

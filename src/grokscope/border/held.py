@@ -62,15 +62,23 @@ class Held(NamedTuple):
     blocks: Callable[[Storage], Iterator[bytes]]
 
 
+def is_key(x: Any) -> bool:
+    """Whether it can be a key: text, or a whole number so small that no two have one hash, of which
+    a hostile file could have thousands."""
+    return isinstance(x, str) or (isinstance(x, int) and abs(x) < 2**60)
+
+
 def declared(storage: Storage, offset: Any, shape: Any, stride: Any) -> Declared:
     """A tensor. Raises `BadInput` unless it lies within its storage."""
     whole = isinstance(shape, tuple) and isinstance(stride, tuple) and len(shape) == len(stride)
-    if not whole or any(type(x) is not int or x < 0 for x in (offset, *shape, *stride)):
+    numbers = (offset, *shape, *stride) if whole else (-1,)
+    if any(type(x) is not int or not 0 <= x < 2**48 for x in numbers):
         raise BadInput("one of its tensors has no size.")
     if len(shape) > MOST_AXES:
         raise BadInput(f"a tensor has {len(shape)} axes; at most {MOST_AXES} are read.")
     tensor = Declared(storage, offset, shape, stride)
-    within(tensor.size, LARGEST, "a tensor takes")
+    if not math.prod(shape):
+        within(tensor.size, LARGEST, f"an empty tensor of shape {shape} would be of")
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
     if math.prod(shape) and last >= storage.count:
         raise BadInput(

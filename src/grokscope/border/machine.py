@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grokscope.border.budget import AGAIN, LARGEST_PICKLE, MOST_STEPS, within
-from grokscope.border.held import Storage
+from grokscope.border.held import Storage, is_key
 from grokscope.border.standins import Instance, Named, called, instance, of_storage
 from grokscope.errors import BadInput
 
-KEYS = (str, int, float, bool, bytes, type(None), Named)
 PUT = {  # a value that the step itself holds
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
     "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
@@ -174,11 +173,11 @@ class _Machine:
 
 
 def _pairs(values: list[Any]) -> dict[Any, Any]:
-    """Keys and values in turn; what is under a key that is neither text nor number is left out."""
+    """Keys and values in turn; what is under another key than `is_key` allows is left out."""
     if len(values) % 2:
         raise BadInput(f"it is damaged: a name has no value. {AGAIN}")
     each = zip(values[::2], values[1::2], strict=True)
-    return {k: v for k, v in each if type(k) in KEYS}
+    return {k: v for k, v in each if is_key(k)}
 
 
 def _kind(x: Any) -> str:

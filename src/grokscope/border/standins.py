@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grokscope.border.budget import MOST_VALUES
-from grokscope.border.held import Declared, Storage, declared
+from grokscope.border.held import Declared, Storage, declared, is_key
 from grokscope.errors import BadInput
 
 KINDS = {
@@ -179,7 +179,7 @@ def _a_dict(pairs: Any = (), *_: Any) -> dict[Any, Any]:
     if not isinstance(pairs, list):
         return {}
     each = [x for x in pairs if isinstance(x, list | tuple) and len(x) == 2]
-    return {k: v for k, v in each if type(k) in (str, int)}
+    return {k: v for k, v in each if is_key(k)}
 
 
 def _range(*ends: Any) -> range:

@@ -32,8 +32,7 @@ class Tree:
             case Declared():
                 return self._tensor(value)
             case dict():
-                pairs = ((k, self._of(v, depth + 1)) for k, v in value.items())
-                return {"d": [[k, v] for k, v in pairs if _is_plain(k)]}
+                return {"d": [[k, self._of(v, depth + 1)] for k, v in value.items()]}
             case list() | tuple() | range():
                 return [self._of(x, depth + 1) for x in value]
             case Array():

@@ -110,5 +110,5 @@ def _blocks(
                 left -= min(left, len(block))
         except zipfile.BadZipFile as error:
             raise BadInput(UNCHECKED if "CRC" in str(error) else str(error)) from None
-    if left or total + start > info.file_size:
+    if left or total + start != info.file_size:
         raise BadInput(f"its record {info.filename[:80]} has another size than is said. {AGAIN}")
