@@ -15,6 +15,7 @@ LARGEST_TEXT = 10**7  # bytes of JSON
 LARGEST_PICKLE = 5 * 10**7  # bytes of a pickle, which describes the numbers and holds few
 MOST_STEPS = 2_000_000  # of a pickle
 MOST_VALUES = 1_000_000  # beside the numbers of tensors
+MOST_TENSORS = 60_000
 MOST_ENTRIES = 100_000  # files in a zip
 DEEPEST = 50  # lists in lists
 MOST_AXES = 8

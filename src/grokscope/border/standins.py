@@ -24,6 +24,7 @@ CODES = {  # numpy's -> struct's
     "f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B",
     "u2": "H", "u4": "I", "u8": "Q", "b1": "?",
 }  # fmt: skip
+OF_TENSORS = ("torch._utils._rebuild", "torch._tensor.", "torch.serialization._get_layout")
 HAS_CODE = "It would run code when read, and was not opened."
 
 
@@ -140,7 +141,7 @@ def called(function: Any, arguments: Any) -> Any:
     if isinstance(function, Named) and function in KNOWN:
         return KNOWN[function](*arguments)
     name = str(function) if isinstance(function, Named) else f"a {type(function).__name__}"
-    if name.startswith(("torch._utils._rebuild", "torch._tensor.")):
+    if name.startswith(OF_TENSORS):
         raise BadInput(f"it holds a kind of tensor that is not read (`{name[:80]}`).")
     raise BadInput(f"it calls `{name[:80]}`. {HAS_CODE}")
 

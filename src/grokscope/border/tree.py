@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grokscope.border.budget import DEEPEST, MOST_VALUES
+from grokscope.border.budget import DEEPEST, LARGEST, MOST_TENSORS, MOST_VALUES, within
 from grokscope.border.held import Declared, Storage
 from grokscope.border.standins import Array, Instance
 from grokscope.errors import BadInput
@@ -50,8 +50,11 @@ class Tree:
         storage = tensor.storage._replace(
             is_big_endian=tensor.storage.is_big_endian or self.is_big_endian
         )
+        within(storage.size, LARGEST, "the numbers of a tensor have")  # of a kind that is read
         self.storages.setdefault(storage.key, storage)
         self.tensors.append(tensor)
+        if len(self.tensors) > MOST_TENSORS:
+            raise BadInput(f"it holds more than {MOST_TENSORS:,} tensors.")
         return {"t": len(self.tensors) - 1}
 
     @property

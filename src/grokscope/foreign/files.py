@@ -27,7 +27,7 @@ SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz")
 HOME = str(Path(grokscope.__file__).parents[1])
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from grokscope.border.process import main; main()"
 COMMAND = [sys.executable, "-I", "-S", "-X", "utf8", "-c", PROGRAM, HOME]
-PATIENCE = 3  # times the seconds of a processor, on a busy machine
+PATIENCE = 6  # times the seconds of a processor, on a busy machine
 
 
 class Reader:

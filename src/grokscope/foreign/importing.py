@@ -29,10 +29,10 @@ from grokscope.foreign.split import Split, parse_split
 from grokscope.foreign.tasks import Shown
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json, write_atomically, write_tensors
-from grokscope.training.run import SPLIT_FILE, Run
+from grokscope.training.run import RECORDED_SPLIT, SPLIT_FILE, Run
 from grokscope.training.track import Track, untracked
 
 NOTHING = Said()
@@ -111,6 +111,9 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     converted = note_of_kinds(foreign.weights(contents.state))
     spec, is_train, split_notes = find_split(spec, its_task, foreign, networks, split)
     split_notes = (*split_notes, *(split.notes if split is not None else ()))
+    if spec.split not in (ALL_SPLIT, UNKNOWN_SPLIT, RECORDED_SPLIT):
+        seed = spec.seed if spec.split_seed is None else spec.split_seed
+        its_task.is_train(spec.train_fraction, seed, spec.split)  # says where it leaves no pair
     return Recognised(
         name=contents.name if said.instance is None else f"{contents.name}-{said.instance}",
         layout=chosen.name,

@@ -10,6 +10,7 @@ Axes: none are fixed; a state is a dictionary of tensors by their foreign names.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
 State = dict[str, Tensor]
 SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
 MOST_NAMES = 12  # that an error lists
+MOST_COMPARED = 200  # with those of the layouts, to tell the nearest
+LONGEST = 60  # letters of a name in an error
 
 
 @dataclass(frozen=True)
@@ -176,15 +179,21 @@ def layout_of(contents: Contents, name: str | None = None) -> Layout:
 
 def listed(names: Any) -> str:
     """The first of these names, and how many there are more."""
-    names = list(names)
+    names = [shortened(name) for name in names]
     more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more
+
+
+def shortened(name: str) -> str:
+    """A name as an error shows it."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 def _likeness(contents: Contents, layout: Layout) -> float:
     """How much of the layout's names a source has, or has nearly."""
 
     def near(key: str) -> float:
-        return max(SequenceMatcher(None, key, name).ratio() ** 3 for name in contents.state)
+        return max((SequenceMatcher(None, key, x).ratio() ** 3 for x in names), default=0.0)
 
+    names = [name for name in islice(contents.state, MOST_COMPARED) if len(name) <= LONGEST]
     return sum(map(near, layout.keys)) / max(1, len(layout.keys))
