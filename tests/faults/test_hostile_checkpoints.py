@@ -71,8 +71,7 @@ def test_a_changed_bit_is_refused_or_changes_nothing(name, content, tmp_path):
     path.write_bytes(content)
     try:
         state = read_file(path)
-    except BadInput as error:
-        assert "is refused" in str(error)
+    except BadInput:
         return
     # without a checksum, a name or a shape can be another one
     assert kind == "safe" or kind == "legacy" or list(state) == list(NET)

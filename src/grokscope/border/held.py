@@ -1,10 +1,9 @@
-"""What a foreign file holds: a tree of plain data, with tensors that say where their numbers are."""
+"""What a foreign file holds: plain data, and tensors that say where their numbers are."""
 
 import math
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
-from grokscope.errors import BadInput
 from grokscope.border.budget import (
     AGAIN,
     LARGEST,
@@ -12,6 +11,7 @@ from grokscope.border.budget import (
     MOST_REPEATED,
     within,
 )
+from grokscope.errors import BadInput
 
 WIDTHS = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2,
@@ -25,7 +25,7 @@ class Storage(NamedTuple):
 
     kind: str
     key: str
-    count: int
+    length: int
     is_big_endian: bool = False
 
     @property
@@ -38,7 +38,7 @@ class Storage(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of all."""
-        return self.count * self.width
+        return self.length * self.width
 
 
 class Declared(NamedTuple):
@@ -80,9 +80,9 @@ def declared(storage: Storage, offset: Any, shape: Any, stride: Any) -> Declared
     if not math.prod(shape):
         within(tensor.size, LARGEST, f"an empty tensor of shape {shape} would be of")
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-    if math.prod(shape) and last >= storage.count:
+    if math.prod(shape) and last >= storage.length:
         raise BadInput(
-            f"a tensor of shape {shape} reaches beyond the {storage.count:,} numbers it has."
+            f"a tensor of shape {shape} reaches beyond the {storage.length:,} numbers it has."
         )
     return tensor
 

@@ -41,8 +41,8 @@ def _blocks(file: BinaryIO, storage: Storage, start: int) -> Iterator[bytes]:
     file.seek(start)
     order = "big" if storage.is_big_endian else "little"
     count = int.from_bytes(file.read(LENGTH), order)
-    if count != storage.count:
+    if count != storage.length:
         raise BadInput(
-            f"a tensor is said to have {storage.count:,} numbers, and {count:,} are there. {AGAIN}"
+            f"a tensor is said to have {storage.length:,} numbers, and {count:,} are there. {AGAIN}"
         )
     return blocks(file, storage.size)

@@ -1,8 +1,8 @@
 """The process that reads foreign files: asked on its input, it answers on its output.
 
-It is asked by a line of JSON, a path, and answers in frames: a letter, the length of what
-follows, and that. First D, what the file holds without its numbers, as JSON; then N, numbers, of one
-storage after the other; at the end E. R, why it is refused, can come instead of any of them.
+It is asked by a line of JSON, a path, and answers in frames: a letter, the length of what follows,
+and that. First D, what the file holds without its numbers, as JSON; then N, numbers, of one storage
+after the other; at the end E. R, why it is refused, can come instead of any of them.
 """
 
 import json

@@ -60,12 +60,14 @@ def _declared(name: str, about: Any) -> tuple[Declared, tuple[int, int]]:
     about = about if isinstance(about, dict) else {}
     kind, shape, ends = (about.get(x) for x in ("dtype", "shape", "data_offsets"))
     if not (_are_sizes(shape) and _are_sizes(ends) and len(ends) == 2 and isinstance(kind, str)):
-        raise BadInput(f"it is damaged: its tensor {name[:80]} has no kind, shape or place. {AGAIN}")
+        raise BadInput(
+            f"it is damaged: its tensor {name[:80]} has no kind, shape or place. {AGAIN}"
+        )
     storage = Storage(KINDS.get(kind, kind[:40]), name, math.prod(shape))
     if storage.kind in WIDTHS and ends[1] - ends[0] != storage.size:
         raise BadInput(
-            f"it is damaged: its tensor {name[:80]} of shape {str(tuple(shape))[:80]} is said to have "
-            f"{ends[1] - ends[0]:,} bytes. {AGAIN}"
+            f"it is damaged: its tensor {name[:80]} of shape {str(tuple(shape))[:80]} is said to "
+            f"have {ends[1] - ends[0]:,} bytes. {AGAIN}"
         )
     return declared(storage, 0, tuple(shape), strides(tuple(shape))), (ends[0], ends[1])
 

@@ -64,7 +64,7 @@ class Tree:
         return {
             "content": self.root,
             "tensors": [[numbers[x.storage.key], *x[1:]] for x in self.tensors],
-            "storages": [[x.kind, x.count, x.is_big_endian] for x in self.storages.values()],
+            "storages": [[x.kind, x.length, x.is_big_endian] for x in self.storages.values()],
         }
 
 

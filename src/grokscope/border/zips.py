@@ -17,7 +17,7 @@ from grokscope.border.budget import (
     MOST_UNPACKED,
     within,
 )
-from grokscope.border.held import BLOCK, Held, Storage, check_sizes
+from grokscope.border.held import BLOCK, Held, check_sizes
 from grokscope.border.machine import loads
 from grokscope.border.tree import Tree
 from grokscope.errors import BadInput
@@ -60,7 +60,9 @@ def npz(file: BinaryIO, size: int) -> Held:
     """A file of numpy's arrays."""
     archive, records = _opened(file)
     arrays = {name: info for name, info in records.items() if name.endswith(".npy")}
-    if any(x.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for x in arrays.values()):
+    if any(
+        x.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for x in arrays.values()
+    ):
         raise BadInput("it is compressed in a way that numpy does not use.")
     unpacked = sum(info.file_size for info in arrays.values())
     within(unpacked, min(LARGEST, max(5 * 10**7, MOST_UNPACKED * size)), "unpacked it has")
@@ -71,9 +73,7 @@ def npz(file: BinaryIO, size: int) -> Held:
         content[PurePosixPath(name).stem] = tensor
     return Held(
         Tree(content),
-        lambda storage: _blocks(
-            archive, arrays[storage.key], storage.size, starts[storage.key]
-        ),
+        lambda storage: _blocks(archive, arrays[storage.key], storage.size, starts[storage.key]),
     )
 
 

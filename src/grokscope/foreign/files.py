@@ -25,7 +25,9 @@ from grokscope.errors import BadInput
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz")
 HOME = str(Path(grokscope.__file__).parents[1])
-PROGRAM = "import sys; sys.path.append(sys.argv[1]); from grokscope.border.process import main; main()"
+PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from grokscope.border.process import main; main()"
+)
 COMMAND = [sys.executable, "-I", "-S", "-X", "utf8", "-c", PROGRAM, HOME]
 PATIENCE = 6  # times the seconds of a processor, on a busy machine
 
@@ -67,7 +69,6 @@ class Reader:
             raise BadInput(f"{shown(path)} is refused: {error}") from None
         finally:
             timer.cancel()
-
 
     def read_object(self, path: Path) -> dict[str, Any]:
         """The JSON object in a file. Raises `BadInput` if it holds none."""

@@ -25,11 +25,11 @@ from grokscope.foreign.layout import ForeignNetwork, Losses, State, layout_of
 from grokscope.foreign.names import LONGEST, printable
 from grokscope.foreign.resolve import Said, resolve
 from grokscope.foreign.sources import Source, digest, open_source, pairs_beside, sources
-from grokscope.foreign.split import Split, parse_split
+from grokscope.foreign.split import OPEN, Split, parse_split
 from grokscope.foreign.tasks import Shown
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json, write_atomically, write_tensors
 from grokscope.training.run import RECORDED_SPLIT, SPLIT_FILE, Run
@@ -111,9 +111,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     converted = note_of_kinds(foreign.weights(contents.state))
     spec, is_train, split_notes = find_split(spec, its_task, foreign, networks, split)
     split_notes = (*split_notes, *(split.notes if split is not None else ()))
-    if spec.split not in (ALL_SPLIT, UNKNOWN_SPLIT, RECORDED_SPLIT):
-        seed = spec.seed if spec.split_seed is None else spec.split_seed
-        its_task.is_train(spec.train_fraction, seed, spec.split)  # says where it leaves no pair
+    _check_split(spec, its_task, source)
     return Recognised(
         name=contents.name if said.instance is None else f"{contents.name}-{said.instance}",
         layout=chosen.name,
@@ -170,13 +168,25 @@ def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
     return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
 
 
+def _check_split(spec: Spec, task: Task, source: Source) -> None:
+    """Refuse a split that leaves no pair, before anything is written."""
+    if spec.split in (ALL_SPLIT, UNKNOWN_SPLIT, RECORDED_SPLIT):
+        return
+    seed = spec.seed if spec.split_seed is None else spec.split_seed
+    try:
+        task.is_train(spec.train_fraction, seed, spec.split)
+    except BadInput as error:
+        raise BadInput(f"{source.path} is refused: {error} {OPEN}") from None
+
+
 def _check_instance(network: ForeignNetwork, instance: int | None) -> None:
-    if instance is not None and not 0 <= instance < network.count:
-        is_one = network.count == 1
-        raise BadInput(
-            f"it holds {'one network' if is_one else f'{network.count} networks'}, and --instance "
-            f"{instance} is none of {'it: leave that out' if is_one else 'them: they are counted from 0'}."
-        )
+    if instance is None or 0 <= instance < network.count:
+        return
+    if network.count == 1:
+        raise BadInput(f"it holds one network, and --instance {instance} is none of it.")
+    raise BadInput(
+        f"it holds {network.count} networks, counted from 0, and --instance {instance} is none."
+    )
 
 
 def _check_numbers(checkpoints: dict[int, State]) -> None:

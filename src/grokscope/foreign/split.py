@@ -104,8 +104,8 @@ def parse_split(text: str, reader: Reader) -> Split:
     scheme, *numbers = text.split(":")
     if len(numbers) != 2:
         raise BadInput(
-            f"--split {shown(Path(text))} is no file, and none of all, unknown and SCHEME:SEED:FRACTION, as in "
-            f"ordered:0:0.3. Schemes: {', '.join(SCHEMES)}."
+            f"--split {shown(Path(text))} is no file, and none of all, unknown and "
+            f"SCHEME:SEED:FRACTION, as in ordered:0:0.3. Schemes: {', '.join(SCHEMES)}."
         )
     lookup("split", scheme, SCHEMES)
     try:
