@@ -130,16 +130,17 @@ def on_stack(module: str, function: str) -> bytes:
 
 
 FUNCTIONS = (
-    "os.system", "posix.system", "nt.system", "builtins.eval", "builtins.exec", "__builtin__.eval",
-    "builtins.compile", "builtins.__import__", "builtins.getattr", "builtins.open",
-    "builtins.breakpoint", "subprocess.Popen", "subprocess.check_output", "runpy.run_path",
-    "runpy._run_code", "importlib.import_module", "shutil.rmtree", "pty.spawn", "pickle.loads",
-    "_pickle.loads", "marshal.loads", "socket.create_connection", "webbrowser.open",
-    "functools.partial", "operator.attrgetter", "operator.methodcaller", "types.FunctionType",
-    "types.CodeType", "code.InteractiveInterpreter", "timeit.timeit", "cProfile.run", "pdb.run",
-    "ctypes.CDLL", "pydoc.pipepager", "asyncio.run", "multiprocessing.Process", "http.client.get",
-    "torch.load", "torch.hub.load", "torch.jit.load", "torch.ops.load_library",
-    "torch.storage._load_from_bytes", "torch._dynamo.guards.GuardBuilder.get", "torch.utils.cpp_extension.load", "numpy.load",
+    "os.system", "posix.system", "nt.system", "builtins.eval", "builtins.exec",
+    "__builtin__.eval", "builtins.compile", "builtins.__import__", "builtins.getattr",
+    "builtins.open", "builtins.breakpoint", "subprocess.Popen", "subprocess.check_output",
+    "runpy.run_path", "runpy._run_code", "importlib.import_module", "shutil.rmtree",
+    "pty.spawn", "pickle.loads", "_pickle.loads", "marshal.loads", "socket.create_connection",
+    "webbrowser.open", "functools.partial", "operator.attrgetter", "operator.methodcaller",
+    "types.FunctionType", "types.CodeType", "code.InteractiveInterpreter", "timeit.timeit",
+    "cProfile.run", "pdb.run", "ctypes.CDLL", "pydoc.pipepager", "asyncio.run",
+    "multiprocessing.Process", "http.client.get", "torch.load", "torch.hub.load",
+    "torch.jit.load", "torch.ops.load_library", "torch.storage._load_from_bytes",
+    "torch._dynamo.guards.GuardBuilder.get", "torch.utils.cpp_extension.load", "numpy.load",
     "numpy.f2py.crackfortran.myeval", "numpy.testing._private.utils.runstring", "pip.main",
     "pathlib.Path.write_text", "logging.config.dictConfig", "idlelib.run.main", "sys.exit",
     "site.main", "venv.create", "zipimport.zipimporter", "ensurepip._run_pip", "lib2to3.main",
@@ -803,8 +804,10 @@ def special() -> Iterator[tuple[str, Case]]:
 
 NAMES = (
     "...pt", "..pt", ".pt", "....pt", "a\nb.pt", "a\x1b[2Jb.pt", "x" * 252 + ".pt",
-    "é" * 126 + ".pt", "\udcff\udcfe.pt", "a\u202eb.pt", " .pt", "a .pt", "-.pt", "--out.pt", "a\\b.pt",
-    "C:x.pt",     "*.pt", "$(touch canary).pt", "`touch canary`.pt", "%s%n.pt", "model.pt", "\t.pt", "\x07.pt",
+    "é" * 126 + ".pt", "\udcff\udcfe.pt", "a\u202eb.pt", " .pt", "a .pt", "-.pt", "--out.pt",
+    "a\\b.pt",
+    "C:x.pt",     "*.pt", "$(touch canary).pt", "`touch canary`.pt", "%s%n.pt", "model.pt",
+    "\t.pt", "\x07.pt",
     "\u2028.pt", "\u200b.pt", "999999999999999999999.pt", "٣.pt", "٣٤٥.pt", "007.pt", "²³.pt",
     "step-999999999999999999999.pt", "init.pt", "final.pt", "full_run.pt", "spec.json.pt", "_.pt",
 )  # fmt: skip
