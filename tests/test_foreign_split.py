@@ -238,11 +238,10 @@ def test_a_mask_of_true_and_false_needs_no_word(tmp_path):
     assert not any("mask" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("share", [1e-9, 1 - 1e-9])
-def test_a_configuration_that_leaves_no_pair_is_refused_before_anything_is_written(share, tmp_path):
-    config = {"group": "CyclicGroup", "group_parameter": P, "seed": 1, "frac_train": share}
+def test_a_configuration_that_leaves_no_pair_is_refused_before_anything_is_written(tmp_path):
+    config = {"group": "CyclicGroup", "group_parameter": P, "seed": 1, "frac_train": 1e-9}
     files = {"one/model.pt": NET, "one/cfg.json": config}
-    with pytest.raises(BadInput, match=r"leaves no (train|test) pair.*`--split unknown`"):
+    with pytest.raises(BadInput, match=r"leaves no train pair.*`--split unknown`"):
         imported(tmp_path, files)
     assert not (tmp_path / "out").exists()
     assert imported(tmp_path / "b", files, split="unknown").spec.split == "unknown"

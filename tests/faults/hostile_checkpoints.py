@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from safetensors.torch import save as as_safetensors
 from torch import Tensor
@@ -46,7 +47,7 @@ def every() -> dict[str, Case]:
     """All of them, by name."""
     kinds = (
         calls(), tricks(), harmless(), bombs(), zips(), cuts(), safetensors(), arrays(),
-        legacy(), jsons(), shapes(), special(), names(),
+        legacy(), jsons(), parquets(), shapes(), special(), names(),
     )  # fmt: skip
     return {name: case for kind in kinds for name, case in kind}
 
@@ -694,6 +695,44 @@ def jsons() -> Iterator[tuple[str, Case]]:
         )
 
 
+def parquets() -> Iterator[tuple[str, Case]]:
+    """The table of pairs beside a network of Stander et al."""
+    net = saved(
+        {
+            "lembed.weight": NET["W_x"],
+            "rembed.weight": NET["W_y"],
+            "linear.weight": NET["W"].T.contiguous(),
+            "unembed.weight": NET["W_U"].T.contiguous(),
+            "unembed.bias": torch.zeros(7),
+        }
+    )
+    a, b = torch.cartesian_prod(torch.arange(7), torch.arange(7)).T.tolist()
+    good = {"index_left": a, "index_right": b, "in_train": [i % 2 == 0 for i in range(49)]}
+    rows: dict[str, tuple[bytes, str]] = {
+        "no pairs": (parquet({key: x[:0] for key, x in good.items()}), "has 0 rows"),
+        "ten million rows": (parquet({"index_left": np.zeros(10**7, np.int8)}), "10,000,000 rows"),
+        "another element": (parquet(good | {"index_left": [9, *a[1:]]}), "does not have the 49"),
+        "a negative one": (parquet(good | {"index_left": [-9, *a[1:]]}), "does not have the 49"),
+        "nothing in it": (parquet(good | {"index_left": [None, *a[1:]]}), "cannot be read"),
+        "text": (parquet(good | {"index_left": ["a"] * 49}), "cannot be read"),
+        "another column": (parquet({"x": a}), "cannot be read"),
+        "no parquet": (b"PAR1" + b"x" * 99 + b"PAR1", "cannot be read"),
+        "a footer of 4 GB": (b"PAR1" + b"\xff" * 99 + b"PAR1", "cannot be read"),
+        "2 MB": (bytes(2 * 10**6), "no regular file of at most"),
+        "cut off": (parquet(good)[:-40], "cannot be read"),
+    }
+    for what, (content, reason) in rows.items():
+        yield f"parquet: {what}", Case(file("net.pt", net, data__parquet=content), reason)
+    whole = Case(file("net.pt", net, data__parquet=parquet(good)), is_harmless=True)
+    yield "parquet: as it should be", whole
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(buffer)
+    return buffer.getvalue()
+
+
 # ---- shapes, special files, names ----------------------------------------------------------------
 
 
@@ -805,10 +844,10 @@ def special() -> Iterator[tuple[str, Case]]:
 NAMES = (
     "...pt", "..pt", ".pt", "....pt", "a\nb.pt", "a\x1b[2Jb.pt", "x" * 252 + ".pt",
     "é" * 126 + ".pt", "\udcff\udcfe.pt", "a\u202eb.pt", " .pt", "a .pt", "-.pt", "--out.pt",
-    "a\\b.pt",
-    "C:x.pt",     "*.pt", "$(touch canary).pt", "`touch canary`.pt", "%s%n.pt", "model.pt",
-    "\t.pt", "\x07.pt",
-    "\u2028.pt", "\u200b.pt", "999999999999999999999.pt", "٣.pt", "٣٤٥.pt", "007.pt", "²³.pt",
+    "a\\b.pt", "C:x.pt", "*.pt",
+    "$(touch canary).pt", "`touch canary`.pt", "%s%n.pt", "model.pt",
+    "\t.pt", "\x07.pt", "\u2028.pt", "\u200b.pt",
+    "999999999999999999999.pt", "٣.pt", "٣٤٥.pt", "007.pt", "²³.pt",
     "step-999999999999999999999.pt", "init.pt", "final.pt", "full_run.pt", "spec.json.pt", "_.pt",
 )  # fmt: skip
 
