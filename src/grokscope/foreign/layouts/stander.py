@@ -21,7 +21,6 @@ from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, check_symbols, layout
 from grokscope.foreign.layouts.nanda import with_training
 
-
 UNREADABLE = (  # what reading a table can end in
     pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, TypeError, RuntimeError,
 )  # fmt: skip
