@@ -24,7 +24,7 @@ CODES = {  # numpy's -> struct's
     "f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B",
     "u2": "H", "u4": "I", "u8": "Q", "b1": "?",
 }  # fmt: skip
-OF_TENSORS = ("torch._utils._rebuild", "torch._tensor.", "torch.serialization._get_layout")
+OF_TENSORS = ("torch._utils._rebuild", "torch._tensor.")
 HAS_CODE = "It would run code when read, and was not opened."
 
 
@@ -183,6 +183,10 @@ def _a_dict(pairs: Any = (), *_: Any) -> dict[Any, Any]:
     return {k: v for k, v in each if is_key(k)}
 
 
+def _nothing(*_: Any) -> None:
+    """What no layout needs to know."""
+
+
 def _range(*ends: Any) -> range:
     if any(type(x) is not int for x in ends) or len(made := range(*ends)) > MOST_VALUES:
         raise BadInput(f"it holds a range of more than {MOST_VALUES:,} numbers.")
@@ -212,7 +216,12 @@ KNOWN: dict[str, Callable[..., Any]] = {
     "builtins.frozenset": _first,
     "builtins.range": _range,
     "__builtin__.xrange": _range,
-    "builtins.slice": lambda *_: None,
+    "builtins.slice": _nothing,
+    "builtins.bytearray": _nothing,
+    "builtins.complex": _nothing,
+    "__builtin__.bytearray": _nothing,
+    "__builtin__.complex": _nothing,
+    "torch.serialization._get_layout": _joined(""),
     "argparse.Namespace": lambda *_: Instance(),
     "types.SimpleNamespace": lambda *_: Instance(),
     "pathlib.PosixPath": _joined("/"),
