@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "verify.evidence", "disk", "printable"},
+    {"activations", "border", "verify.evidence", "disk", "printable"},
     {"algebra"},
     {"score"},
     {"tap", "task", "spec"},
@@ -36,6 +36,7 @@ FLOORS = [
     {"cli"},
 ]
 WITHOUT_TENSORS = [
+    "border.process",
     "cli",
     "explain.verdict",
     "reading.facts",

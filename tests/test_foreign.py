@@ -410,8 +410,17 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "too few rows": (mlp(W_U=torch.ones(9, P)), {}, "its W_U has the shape"),
     "too many symbols": (mlp(W_y=torch.ones(P + 1, 8)), {}, "its W_y has the shape"),
     "one axis": (mlp(W_x=torch.ones(P)), {}, "W_x has the shape .* must have 2 axes"),
-    "whole numbers": (
-        mlp(W=torch.ones(16, 10, dtype=torch.int64)), {}, "its W holds torch.int64",
+    "true and false": (
+        mlp(W=torch.ones(16, 10, dtype=torch.bool)), {}, "its W holds bool, which are not weights",
+    ),
+    "large whole numbers": (
+        mlp(W=torch.full((16, 10), 2**24 + 1)), {}, "its W holds int64, which are not weights",
+    ),
+    "complex": (
+        mlp(W=torch.ones(16, 10, dtype=torch.complex64)), {}, "numbers of kind complex64",
+    ),
+    "an instance of one network": (
+        {"net.pt": mlp()["net.pt"]}, {"instance": 3}, "one network, and --instance 3 is none of it",
     ),
     "another task than its JSON says": (
         of_a_minus_b(), {}, r"it is another task, a-b p=11, .* 100\.00%.*--task 'a-b'",
@@ -599,6 +608,19 @@ def test_the_task_is_the_one_that_its_answers_match(task, args, tmp_path):
     network = import_network(source, tmp_path / "out")
     assert (network.run.spec.task, network.run.spec.task_args) == (task, args)
     assert (network.accuracy, [*network.run.spec.assumed]) == (1.0, ["activation"])
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.float16, torch.bfloat16, torch.int64, torch.int8], ids=lambda x: str(x)[6:]
+)
+def test_weights_of_another_kind_are_converted_and_that_is_said(kind, tmp_path):
+    table = lookup(table_of("a+b", p=11))
+    path = write(tmp_path, {"net.pt": {name: w.to(kind) for name, w in table.items()}})
+    network = import_network(sources(path)[0], tmp_path / "out")
+    assert network.notes[0] == f"its weights are {str(kind)[6:]}: converted to float32"
+    assert network.run.spec.precision == "float32"
+    for name, w in network.run.model().state_dict().items():
+        assert torch.equal(w, table[name])
 
 
 def test_the_task_that_is_asked_for_goes_before_what_its_source_says(tmp_path):

@@ -75,6 +75,7 @@ NOT_PAIRS: dict[str, tuple[str, Any, str]] = {
     "words": ("x.json", ["hello"], "holds no training pairs"),
     "four columns": ("x.npy", torch.ones(5, 4).numpy(), "holds no training pairs"),
     "another modulus": ("x.json", [[3, 12]], r"has the pair \[3, 12\], and there are 11 symbols"),
+    "counted from 1": ("x.json", (TRAIN + 1).tolist(), r"Count them from 0, or: `--split unknown`"),
     "another mask": ("x.npy", (torch.arange(100) < 9).numpy(), "a mask of 100 pairs"),
     "nothing": ("x.json", {"test": PAIRS.tolist()}, "has no training pair"),
     "no JSON": ("x.json", b"{", "is not readable JSON"),
@@ -219,6 +220,31 @@ NOTES = {
     "two networks": ({"one/other.pth": NET, "one/train_data.pth": TRAIN}, "--split says it"),
     "no pairs": ({"one/train_data.pth": torch.rand(4, 5)}, "holds no training pairs"),
 }
+
+
+def test_a_list_of_0_and_1_is_read_as_a_mask_and_that_is_said(tmp_path):
+    files = {"net.pth": NET, "train_data.json": SHOWN.int().tolist()}
+    found = import_network(sources(write(tmp_path, files))[0], tmp_path / "out")
+    assert torch.equal(found.run.is_train, SHOWN)
+    assert (
+        found.notes[-1]
+        == "train_data.json holds only 0 and 1, and is read as a mask over all pairs"
+    )
+
+
+def test_a_mask_of_true_and_false_needs_no_word(tmp_path):
+    files = {"net.pth": NET, "train_data.npy": SHOWN.numpy()}
+    found = import_network(sources(write(tmp_path, files))[0], tmp_path / "out")
+    assert not any("mask" in note for note in found.notes)
+
+
+def test_a_configuration_that_leaves_no_pair_is_refused_before_anything_is_written(tmp_path):
+    config = {"group": "CyclicGroup", "group_parameter": P, "seed": 1, "frac_train": 1e-9}
+    files = {"one/model.pt": NET, "one/cfg.json": config}
+    with pytest.raises(BadInput, match=r"leaves no train pair.*`--split unknown`"):
+        imported(tmp_path, files)
+    assert not (tmp_path / "out").exists()
+    assert imported(tmp_path / "b", files, split="unknown").spec.split == "unknown"
 
 
 @pytest.mark.parametrize(("beside", "note"), NOTES.values(), ids=NOTES)

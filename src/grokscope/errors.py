@@ -49,7 +49,7 @@ class RewriteError(GrokscopeError):
 def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:
     """The error for a `kind` (task, model, ...) that is none of these `names`: it says the nearest
     one."""
-    names = sorted(names)
+    names, name = sorted(names), name if len(name) <= 80 else f"{name[:60]}..."
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(names)}."
     return UnknownName(f"no {kind} is called `{brief(name)}`. {hint}")

@@ -6,7 +6,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from grokscope.cli.options import Json, Out, Plugins, load
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, StorageError
 
 
 def import_(
@@ -93,4 +93,6 @@ def import_(
     else:
         print_imported(rows)
     if refused:
-        raise BadInput("\n".join(refused))
+        is_ours = any(not isinstance(error, BadInput) for error in refused)
+        kind = StorageError if is_ours else BadInput  # a disk that refused is no bad input
+        raise kind("\n".join(map(str, refused)))

@@ -47,6 +47,11 @@ def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Contents:
     return Contents(path, checkpoints, config, record)
 
 
+def is_step_name(text: str) -> bool:
+    """Whether this is a step: up to nine digits, of those from 0 to 9 alone."""
+    return re.fullmatch(r"[0-9]{1,9}", text) is not None
+
+
 def is_state(x: Any) -> bool:
     """Whether this is a dictionary of tensors by name."""
     return (
@@ -102,7 +107,8 @@ def _many(record: dict[str, Any]) -> dict[int, State]:
 
 def _whole_numbers(x: Any) -> list[int]:
     x = x.tolist() if isinstance(x, Tensor) else x
-    return [int(i) for i in x] if isinstance(x, list | tuple | range) else []
+    is_list = isinstance(x, list | tuple) and all(_is_step(i) for i in x)
+    return [int(i) for i in x] if is_list else []
 
 
 def _config_in(record: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def _step_of(path: Path, config: dict[str, Any], record: dict[str, Any]) -> int:
     0 if nothing says."""
     if _is_step(epoch := record.get("epoch")):
         return int(epoch)
-    if named := re.fullmatch(r"(?:epoch|step|checkpoint)?[_-]?(\d{1,9})", path.stem):
+    if named := re.fullmatch(r"(?:epoch|step|checkpoint)?[_-]?([0-9]{1,9})", path.stem):
         return int(named[1])
     losses = record.get("train_losses")
     if isinstance(losses, list) and len(losses) > 1:
@@ -129,7 +135,7 @@ def _step_of(path: Path, config: dict[str, Any], record: dict[str, Any]) -> int:
 
 def _is_step(x: Any) -> TypeGuard[int | str]:
     if isinstance(x, str):
-        return re.fullmatch(r"\d{1,9}", x) is not None
+        return is_step_name(x)
     return type(x) is int and 0 <= x < 10**9
 
 

@@ -24,6 +24,7 @@ from grokscope.tasks import make_task
 SIGMAS = 10  # beyond guessing, in standard deviations, from which answers are not an accident
 RIGHT = 0.99
 AT_ONCE = 20_000  # pairs
+PRECISE = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,15 +114,13 @@ class Answers:
 def load_model(foreign: ForeignNetwork, spec: Spec, task: Task, state: State) -> Model:
     """The spec's model with the weights of a foreign state. Raises `BadInput` if they are not
     its own."""
-    weights = foreign.weights(state)
+    weights = {name: _as_weights(name, w) for name, w in foreign.weights(state).items()}
     with torch.device("meta"):
         model = make_model(spec.model, spec.model_args, task, 0)
     shapes = {name: tuple(w.shape) for name, w in model.named_parameters()}
     for name, shape in shapes.items():
         if name not in weights:
             raise BadInput(f"it has no {name}, which model `{spec.model}` needs.")
-        if not weights[name].is_floating_point():
-            raise BadInput(f"its {name} holds {weights[name].dtype}, which are not weights.")
         if tuple(weights[name].shape) != shape:
             raise BadInput(
                 f"its {name} has the shape {tuple(weights[name].shape)}, and that of model "
@@ -134,6 +133,30 @@ def load_model(foreign: ForeignNetwork, spec: Spec, task: Task, state: State) ->
     model = model.to(torch.float64 if is_double else torch.float32)
     model.load_state_dict(weights)
     return model.eval().requires_grad_(False)
+
+
+def _as_weights(name: str, w: Tensor) -> Tensor:
+    """Weights in float32 or float64; of whole numbers, those that float32 has exactly. Raises
+    `BadInput` for what are no weights."""
+    if w.dtype in PRECISE:
+        return w
+    if w.dtype == torch.bool or (not w.is_floating_point() and not _is_exact(w)):
+        raise BadInput(f"its {name} holds {_kind(w)}, which are not weights.")
+    return w.float()
+
+
+def _is_exact(w: Tensor) -> bool:
+    return bool((w.double().abs() <= 2**24).all())
+
+
+def _kind(w: Tensor) -> str:
+    return str(w.dtype).removeprefix("torch.")
+
+
+def note_of_kinds(weights: State) -> tuple[str, ...]:
+    """That weights of another precision than ours were converted, if some were."""
+    kinds = dict.fromkeys(_kind(w) for w in weights.values() if w.dtype not in PRECISE)
+    return (f"its weights are {' and '.join(kinds)}: converted to float32",) if kinds else ()
 
 
 def precision_of(model: Model) -> Literal["float32", "float64"]:

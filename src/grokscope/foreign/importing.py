@@ -17,20 +17,22 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from grokscope.errors import BadInput, StorageError
-from grokscope.foreign.fit import load_model, precision_of
+from grokscope.errors import BadInput, GrokscopeError, StorageError
+from grokscope.foreign.files import Reader
+from grokscope.foreign.fit import load_model, note_of_kinds, precision_of
 from grokscope.foreign.history import find_split, rows_of
 from grokscope.foreign.layout import ForeignNetwork, Losses, State, layout_of
+from grokscope.foreign.names import LONGEST, printable
 from grokscope.foreign.resolve import Said, resolve
 from grokscope.foreign.sources import Source, digest, open_source, pairs_beside, sources
-from grokscope.foreign.split import Split, parse_split
+from grokscope.foreign.split import OPEN, Split, parse_split
 from grokscope.foreign.tasks import Shown
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT
+from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json, write_atomically, write_tensors
-from grokscope.training.run import SPLIT_FILE, Run
+from grokscope.training.run import RECORDED_SPLIT, SPLIT_FILE, Run
 from grokscope.training.track import Track, untracked
 
 NOTHING = Said()
@@ -74,11 +76,12 @@ class Recognised:
 def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     """Read the networks of a source. Its task and its activation are what its user or its source
     says, or what its answers match. Raises `BadInput` with the reason if it is refused."""
-    if said.split is None:
-        split, unread = pairs_beside(source)
-    else:
-        split, unread = parse_split(said.split), ()
-    contents = replace(open_source(source), instance=said.instance)
+    with Reader() as reader:
+        if said.split is None:
+            split, unread = pairs_beside(source, reader)
+        else:
+            split, unread = parse_split(said.split, reader), ()
+        contents = replace(open_source(source, reader), instance=said.instance)
     chosen = layout_of(contents, said.layout)
     try:
         with warnings.catch_warnings():
@@ -86,6 +89,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
             warnings.simplefilter("error", UserWarning)
             _check_numbers(contents.checkpoints)
             network = chosen.read(contents)
+            _check_instance(network, said.instance)
             split = None if said.split is None and network.is_train is not None else split
             resolved = resolve(network, contents, chosen.name, said, _shown(network, split))
             foreign, spec = resolved.foreign, resolved.spec
@@ -102,9 +106,12 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
     spec = replace(
         spec,
         precision=precision_of(networks[max(networks)]),
-        source=f"{chosen.name}: {source.path.name}, {digest(source)}",
+        source=f"{chosen.name}: {printable(source.path.name)[:LONGEST]}, {digest(source)}",
     )
+    converted = note_of_kinds(foreign.weights(contents.state))
     spec, is_train, split_notes = find_split(spec, its_task, foreign, networks, split)
+    split_notes = (*split_notes, *(split.notes if split is not None else ()))
+    _check_split(spec, its_task, source)
     return Recognised(
         name=contents.name if said.instance is None else f"{contents.name}-{said.instance}",
         layout=chosen.name,
@@ -113,7 +120,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
         accuracy=resolved.answered.fit.accuracy,
         losses=foreign.losses,
         is_train=is_train,
-        notes=(*foreign.notes, *resolved.notes, *split_notes, *unread),
+        notes=(*foreign.notes, *converted, *resolved.notes, *split_notes, *unread),
     )
 
 
@@ -161,6 +168,27 @@ def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
     return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
 
 
+def _check_split(spec: Spec, task: Task, source: Source) -> None:
+    """Refuse a split that leaves no pair, before anything is written."""
+    if spec.split in (ALL_SPLIT, UNKNOWN_SPLIT, RECORDED_SPLIT):
+        return
+    seed = spec.seed if spec.split_seed is None else spec.split_seed
+    try:
+        task.is_train(spec.train_fraction, seed, spec.split)
+    except BadInput as error:
+        raise BadInput(f"{source.path} is refused: {error} {OPEN}") from None
+
+
+def _check_instance(network: ForeignNetwork, instance: int | None) -> None:
+    if instance is None or 0 <= instance < network.count:
+        return
+    if network.count == 1:
+        raise BadInput(f"it holds one network, and --instance {instance} is none of it.")
+    raise BadInput(
+        f"it holds {network.count} networks, counted from 0, and --instance {instance} is none."
+    )
+
+
 def _check_numbers(checkpoints: dict[int, State]) -> None:
     for step, state in checkpoints.items():
         for name, w in state.items():
@@ -185,6 +213,7 @@ def _write(run: Run, recognised: Recognised) -> None:
         text = "".join(as_json(row) + "\n" for row in rows)
         write_atomically(run.folder / "metrics.jsonl", text.encode())
     made_by = {"grokscope": version("grokscope"), "source": run.spec.source or ""}
+    made_by["spec"] = run.spec.to_json()
     for step, model in recognised.networks.items():
         write_tensors(run.checkpoint(step), model.state_dict(), {"step": str(step), **made_by})
 
@@ -194,17 +223,17 @@ def import_networks(
     out: Path,
     track: Track = untracked,
     **said: Any,
-) -> tuple[list[Imported], list[str]]:
+) -> tuple[list[Imported], list[GrokscopeError]]:
     """Import every network of these files and folders; those that are refused are left out, and
     the reasons are returned beside the others. `said` are the fields of `Said`."""
     waiting = [source for path in paths for source in sources(path)]
     imported: list[Imported] = []
-    refused: list[str] = []
+    refused: list[GrokscopeError] = []
     track(0, len(waiting))
     for i, source in enumerate(waiting):
         try:
             imported.append(import_network(source, out, **said))
-        except (BadInput, StorageError) as error:
-            refused.append(str(error))
+        except GrokscopeError as error:
+            refused.append(error)
         track(i + 1, len(waiting))
     return imported, refused

@@ -10,18 +10,22 @@ Axes: none are fixed; a state is a dictionary of tensors by their foreign names.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from grokscope.errors import BadInput, unknown
+from grokscope.foreign.names import folder_name
 from grokscope.spec import Spec
-from grokscope.task import UNKNOWN_SPLIT
+from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
 
 State = dict[str, Tensor]
 SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
 MOST_NAMES = 12  # that an error lists
+MOST_COMPARED = 200  # with those of the layouts, to tell the nearest
+LONGEST = 60  # letters of a name in an error
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,9 @@ class Contents:
     def name(self) -> str:
         """What the run's folder is called."""
         if self.path.is_dir():
-            return self.path.resolve().name
-        return self.path.parent.resolve().name if self.path.stem == "model" else self.path.stem
+            return folder_name(self.path.resolve().name)
+        stem = self.path.name.removesuffix(self.path.suffix)
+        return folder_name(self.path.parent.resolve().name if stem == "model" else stem)
 
     def shape(self, name: str, axes: int) -> tuple[int, ...]:
         """The shape of a tensor. Raises `BadInput` unless it has so many axes."""
@@ -87,7 +92,8 @@ class ForeignNetwork:
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order. `others` are the other networks that the same
     arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
-    the answers leave it open too.
+    the answers leave it open too. `count` is how many networks the file holds, of which this is
+    one. Raises `BadInput` for so many symbols that their pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
@@ -100,6 +106,17 @@ class ForeignNetwork:
     notes: tuple[str, ...] = ()
     others: tuple["ForeignNetwork", ...] = ()
     ask: str = ""
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        check_symbols(self.n)
+
+
+def check_symbols(n: int) -> None:
+    """Refuse a network of more symbols than pairs are written out of, or of none."""
+    most = int(LARGEST_TABLE**0.5)
+    if not 1 <= n <= most:
+        raise BadInput(f"it has {n:,} symbols; networks of 1 to {most:,} are read.")
 
 
 Read = Callable[[Contents], ForeignNetwork]
@@ -162,15 +179,21 @@ def layout_of(contents: Contents, name: str | None = None) -> Layout:
 
 def listed(names: Any) -> str:
     """The first of these names, and how many there are more."""
-    names = list(names)
+    names = [shortened(name) for name in names]
     more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more
+
+
+def shortened(name: str) -> str:
+    """A name as an error shows it."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 def _likeness(contents: Contents, layout: Layout) -> float:
     """How much of the layout's names a source has, or has nearly."""
 
     def near(key: str) -> float:
-        return max(SequenceMatcher(None, key, name).ratio() ** 3 for name in contents.state)
+        return max((SequenceMatcher(None, key, x).ratio() ** 3 for x in names), default=0.0)
 
+    names = [name for name in islice(contents.state, MOST_COMPARED) if len(name) <= LONGEST]
     return sum(map(near, layout.keys)) / max(1, len(layout.keys))

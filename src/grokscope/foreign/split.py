@@ -7,7 +7,6 @@ such as "train" where it holds more.
 Axes: pair = one input; shown = those of training.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from grokscope.border.regular import kind_of, shown
 from grokscope.errors import BadInput, lookup
-from grokscope.foreign.files import LARGEST, read_file
+from grokscope.foreign.files import Reader
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, SCHEMES, UNKNOWN_SPLIT, Task
 from grokscope.training.run import RECORDED_SPLIT
@@ -30,6 +30,7 @@ WORDS = {
     "other": {"val", "valid", "validation"},
 }
 RIGHT_HAND = {"labels", "label", "targets", "target", "answers", "y"}
+OPEN = "`--split unknown` leaves open which pairs it was shown."
 VOCABULARY = {
     "data", "dataset", "pairs", "set", "split", "indices", "index", "idx", "inputs", "mask", "x",
     "is", *RIGHT_HAND, *(word for words in WORDS.values() for word in words),
@@ -46,6 +47,7 @@ class Split:
     path: Path | None = None
     numbers: Tensor | None = None  # a mask, rows of pairs, or their numbers
     is_of_test: bool = False
+    notes: tuple[str, ...] = ()
 
     def shown(self, task: Task) -> Bool[Tensor, " pair"]:
         """Which pairs of a task training showed. Raises `BadInput` for numbers that are not pairs
@@ -57,7 +59,7 @@ class Split:
         is_there = table[a, b]
         is_shown = ~is_there if self.is_of_test else is_there
         if not is_shown.any():
-            raise BadInput(f"{self.path} has no training pair of {task.name}.")
+            raise BadInput(f"{self.path} has no training pair of {task.name}. {OPEN}")
         return is_shown
 
     def of(self, spec: Spec, task: Task) -> tuple[Spec, Bool[Tensor, " pair"] | None]:
@@ -76,29 +78,34 @@ class Split:
         """Which of all n x n pairs these numbers are."""
         if x.dtype == torch.bool:
             if x.numel() != n * n:
-                raise BadInput(f"{self.path} has a mask of {x.numel():,} pairs, not of {n}².")
+                raise BadInput(
+                    f"{self.path} has a mask of {x.numel():,} pairs, not of {n}². {OPEN}"
+                )
             return x.view(n, n)
         pairs = x[:, :2] if x.ndim == 2 else torch.stack([x // n, x % n], dim=1)
         outside = ((pairs < 0) | (pairs >= n)).any(dim=1)
         if outside.any():
             first = x[outside][0].tolist()
-            raise BadInput(f"{self.path} has the pair {first}, and there are {n} symbols, from 0.")
+            raise BadInput(
+                f"{self.path} has the pair {first}, and there are {n} symbols, from 0. Count them "
+                f"from 0, or: {OPEN}"
+            )
         table = torch.zeros(n, n, dtype=torch.bool)
         table[pairs[:, 0], pairs[:, 1]] = True
         return table
 
 
-def parse_split(text: str) -> Split:
+def parse_split(text: str, reader: Reader) -> Split:
     """What `--split` says. Raises `BadInput` for what it cannot mean."""
     if text in (ALL_SPLIT, UNKNOWN_SPLIT):
         return Split(text)
-    if Path(text).is_file():
-        return read_split(Path(text))
+    if _is_there(text):
+        return read_split(Path(text), reader)
     scheme, *numbers = text.split(":")
     if len(numbers) != 2:
         raise BadInput(
-            f"--split {text} is no file, and none of all, unknown and SCHEME:SEED:FRACTION, as in "
-            f"ordered:0:0.3. Schemes: {', '.join(SCHEMES)}."
+            f"--split {shown(Path(text))} is no file, and none of all, unknown and "
+            f"SCHEME:SEED:FRACTION, as in ordered:0:0.3. Schemes: {', '.join(SCHEMES)}."
         )
     lookup("split", scheme, SCHEMES)
     try:
@@ -113,28 +120,35 @@ def parse_split(text: str) -> Split:
     return Split(scheme, seed, fraction)
 
 
-def read_split(path: Path, part: str = "train") -> Split:
+def _is_there(text: str) -> bool:
+    try:
+        return kind_of(Path(text)) not in ("nothing", "folder")
+    except BadInput:  # no system has a file of such a name
+        return False
+
+
+def read_split(path: Path, reader: Reader, part: str = "train") -> Split:
     """The split in a file of the pairs of one part, or of several by their names. Raises `BadInput`
     if there are no pairs in it."""
-    content, part = _part(_content(path), part)
+    content, part = _part(reader.read(path), part)
     numbers = _numbers(content)
     if numbers is None:
         raise BadInput(
             f"{path} holds no training pairs. Save rows (a, b), their numbers a·n + b, or a mask, "
             "under the name train where there is more."
         )
-    return Split(RECORDED_SPLIT, path=path, numbers=numbers, is_of_test=part == "test")
+    is_told_mask = numbers.dtype == torch.bool and not _is_of_bools(content)
+    note = f"{path.name} holds only 0 and 1, and is read as a mask over all pairs"
+    return Split(
+        RECORDED_SPLIT, path=path, numbers=numbers, is_of_test=part == "test",
+        notes=(note,) if is_told_mask else (),
+    )  # fmt: skip
 
 
-def _content(path: Path) -> Any:
-    if path.suffix != ".json":
-        return read_file(path)
-    try:
-        if path.stat().st_size > LARGEST // 40:
-            raise ValueError("it is larger than 100 MB")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not readable JSON: {error}.") from None
+def _is_of_bools(x: Any) -> bool:
+    while isinstance(x, list | tuple) and x:
+        x = x[0]
+    return x.dtype == torch.bool if isinstance(x, Tensor) else isinstance(x, bool)
 
 
 def _part(content: Any, part: str) -> tuple[Any, str]:
@@ -201,7 +215,7 @@ def is_of_pairs(path: Path) -> bool:
     return words == {"split"} or (bool(words & about) and len(words) > 1 and words <= VOCABULARY)
 
 
-def split_beside(files: list[Path]) -> Split | None:
+def split_beside(files: list[Path], reader: Reader) -> Split | None:
     """The split in the first of these files that has the training pairs, else in one of the test
     pairs. Raises `BadInput` if it cannot be read."""
     inputs = [f for f in files if not words_of(f.stem) & RIGHT_HAND]
@@ -209,5 +223,5 @@ def split_beside(files: list[Path]) -> Split | None:
         for path in inputs:
             words = words_of(path.stem)
             if words & WORDS[part] or (part == "train" and words == {"split"}):
-                return read_split(path, part)
+                return read_split(path, reader, part)
     return None

@@ -17,7 +17,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput
-from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, layout
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, check_symbols, layout
 from grokscope.foreign.layouts.nanda import (
     FORMULAS,
     count_layers,
@@ -96,6 +96,7 @@ def furuta(contents: Contents) -> ForeignNetwork:
 
 def _drawn(p: int, fraction: float, seed: int) -> Bool[Tensor, " pair"]:
     """Their split of all pairs of tokens, of which those of residues are pairs of ours."""
+    check_symbols(p)
     n = p + SPECIALS
     pairs = list(product(range(n), range(n)))
     random.Random(seed).shuffle(pairs)

@@ -16,7 +16,15 @@ from torch import Tensor
 
 from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
-from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, Losses, State, layout
+from grokscope.foreign.layout import (
+    SPEC,
+    Contents,
+    ForeignNetwork,
+    Losses,
+    State,
+    check_symbols,
+    layout,
+)
 from grokscope.spec import Spec
 
 FORMULAS = {"add": "a+b", "subtract": "a-b", "multiply": "a*b", "x2xyy2": "a**2+a*b+b**2"}
@@ -155,6 +163,7 @@ def split_of(contents: Contents, n: int) -> Tensor | None:
         pairs = pairs.tolist()
     if not isinstance(pairs, list) or not pairs:
         return None
+    check_symbols(n)
     is_train = torch.zeros(n, n, dtype=torch.bool)
     for pair in pairs:
         if not isinstance(pair, list | tuple) or [type(x) for x in pair[:2]] != [int, int]:

@@ -15,12 +15,15 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from grokscope.border.regular import kind_of
 from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
-from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, check_symbols, layout
 from grokscope.foreign.layouts.nanda import with_training
 
-LARGEST_TABLE = 10**8  # bytes
+UNREADABLE = (  # what reading a table can end in
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, TypeError, RuntimeError,
+)  # fmt: skip
 
 
 @layout("lembed.weight", "rembed.weight", "linear.weight", "unembed.weight", "unembed.bias")
@@ -34,12 +37,9 @@ def stander(contents: Contents) -> ForeignNetwork:
     spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task="composition", task_args={"group": f"C{n}"}, warmup=0)
     spec = replace(spec, model="stander", model_args=args)
-    table = (
-        contents.path.parent / "data.parquet"
-        if contents.path.is_file()
-        else contents.path / "data.parquet"
-    )
-    split = _split(table, n) if table.is_file() else None
+    folder = contents.path.parent if contents.path.is_file() else contents.path
+    table = folder / "data.parquet"
+    split = _split(table, n) if kind_of(table) != "nothing" else None
     return ForeignNetwork((spec,), _weights, n, elements="stander2023", is_train=split)
 
 
@@ -55,13 +55,19 @@ def _weights(w: State) -> State:
 
 def _split(path: Path, n: int) -> Bool[Tensor, " pair"]:
     """Which pairs `data.parquet` says were trained on."""
-    if path.stat().st_size > LARGEST_TABLE:
-        raise BadInput(f"{path} is larger than {LARGEST_TABLE / 1e6:g} MB.")
+    check_symbols(n)
+    largest = 10**6 + 100 * n * n  # bytes; theirs have about ten columns of numbers
+    if kind_of(path) != "file" or path.stat().st_size > largest:
+        raise BadInput(f"{path} is no regular file of at most {largest / 1e6:,.1f} MB.")
     try:
+        count = int(pl.scan_parquet(path).select(pl.len()).collect().item())  # of its footer
+        if count != n * n:
+            raise BadInput(f"{path} has {count:,} rows, not the {n * n:,} pairs of {n} elements.")
         rows = pl.read_parquet(path, columns=["index_left", "index_right", "in_train"])
         left, right, chosen = (torch.tensor(column.cast(pl.Int64).to_list()) for column in rows)
-    except (pl.exceptions.PolarsError, OSError, TypeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}.") from None
+    except UNREADABLE as error:
+        first = (str(error).splitlines() or ["it is damaged"])[0]
+        raise BadInput(f"{path} cannot be read: {first[:200]}.") from None
     if (
         len(left) != n * n
         or int(min(left.min(), right.min())) < 0

@@ -57,7 +57,7 @@ def wu(contents: Contents) -> ForeignNetwork:
         }
         return ours | ({"b_U": one["unembed_bias"]} if "unembed_bias" in one else {})
 
-    return ForeignNetwork((replace(spec, model_args=args),), weights, n)
+    return ForeignNetwork((replace(spec, model_args=args),), weights, n, count=count)
 
 
 def _maps(w: State, d_mlp: int) -> tuple[Tensor, Tensor]:
@@ -66,5 +66,7 @@ def _maps(w: State, d_mlp: int) -> tuple[Tensor, Tensor]:
         return w["linear_left"], w["linear_right"]
     if "linear" in w:
         return w["linear"], w["linear"]
+    if w["embedding_left"].shape[1] != d_mlp:
+        raise BadInput(f"it has no map into its hidden layer, and embeddings not of its {d_mlp}.")
     same = torch.eye(d_mlp, dtype=w["unembedding"].dtype)
     return same, same
