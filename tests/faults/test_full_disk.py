@@ -64,7 +64,6 @@ VERBS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "report": lambda run, out: ("report", run, "-o", out / "x.html"),
     "report beside it": lambda run, out: ("report", run),
     "construct": lambda run, out: ("construct", "-o", out / "x.html"),
-    "export": lambda run, out: ("export", run, "-o", out / "x.safetensors"),
     "judge": lambda run, out: ("judge", run),
     "import": lambda run, out: ("import", run / "foreign.safetensors", "--out", out / "runs"),
     "check": lambda run, out: ("check", run, "--repair"),

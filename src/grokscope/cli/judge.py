@@ -6,6 +6,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from grokscope.cli.options import Json, Out, Plugins, Threads, load
+from grokscope.errors import StorageError
 
 
 def judge(
@@ -57,5 +58,8 @@ def judge(
             print_json(of_judged(x))
     else:
         print_judged(found)
+    unkept = [x.reason for x in found if x.now is not None and x.reason is not None]
+    if unkept:
+        raise StorageError(f"{len(unkept)} of these judgements are {unkept[0]}")
     if fail_on_change and any(x.is_change for x in found):
         raise SystemExit(1)
