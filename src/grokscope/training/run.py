@@ -349,8 +349,10 @@ class Run:
     @property
     def leftovers(self) -> list[Path]:
         """The files that writes which were killed have left."""
-        older = [self.older_resume] if self.older_resume.exists() and self.is_finished else []
-        return [*self.folder.glob(".*.part"), *self.folder.glob("resume.new.*"), *older]
+        left = [*self.folder.glob(".*.part"), *self.folder.glob("resume.new.*")]
+        with suppress(DamagedFile):  # then it is not known to be finished
+            left += [self.older_resume] if self.older_resume.exists() and self.is_finished else []
+        return left
 
     def tidy(self) -> None:
         """Remove the leftovers; only for who holds the run's lock."""
