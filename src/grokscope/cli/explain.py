@@ -6,7 +6,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
-from grokscope.errors import BadInput
+from grokscope.errors import BadInput, GrokscopeError, together
 
 
 def explain(
@@ -29,7 +29,7 @@ def explain(
 
     Every form of explanation that applies is found, kept, removed and put in the network's place,
     beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
-    The simplest circuit that holds is written into the run's folder as circuit.py.
+    A network that cannot be explained is told at the end, and leaves the others to be. The simplest circuit that holds is written into the run's folder as circuit.py.
 
     Example: grokscope explain a+b-transformer --forms fourier,convolution
     """
@@ -42,6 +42,7 @@ def explain(
     from grokscope.snapshot import Snapshot
     from grokscope.terminal import bar, print_explanation, print_json, print_path
     from grokscope.training.machine import use_threads
+    from grokscope.training.run import Run
 
     load(use)
     use_threads(threads)
@@ -49,7 +50,9 @@ def explain(
         taken = f" --forms took `{forms[-1]}`: write the run before it." if forms else ""
         raise BadInput(f"say which run to explain.{taken} `grokscope list runs` shows the runs.")
     chosen = names(",".join(forms)) or None
-    for run in [find(name, out) for name in runs]:
+    refused: list[tuple[str, GrokscopeError]] = []
+
+    def explain_one(run: Run) -> None:
         if over is not None:
             with bar("reading the checkpoints") as track:
                 explanations = path(run, spread(run.steps, over), chosen, track)
@@ -67,3 +70,11 @@ def explain(
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})
+
+    for run in [find(name, out) for name in runs]:
+        try:
+            explain_one(run)
+        except GrokscopeError as error:
+            refused.append((run.folder.name, error))
+    if refused:
+        raise together(refused)
