@@ -260,9 +260,7 @@ def logits_vary(s: Snapshot) -> float:
     n, mean, squares = 0, torch.zeros(()), 0.0
     for block in s.blocks():  # each adds its own, and what its mean is away from those before
         m, own = len(block.logits), block.logits.mean(dim=0, dtype=torch.float64)
-        squares += sum(
-            float(centred(x - own).square().sum()) for x in block.logits.split(BLOCK)
-        )
+        squares += sum(float(centred(x - own).square().sum()) for x in block.logits.split(BLOCK))
         squares += float(centred(own - mean).square().sum()) * n * m / (n + m)
         mean, n = mean + (own - mean) * (m / (n + m)), n + m
     return (squares / n) ** 0.5

@@ -28,12 +28,11 @@ from grokscope.models.model import Fold, Model
 from grokscope.score import is_right, is_symmetric, mirror_was_shown
 from grokscope.tap import record
 from grokscope.task import Task
+from grokscope.training.memory import LOGITS_AT_ONCE, MOST_LOGITS
 from grokscope.training.run import Run
 from grokscope.training.steps import can_fold, check_fold
 
 BLOCK = 65_536  # pairs: in float64 the logits of S6 would take 3 GB
-MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
-LOGITS_AT_ONCE = 8_000_000  # of a table that is larger than that
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +75,7 @@ class Snapshot:
     def at(self, pairs: Int[Tensor, " some"] | Bool[Tensor, " pair"]) -> "Snapshot":
         """The network on these pairs alone."""
         taught = None if self.taught is None else self.taught[pairs]
-        return replace(
-            self, task=self.task.at(pairs), is_train=self.is_train[pairs], taught=taught
-        )
+        return replace(self, task=self.task.at(pairs), is_train=self.is_train[pairs], taught=taught)
 
     def blocks(self) -> "Iterator[Snapshot]":
         """Itself, or where it is large so many pairs after the other as are held at a time."""
@@ -147,9 +144,7 @@ class Snapshot:
     ) -> Iterator[tuple[Float[Tensor, "some *answer c"], Int[Tensor, " some *answer"]]]:
         """The logits and the answers of all pairs, some at a time."""
         for block in self.blocks():
-            yield from zip(
-                block.logits.split(BLOCK), block.task.answers.split(BLOCK), strict=True
-            )
+            yield from zip(block.logits.split(BLOCK), block.task.answers.split(BLOCK), strict=True)
 
     def sums(
         self, f: Callable[["Snapshot"], Tensor], label: Int[Tensor, " pair"] | None = None
@@ -159,7 +154,9 @@ class Snapshot:
         n_labels, start, found = 1 if label is None else int(label.max()) + 1, 0, None
         for block in self.blocks():
             x = f(block)
-            total = x.new_zeros(n_labels, x.shape[1], dtype=torch.float64) if found is None else found
+            total = (
+                x.new_zeros(n_labels, x.shape[1], dtype=torch.float64) if found is None else found
+            )
             if label is None:
                 total += x.sum(dim=0, dtype=torch.float64)
             else:

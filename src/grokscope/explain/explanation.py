@@ -16,8 +16,10 @@ from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
-from grokscope.snapshot import MOST_LOGITS, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.tap import record
+from grokscope.training import memory
+from grokscope.training.memory import MOST_LOGITS, SHARE
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
@@ -27,7 +29,6 @@ from grokscope.verify.verify import verify
 PER_NEURON = 6  # pairs, at least: a table of the answers has about one for each neuron
 UNDETERMINED = "undetermined"
 NO_TASK = "its task is not known."
-SHARE = 4  # a sample has a quarter of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +125,17 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     None is looked for where the task is not known. Those that hold come first. Of these a circuit
     that accounts for the neurons too goes before one of the logits alone; then the best bound
     decides, then the size. Raises `UnknownName` for a form that does not exist, `NotApplicable` for
-    a task with several answers an input.
+    a task with several answers an input, and `BadInput` where it would need more memory than is
+    free.
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(
             f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
         )
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
+    needed = memory.explaining(snapshot.task, snapshot.model)
+    what = f"explaining this network on `{snapshot.task.name}`"
+    memory.refuse(what, needed, "Close other programs, or use a larger machine.")
     scores = _scores(snapshot)
     if not snapshot.is_of_numbers:
         why = "the network's logits are not all numbers."

@@ -11,7 +11,7 @@ import torch
 
 from grokscope.errors import BadInput, must_be
 
-LARGEST_KEPT = 1 << 25  # bytes of one block; what glibc takes at most
+LARGEST_KEPT = 1 << 24  # bytes of one block
 MOST_KEPT = 1 << 28  # bytes, of all that lies free at the end of the heap
 
 

@@ -15,9 +15,9 @@ from grokscope.errors import DamagedFile, StorageError
 from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
-from grokscope.training.check import PAIRS_AT_ONCE
 from grokscope.training.files import cannot_write, read_tensors, write_tensors
 from grokscope.training.losses import Objective
+from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, logits_of
