@@ -4,8 +4,8 @@ Many measures see the logits only through their means over the fibres of the tas
 pairs that share one (for a+b mod p: the antidiagonals). The last map of a network is linear, so
 these means are taken of its hidden layer, and the logits of all pairs need not be computed.
 
-Where the logits are more than `MOST_LOGITS`, no table of all pairs is made for what can be summed up
-some pairs at a time (`blocks`): S6 has 373 million logits, and p = 997 has 991 million.
+Where the logits are more than `MOST_LOGITS`, no table of all pairs is made for what can be summed
+up some pairs at a time (`blocks`): S6 has 373 million logits, and p = 997 has 991 million.
 
 Axes: pair = one input; answer = where an input has several; c = an answer; neuron;
 s = a product, as what the pairs of a fibre share; label = whatever gathers pairs.
@@ -72,7 +72,7 @@ class Snapshot:
         """Whether it has more logits than are held in one table."""
         return self.task.answers.numel() * self.task.n_answers > MOST_LOGITS
 
-    def at(self, pairs: Int[Tensor, " some"] | Bool[Tensor, " pair"]) -> "Snapshot":
+    def at(self, pairs: Int[Tensor, " some"]) -> "Snapshot":
         """The network on these pairs alone."""
         taught = None if self.taught is None else self.taught[pairs]
         return replace(self, task=self.task.at(pairs), is_train=self.is_train[pairs], taught=taught)
@@ -216,7 +216,7 @@ class Snapshot:
         if "logits" in self.__dict__:
             return self.logits[self.is_train]
         if self.is_large:
-            return self.at(self.is_train).logits
+            return self.at(self.is_train.nonzero()[:, 0]).logits
         return self._logits(self.is_train)
 
     @property

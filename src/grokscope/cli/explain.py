@@ -29,7 +29,8 @@ def explain(
 
     Every form of explanation that applies is found, kept, removed and put in the network's place,
     beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
-    A network that cannot be explained is told at the end, and leaves the others to be. The simplest circuit that holds is written into the run's folder as circuit.py.
+    A network that cannot be explained is told at the end, and the others are explained. The
+    simplest circuit that holds is written into the run's folder as circuit.py.
 
     Example: grokscope explain a+b-transformer --forms fourier,convolution
     """

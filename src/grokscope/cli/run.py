@@ -141,7 +141,8 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
 
 
 def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
-    """What this would mean: `memory_gb` is the peak of all that `run` does. Raises `BadInput` where it would be refused."""
+    """What this would mean: `memory_gb` is the peak of all that `run` does. Raises `BadInput` where
+    it would be refused."""
     from grokscope.reading.reading import is_small
     from grokscope.runs import Entry, state
     from grokscope.snapshot import Snapshot

@@ -1,8 +1,8 @@
 """How much memory a run takes at its peak, said before it is taken.
 
-What is counted are the tables that are made at once: of training pairs in a step, of the pairs of an
-evaluation, of all pairs in a reading or an explanation, and what each member keeps. The few numbers
-that are no sizes are measured by `python -m benchmarks.memory`, which holds what is said against
+What is counted are the tables that are made at once: of training pairs in a step, of the pairs of
+an evaluation, of all pairs in a reading or an explanation, and what each member keeps. The few
+numbers that are no sizes are measured: `python -m benchmarks.memory` holds what is said against
 what is taken (docs/memory.md).
 
 Axes: pair = one input; row = a row of a fold's table.
