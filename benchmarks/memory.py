@@ -104,10 +104,8 @@ def said(point: Point, out: Path) -> int:
     needed = memory.training(run, model).of(point.members)
     if point.what == "train":
         return needed
-    explained = is_small(Snapshot(run.task, run.is_train, model))
-    return max(
-        needed, memory.reading(run, model), memory.explaining(run.task, model) if explained else 0
-    )
+    is_explained = is_small(Snapshot(run.task, run.is_train, model))
+    return max(needed, memory.reading(run, model, is_explained))
 
 
 def do(point: Point, out: Path) -> None:

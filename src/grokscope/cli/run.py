@@ -148,7 +148,7 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
     from grokscope.snapshot import Snapshot
     from grokscope.training.check import check, memory_needed
     from grokscope.training.machine import check_device
-    from grokscope.training.memory import explaining, reading
+    from grokscope.training.memory import reading
     from grokscope.training.run import Run
 
     check_device(device)
@@ -156,9 +156,11 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
     model = check(planned, device)
     n_weights = sum(w.numel() for w in model.parameters())
     size = next(model.parameters()).element_size()
-    phases = {"training": memory_needed(planned, model), "reading": reading(planned, model)}
-    if is_small(Snapshot(planned.task, planned.is_train, model)):
-        phases["explaining"] = explaining(planned.task, model)
+    is_explained = is_small(Snapshot(planned.task, planned.is_train, model))
+    phases = {
+        "training": memory_needed(planned, model),
+        "reading": reading(planned, model, is_explained),
+    }
     checkpoints = spec.steps // spec.checkpoint_every + spec.steps.bit_length() + 2
     return {
         "run": spec.id,

@@ -17,11 +17,11 @@ from grokscope.reading.grid import grid
 from grokscope.reading.reading import Reading
 from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot
+from grokscope.training.memory import MOST_DRAWN
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import less
 
-MOST_LOGITS = 2_500_000  # that are put in a page: p = 135
 ALL_SUBSETS = 5  # parts of which every choice is tried; of more, one or all are removed
 
 
@@ -56,7 +56,7 @@ def answers(r: Reading) -> Answers | None:
     too many, or they are no longer numbers."""
     s = r.snapshot
     n_logits = s.task.answers.numel() * s.task.n_answers
-    if grid(s) is None or s.task.operators or n_logits > MOST_LOGITS:
+    if grid(s) is None or s.task.operators or n_logits > MOST_DRAWN:
         return None
     if not s.is_of_numbers:
         return None
@@ -85,10 +85,10 @@ def _removable(s: Snapshot, c: Certificate) -> Removable | None:
 
     shared = _by_product(s, added())
     n_logits = s.task.answers.numel() * s.task.n_answers
-    if shared is None and len(names) * n_logits > 2 * MOST_LOGITS:
+    if shared is None and len(names) * n_logits > 2 * MOST_DRAWN:
         return None
     rows, product = (torch.stack(list(added())), None) if shared is None else shared
-    if rows.numel() > 2 * MOST_LOGITS:
+    if rows.numel() > 2 * MOST_DRAWN:
         return None
     without, own = list(_without(s, c)), accuracy(s.logits, s.task.answers)
     return Removable(c, rows.numpy(), None if product is None else product.numpy(), without, own)

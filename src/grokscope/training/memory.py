@@ -30,9 +30,11 @@ SHARE = 4  # a sample has a quarter of what would be read as one
 CODE = 110_000_000  # bytes of libraries that the first step brings in
 OF_READING = 100_000_000  # and those that a reading does, and a page
 OF_EXPLAINING = 150_000_000
+OF_PAGE = 50_000_000
+MOST_DRAWN, DRAWN = 2_500_000, 40  # logits that a page has, and bytes of each
 STACKED = 8  # copies of the weights: gradients, temporaries, checkpoints as they are written
 IN_PROOF = 60  # bytes for each pair and term: a fold and its errors, in float64
-EVIDENCE = 6  # tables of logits in float64
+EVIDENCE = 8  # tables of logits in float64
 GRAPH = 3  # copies of an activation that autograd goes through
 
 
@@ -51,7 +53,7 @@ class Needs:
         passing = max(self.evaluation, self.step + members * self.graph)
         return CODE + members * self.kept + passing
 
-    def most(self, free: float) -> int:
+    def most(self, free: int) -> int:
         """How many members fit into so many bytes; at least one."""
         evaluated = (free - CODE - self.evaluation) / self.kept
         trained = (free - CODE - self.step) / (self.kept + self.graph)
@@ -128,9 +130,19 @@ def training(run: Run, model: Model) -> Needs:
     return Needs(evaluation, step, kept, graph)
 
 
-def reading(run: Run, model: Model) -> int:
-    """Bytes of reading a run and writing its page, without its explanation: the last checkpoint
-    and the one that is measured, each as it is and in its canonical view, and one pass."""
+def reading(run: Run, model: Model, is_explained: bool) -> int:
+    """Bytes of reading a run and writing its page: of the last checkpoint and the one that is
+    measured, each as it is and in its canonical view, and one pass; or of its explanation, which
+    is held while the page is drawn."""
+    plain = _measured(run, model)
+    if not is_explained:
+        return plain
+    logits = run.task.answers.numel() * run.task.n_answers
+    drawn = OF_PAGE + (DRAWN * logits if logits <= MOST_DRAWN else 0)
+    return max(plain, explaining(run.task, model) + drawn)
+
+
+def _measured(run: Run, model: Model) -> int:
     x, n_pairs, n = widths_of(run, model), len(run.is_train), int(run.is_train.sum())
     classes = run.task.n_read * run.task.n_answers
     if n_pairs * classes <= MOST_LOGITS:

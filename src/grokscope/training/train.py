@@ -106,7 +106,7 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         same += [spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
         alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
-        free = SHARE_OF_MEMORY * free_memory(device)
+        free = int(SHARE_OF_MEMORY * free_memory(device))
         size = min(training(run, run.new_model()).most(free) for run in group)
         for start in range(0, len(group), size):
             yield group[start : start + size]
