@@ -86,8 +86,9 @@ class Snapshot:
 
     @property
     def _at_once(self) -> int:
-        """Pairs of a block."""
-        return max(1, LOGITS_AT_ONCE // (self.task.n_read * self.task.n_answers))
+        """Pairs of a block: of a table of all pairs of symbols, whole rows."""
+        n, most = self.task.n_symbols, LOGITS_AT_ONCE // (self.task.n_read * self.task.n_answers)
+        return max(1, most // n) * n
 
     @cached_property
     def few(self) -> "Snapshot":
