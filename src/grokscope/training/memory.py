@@ -35,7 +35,7 @@ MOST_DRAWN, DRAWN = 2_500_000, 40  # logits that a page has, and bytes of each
 STACKED = 8  # copies of the weights: gradients, temporaries, checkpoints as they are written
 IN_PROOF = 60  # bytes for each pair and term: a fold and its errors, in float64
 EVIDENCE = 8  # tables of logits in float64
-GRAPH = 3  # copies of an activation that autograd goes through
+GRAPH = 1.2  # copies of an activation that autograd keeps
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,13 @@ def training(run: Run, model: Model) -> Needs:
     passed = x.mixed + x.neurons + x.classes if is_folded else x.activations
     evaluation = min(n_pairs, PAIRS_AT_ONCE) * max(w * passed, loss)
     if not is_folded:
-        return Needs(evaluation, 0, kept, n * (GRAPH * w * x.activations + loss))
+        return Needs(evaluation, 0, kept, n * (int(GRAPH * w * x.activations) + loss))
     written_out = Objective.of(spec).loss in (cross_entropy, cross_entropy_per_class)
     step = n * (w * (2 * x.mixed + x.classes) + (0 if written_out else 2 * loss))
     kept += n * x.terms * (28 + 3 * w)  # the plan of which rows make which pair
     graph = 2 * w * x.mixed * (x.rows + x.rows_per_pair * n)
     if x.rows_per_pair:  # the layers below the last
-        graph += GRAPH * w * n * max(0, x.activations - 2 * x.neurons - x.classes)
+        graph += n * int(GRAPH * w * max(0, x.activations - 2 * x.neurons - x.classes))
     return Needs(evaluation, step, kept, graph)
 
 
