@@ -136,11 +136,11 @@ class Canonical(View):
 @torch.no_grad()
 def _is_summed(s: Snapshot) -> bool:
     """Whether the operands' weights are what the neurons add up."""
-    weights, pre = s.model.symbol_weights(), s.mlp_pre[:SEEN]
+    weights, pre = s.model.symbol_weights(), s.few.mlp_pre[:SEEN]
     a, b = (weights.get(role, weights.get("ab")) for role in "ab")
     if a is None or b is None or {a.shape[1], b.shape[1]} != {pre.shape[1]}:
         return False
-    x, y = s.task.inputs[:SEEN, :2].unbind(dim=1)
+    x, y = s.few.task.inputs[:SEEN, :2].unbind(dim=1)
     return torch.allclose(pre, a[x] + b[y], rtol=1e-3, atol=1e-4 * float(pre.abs().max()))
 
 
@@ -162,7 +162,7 @@ def coordinates(s: Snapshot) -> Coordinates | None:
     """The coordinates of a network's canonical view; None where its hidden layer is not of finite
     numbers, or does nothing. Raises `NotApplicable` where it has none."""
     act, W = activation_of(s), read_out_of(s)
-    spread, mean = _after(s)
+    spread, mean = spread_after(s)
     gram = _products(s)
     if not all(bool(x.isfinite().all()) for x in (gram, spread, W)):
         return None
@@ -198,7 +198,7 @@ def activation_of(s: Snapshot) -> Activation | None:
     own = getattr(s.model, "act", None)  # what it says, which may not be what it does
     rows = [*([own] if isinstance(own, Activation) else []), *ACTIVATIONS.values()]
     try:
-        pre, post = s.mlp_pre[:SEEN], s.mlp_post[:SEEN]
+        pre, post = s.few.mlp_pre[:SEEN], s.few.mlp_post[:SEEN]
     except NotApplicable:
         return None
     if not post.isfinite().all():
@@ -213,7 +213,7 @@ def read_out_of(s: Snapshot) -> Float[Tensor, "neuron _"]:
     W = s.model.symbol_weights().get("c")
     if W is None and (of_digits := digit_weights_of(s.model)):
         W = of_digits[1].T
-    n_neurons = s.mlp_post.shape[1]
+    n_neurons = s.few.mlp_post.shape[1]
     if W is None or W.shape[1] != n_neurons:
         return torch.ones(n_neurons, 1, dtype=torch.float64)
     return centred(W.T)
@@ -232,28 +232,38 @@ def digit_weights_of(
 
 def _products(s: Snapshot) -> Float[Tensor, "neuron neuron"]:
     """Those of the neurons before their nonlinearity with each other, summed over pairs."""
-    pre = s.mlp_pre
-    gram = torch.zeros(pre.shape[1], pre.shape[1], dtype=torch.float64)
-    for x in pre.split(BLOCK):
-        gram += x.double().T @ x.double()
+    n_neurons = s.few.mlp_pre.shape[1]
+    gram = torch.zeros(n_neurons, n_neurons, dtype=torch.float64)
+    for block in s.blocks():
+        for x in block.mlp_pre.split(BLOCK):
+            gram += x.double().T @ x.double()
     return gram
 
 
-def _after(s: Snapshot) -> tuple[Float[Tensor, " neuron"], Float[Tensor, " neuron"]]:
+@once_per_snapshot
+def spread_after(s: Snapshot) -> tuple[Float[Tensor, " neuron"], Float[Tensor, " neuron"]]:
     """Each neuron's standard deviation over pairs after its nonlinearity, and its mean."""
-    post = s.mlp_post
-    mean = post.mean(dim=0, dtype=torch.float64)
-    squares = [(x.double() - mean).square().sum(dim=0) for x in post.split(BLOCK)]
-    return (torch.stack(squares).sum(dim=0) / len(post)).sqrt(), mean
+    n = len(s.task.inputs)
+    mean = s.sums(lambda block: block.mlp_post)[0] / n
+    squares = [
+        (x.double() - mean).square().sum(dim=0)
+        for block in s.blocks()
+        for x in block.mlp_post.split(BLOCK)
+    ]
+    return (torch.stack(squares).sum(dim=0) / n).sqrt(), mean
 
 
 @once_per_snapshot
 def logits_vary(s: Snapshot) -> float:
     """How long the centred logits of a pair are, less their mean over pairs: in the root mean
     square."""
-    mean = s.logits.mean(dim=0, dtype=torch.float64)
-    squares = [float(centred(x - mean).square().sum()) for x in s.logits.split(BLOCK)]
-    return (sum(squares) / len(s.logits)) ** 0.5
+    n, mean, squares = 0, torch.zeros(()), 0.0
+    for block in s.blocks():  # each adds its own, and what its mean is away from those before
+        m, own = len(block.logits), block.logits.mean(dim=0, dtype=torch.float64)
+        squares += sum(float(centred(x - own).square().sum()) for x in block.logits.split(BLOCK))
+        squares += float(centred(own - mean).square().sum()) * n * m / (n + m)
+        mean, n = mean + (own - mean) * (m / (n + m)), n + m
+    return (squares / n) ** 0.5
 
 
 def _parallel(

@@ -11,7 +11,7 @@
 Every message names the thing, the value and the next step.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -44,6 +44,14 @@ class DamagedFile(GrokscopeError):
 
 class RewriteError(GrokscopeError):
     """A fast formulation does not equal its plain twin."""
+
+
+def together(refused: Sequence[tuple[str, GrokscopeError]]) -> GrokscopeError:
+    """The errors of several things, each by its name, as one of the first's kind; that of one thing
+    as it is."""
+    (_, first), *rest = refused
+    text = "\n".join(f"{name}: {error}" for name, error in refused)
+    return type(first)(text) if rest else first
 
 
 def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownName:

@@ -4,12 +4,15 @@ Many measures see the logits only through their means over the fibres of the tas
 pairs that share one (for a+b mod p: the antidiagonals). The last map of a network is linear, so
 these means are taken of its hidden layer, and the logits of all pairs need not be computed.
 
+Where the logits are more than `MOST_LOGITS`, no table of all pairs is made for what can be summed
+up some pairs at a time (`blocks`): S6 has 373 million logits, and p = 997 has 991 million.
+
 Axes: pair = one input; answer = where an input has several; c = an answer; neuron;
-s = a product, as what the pairs of a fibre share.
+s = a product, as what the pairs of a fibre share; label = whatever gathers pairs.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,6 +28,7 @@ from grokscope.models.model import Fold, Model
 from grokscope.score import is_right, is_symmetric, mirror_was_shown
 from grokscope.tap import record
 from grokscope.task import Task
+from grokscope.training.memory import LOGITS_AT_ONCE, MOST_LOGITS
 from grokscope.training.run import Run
 from grokscope.training.steps import can_fold, check_fold
 
@@ -62,6 +66,34 @@ class Snapshot:
             was_shown_all=run.was_shown_all,
             assumed=run.spec.assumed,
         )
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether it has more logits than are held in one table."""
+        return self.task.answers.numel() * self.task.n_answers > MOST_LOGITS
+
+    def at(self, pairs: Int[Tensor, " some"]) -> "Snapshot":
+        """The network on these pairs alone."""
+        taught = None if self.taught is None else self.taught[pairs]
+        return replace(self, task=self.task.at(pairs), is_train=self.is_train[pairs], taught=taught)
+
+    def blocks(self) -> "Iterator[Snapshot]":
+        """Itself, or where it is large so many pairs after the other as are held at a time."""
+        if not self.is_large:
+            yield self
+        else:
+            yield from map(self.at, torch.arange(len(self.task.inputs)).split(self._at_once))
+
+    @property
+    def _at_once(self) -> int:
+        """Pairs of a block: of a table of all pairs of symbols, whole rows."""
+        n, most = self.task.n_symbols, LOGITS_AT_ONCE // (self.task.n_read * self.task.n_answers)
+        return max(1, most // n) * n
+
+    @cached_property
+    def few(self) -> "Snapshot":
+        """The first of `blocks`: enough to see which shapes and which nonlinearity there are."""
+        return next(iter(self.blocks()))
 
     @property
     def knows_split(self) -> bool:
@@ -101,13 +133,38 @@ class Snapshot:
     @cached_property
     def is_right(self) -> Bool[Tensor, " pair *answer"]:
         """Which answers are right; see `score.is_right`."""
-        blocks = zip(self.logits.split(BLOCK), self.task.answers.split(BLOCK), strict=True)
-        return torch.cat([is_right(logits, answers) for logits, answers in blocks])
+        return torch.cat([is_right(x, answers) for x, answers in self.answered()])
 
     @cached_property
     def is_of_numbers(self) -> bool:
         """Whether every logit is a number: neither NaN nor infinite."""
-        return all(bool(logits.isfinite().all()) for logits in self.logits.split(BLOCK))
+        return all(bool(logits.isfinite().all()) for logits, _ in self.answered())
+
+    def answered(
+        self,
+    ) -> Iterator[tuple[Float[Tensor, "some *answer c"], Int[Tensor, " some *answer"]]]:
+        """The logits and the answers of all pairs, some at a time."""
+        for block in self.blocks():
+            yield from zip(block.logits.split(BLOCK), block.task.answers.split(BLOCK), strict=True)
+
+    def sums(
+        self, f: Callable[["Snapshot"], Tensor], label: Int[Tensor, " pair"] | None = None
+    ) -> Float[Tensor, "label width"]:
+        """The sum over the pairs of each label of what `f` gives each pair, in float64; without
+        labels of all."""
+        n_labels, start, found = 1 if label is None else int(label.max()) + 1, 0, None
+        for block in self.blocks():
+            x = f(block)
+            total = (
+                x.new_zeros(n_labels, x.shape[1], dtype=torch.float64) if found is None else found
+            )
+            if label is None:
+                total += x.sum(dim=0, dtype=torch.float64)
+            else:
+                total.index_add_(0, label[start : start + len(x)], x.double())
+            start, found = start + len(x), total
+        assert found is not None
+        return found
 
     @cached_property
     def activations(self) -> dict[str, Tensor]:
@@ -131,11 +188,15 @@ class Snapshot:
     @cached_property
     def mlp_pre(self) -> Float[Tensor, "pair neuron"]:
         """The hidden layer before its nonlinearity, at the last position."""
+        if self.is_large:
+            return self._joined(lambda block: block.mlp_pre)
         return self._mixed[0] if self._fold is not None else self._at_last_position("mlp_pre")
 
     @cached_property
     def mlp_post(self) -> Float[Tensor, "pair neuron"]:
         """The hidden layer after its nonlinearity, at the last position."""
+        if self.is_large:
+            return self._joined(lambda block: block.mlp_post)
         if self._fold is not None:
             return self._fold.act(self.mlp_pre)
         return self._at_last_position("mlp_post")
@@ -147,12 +208,16 @@ class Snapshot:
     @cached_property
     def logits(self) -> Float[Tensor, "pair *answer c"]:
         """Those of every pair; classes that are no answer are dropped."""
+        if self.is_large:
+            return self._joined(lambda block: block.logits)
         return self._logits(slice(None))
 
     @cached_property
     def train_logits(self) -> Float[Tensor, "train *answer c"]:
         if "logits" in self.__dict__:
             return self.logits[self.is_train]
+        if self.is_large:
+            return self.at(self.is_train.nonzero()[:, 0]).logits
         return self._logits(self.is_train)
 
     @property
@@ -200,12 +265,25 @@ class Snapshot:
     @cached_property
     def mean_logits(self) -> Float[Tensor, "s c"]:
         """The mean of the logits over the pairs of each fibre."""
-        if self._fold is None:
-            return self.mean_over_fibres(self.logits)
-        post, direct = self._hidden
-        mean = self.mean_over_fibres
-        logits = self._fold.read_out(mean(post), None if direct is None else mean(direct))
+        if self.few._fold is None:
+            return self._fibre_means(lambda block: block.logits)
+        n_neurons = self.few._fold.n_neurons
+        means = self._fibre_means(Snapshot._before_read_out)
+        direct = means[:, n_neurons:] if means.shape[1] > n_neurons else None
+        logits = self.few._fold.read_out(means[:, :n_neurons], direct)
         return logits[:, : self.task.n_answers]
+
+    def _before_read_out(self) -> Float[Tensor, "pair width"]:
+        """All that the last map of a fold is of, side by side: neurons, then the direct path."""
+        post, direct = self._hidden
+        return post if direct is None else torch.cat([post, direct], dim=1)
+
+    def _fibre_means(self, f: "Callable[[Snapshot], Tensor]") -> Float[Tensor, "s width"]:
+        """The mean over the pairs of each fibre of what `f` gives each pair."""
+        if not self.is_large:
+            return self.mean_over_fibres(f(self))
+        sums = self.sums(f, self.fibres.product)
+        return (sums / self.fibres.counts[:, None]).to(f(self.few))
 
     @cached_property
     def _fold(self) -> Fold | None:
@@ -223,6 +301,9 @@ class Snapshot:
     def read_out(self, hidden: Float[Tensor, "pair neuron"]) -> Float[Tensor, "pair c"]:
         """The logits when the hidden layer at the last position is this one, and all else, such as
         what goes past it, as it is."""
+        if self.is_large:
+            rest = iter(hidden.split(self._at_once))
+            return self._joined(lambda block: block.read_out(next(rest)))
         if self._fold is not None:
             return self._fold.read_out(hidden, self._mixed[1])[:, : self.task.n_answers]
 
@@ -234,6 +315,18 @@ class Snapshot:
         self.activation("mlp_post")  # says so where there is none
         with torch.no_grad():
             return self.model.last(self.task.inputs, replaced)[:, : self.task.n_answers]
+
+    def _joined(self, f: "Callable[[Snapshot], Tensor]") -> Tensor:
+        """What `f` gives each pair, as one table that is filled block by block."""
+        table, start = None, 0
+        for block in self.blocks():
+            x = f(block)
+            if table is None:
+                table = x.new_empty(len(self.task.inputs), *x.shape[1:])
+            table[start : start + len(x)] = x
+            start += len(x)
+        assert table is not None
+        return table
 
     @property
     def _hidden(self) -> tuple[Tensor, Tensor | None]:

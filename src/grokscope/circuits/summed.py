@@ -124,7 +124,7 @@ def summed(s: Snapshot) -> Summed:
     a, b, c = places
     W = output_map(s).T
     W = (W - W.mean(dim=0))[c.argsort()]
-    level = s.mlp_pre.mean(dim=0, dtype=torch.float64)[x.index]
+    level = s.sums(lambda block: block.mlp_pre)[0][x.index] / len(s.task.inputs)
     bias = _bias(s)[c.argsort()]
     left, output, n_units = x.left + level, W[:, x.index], W.shape[1]
     whole = Summed(group, left, x.right, output, bias, x.index, n_units, a, b, c, act)
@@ -136,7 +136,7 @@ def summed(s: Snapshot) -> Summed:
 def _bias(s: Snapshot) -> Float[Tensor, " c"]:
     """What of the logits, on average over all pairs, does not come from the neurons, centred."""
     counts, logits = s.fibres.counts / s.fibres.counts.sum(), s.mean_logits.double()
-    post = s.mlp_post.mean(dim=0, dtype=torch.float64)
+    post = s.sums(lambda block: block.mlp_post)[0] / len(s.task.inputs)
     bias = counts @ logits - post @ output_map(s)
     bias = bias - bias.mean()
     is_rounding = bias.norm() <= NEGLIGIBLE * logits.norm(dim=1).mean()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
-from grokscope.errors import BadInput, StorageError
+from grokscope.errors import BadInput, GrokscopeError, StorageError, together
 
 if TYPE_CHECKING:
     from grokscope.explain.explanation import Explanation
@@ -33,7 +33,8 @@ def explain(
 
     Every form of explanation that applies is found, kept, removed and put in the network's place,
     beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
-    The simplest circuit that holds is written into the run's folder as circuit.py.
+    A network that cannot be explained is told at the end, and the others are explained. The
+    simplest circuit that holds is written into the run's folder as circuit.py.
 
     Example: grokscope explain a+b-transformer --forms fourier,convolution
     """
@@ -46,14 +47,17 @@ def explain(
     from grokscope.snapshot import Snapshot
     from grokscope.terminal import bar, print_explanation, print_json, print_path, print_program
     from grokscope.training.machine import use_threads
+    from grokscope.training.run import Run
 
     load(use)
     use_threads(threads)
     if not runs:
         taken = f" --forms took `{forms[-1]}`: write the run before it." if forms else ""
         raise BadInput(f"say which run to explain.{taken} `grokscope list runs` shows the runs.")
-    chosen, refused = names(",".join(forms)) or None, list[StorageError]()
-    for run in [find(name, out) for name in runs]:
+    chosen = names(",".join(forms)) or None
+    refused: list[tuple[str, GrokscopeError]] = []
+
+    def explain_one(run: Run) -> None:
         if over is not None:
             with bar("reading the checkpoints") as track:
                 explanations = path(run, spread(run.steps, over), chosen, track)
@@ -71,16 +75,24 @@ def explain(
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})
+
+    for run in [find(name, out) for name in runs]:
+        try:
+            explain_one(run)
+        except GrokscopeError as error:
+            refused.append((run.folder.name, error))
     if refused:
-        raise StorageError(f"the circuit is not kept: {refused[0]}")
+        raise together(refused)
 
 
-def _written(run: "Run", explanation: "Explanation", refused: list[StorageError]) -> Path | None:
+def _written(
+    run: "Run", explanation: "Explanation", refused: list[tuple[str, GrokscopeError]]
+) -> Path | None:
     """The circuit's file; where the disk refuses it, the error is added to `refused`."""
     from grokscope.explain.program import write_circuit
 
     try:
         return write_circuit(run, explanation)
     except StorageError as error:
-        refused.append(error)
+        refused.append((run.folder.name, StorageError(f"the circuit is not kept: {error}")))
         return None

@@ -157,10 +157,14 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
 
 
 def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
-    """What training this would mean. Raises `BadInput` where it would be refused."""
+    """What this would mean: `memory_gb` is the peak of all that `run` does. Raises `BadInput` where
+    it would be refused."""
+    from grokscope.reading.reading import is_small
     from grokscope.runs import Entry, state
+    from grokscope.snapshot import Snapshot
     from grokscope.training.check import check, memory_needed
     from grokscope.training.machine import check_device
+    from grokscope.training.memory import reading
     from grokscope.training.run import Run
 
     check_device(device)
@@ -168,6 +172,11 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
     model = check(planned, device)
     n_weights = sum(w.numel() for w in model.parameters())
     size = next(model.parameters()).element_size()
+    is_explained = is_small(Snapshot(planned.task, planned.is_train, model))
+    phases = {
+        "training": memory_needed(planned, model),
+        "reading": reading(planned, model, is_explained),
+    }
     checkpoints = spec.steps // spec.checkpoint_every + spec.steps.bit_length() + 2
     return {
         "run": spec.id,
@@ -178,7 +187,8 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
         "test_pairs": int((~planned.is_train).sum()),
         "lenses": [f"{lens.name} ({lens.law})" for lens in planned.task.lenses],
         "weights": n_weights,
-        "memory_gb": round(memory_needed(planned, model) / 1e9, 3),
+        "memory_gb": round(max(phases.values()) / 1e9, 3),
+        "memory_gb_of": {phase: round(size / 1e9, 3) for phase, size in phases.items()},
         "disk_mb_at_most": round(size * n_weights * (checkpoints + 6) / 1e6, 1),
         "spec": asdict(spec),
     }

@@ -4,7 +4,7 @@ Axes: pair = one input.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
@@ -18,6 +18,8 @@ from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.tap import record
+from grokscope.training import memory
+from grokscope.training.memory import MOST_LOGITS, SHARE
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 from grokscope.verify.certificate import Certificate
@@ -27,8 +29,6 @@ from grokscope.verify.verify import verify
 PER_NEURON = 6  # pairs, at least: a table of the answers has about one for each neuron
 UNDETERMINED = "undetermined"
 NO_TASK = "its task is not known."
-MOST_LOGITS = 60_000_000  # of which several copies in float64 fit in memory
-SHARE = 4  # a sample has a quarter of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +125,17 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     None is looked for where the task is not known. Those that hold come first. Of these a circuit
     that accounts for the neurons too goes before one of the logits alone; then the best bound
     decides, then the size. Raises `UnknownName` for a form that does not exist, `NotApplicable` for
-    a task with several answers an input.
+    a task with several answers an input, and `BadInput` where it would need more memory than is
+    free.
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(
             f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
         )
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
+    needed = memory.explaining(snapshot.task, snapshot.model)
+    what = f"explaining this network on `{snapshot.task.name}`"
+    memory.refuse(what, needed, "Close other programs, or use a larger machine.")
     scores = _scores(snapshot)
     if not snapshot.is_of_numbers:
         why = "the network's logits are not all numbers."
@@ -204,13 +208,10 @@ def _certified(form: Form, snapshot: Snapshot, sample: Snapshot | None) -> Certi
 def _sample(s: Snapshot) -> Snapshot | None:
     """The network on some of its pairs, at random, where the logits of all are too many to hold
     several times over."""
-    n = len(s.task.inputs)
-    if n * s.task.n_answers <= MOST_LOGITS:
+    if not s.is_large:
         return None
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
-    chosen = order[: MOST_LOGITS // (SHARE * s.task.n_answers)].sort().values
-    taught = None if s.taught is None else s.taught[chosen]
-    return replace(s, task=s.task.at(chosen), is_train=s.is_train[chosen], taught=taught)
+    order = torch.randperm(len(s.task.inputs), generator=torch.Generator().manual_seed(0))
+    return s.at(order[: MOST_LOGITS // (SHARE * s.task.n_answers)].sort().values)
 
 
 def _rank(c: Certificate) -> tuple[bool, int, bool, float, int]:
@@ -240,7 +241,7 @@ def n_neurons(snapshot: Snapshot) -> float:
     all but any share of that, and the answers be in the rest."""
     s = canonical(snapshot)
     try:
-        live = s.mlp_post.shape[1]
+        live = s.few.mlp_post.shape[1]
     except NotApplicable:
         return inf
     with torch.no_grad():

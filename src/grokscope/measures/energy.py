@@ -10,7 +10,7 @@ Axes: neuron = one of the canonical view; some = of these.
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.canonical import canonical, read_out_of
+from grokscope.canonical import canonical, read_out_of, spread_after
 from grokscope.errors import NotApplicable
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
@@ -24,7 +24,7 @@ def energy(s: Snapshot) -> Float[Tensor, " neuron"]:
     take it away again. The shares sum to 1. Raises `NotApplicable` where no neuron adds
     anything."""
     view = canonical(s)
-    variance = view.mlp_post.var(dim=0, correction=0).double()
+    variance = spread_after(view)[0].square()
     adds = variance * read_out_of(view).double().square().sum(dim=1)
     if not float(adds.sum()) > 0:
         raise NotApplicable("no neuron adds anything to the logits that differs between inputs.")

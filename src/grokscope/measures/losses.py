@@ -12,13 +12,13 @@ Axes: pair = one input; answer = where an input has several.
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
 from grokscope.score import accuracy, mirror_was_shown
-from grokscope.snapshot import BLOCK, Snapshot, once_per_snapshot
+from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.loss import cross_entropy, negative_log_likelihood
 
 
@@ -26,8 +26,7 @@ from grokscope.training.loss import cross_entropy, negative_log_likelihood
 def pair_losses(s: Snapshot) -> Float[Tensor, " pair *answer"]:
     """The cross-entropy of each right answer, in nats; by blocks, since in float64 the
     logits of S6 would take 3 GB."""
-    blocks = zip(s.logits.split(BLOCK), s.task.answers.split(BLOCK), strict=True)
-    return torch.cat([negative_log_likelihood(x, answers) for x, answers in blocks])
+    return torch.cat([negative_log_likelihood(x, answers) for x, answers in s.answered()])
 
 
 @measure(invariant=True)
@@ -99,9 +98,7 @@ def _by_mirror(s: Snapshot, values: Callable[[], Float[Tensor, " pair"]]) -> dic
 def margin(s: Snapshot) -> dict[str, float]:
     """The right logit less the largest other one, in nats: the smallest and the mean over train and
     over test pairs. Below 0 where the answer is wrong; at the start near 0."""
-    right = s.task.answers[..., None]
-    others = s.logits.scatter(-1, right, -torch.inf)
-    lead = (s.logits.gather(-1, right)[..., 0] - others.amax(dim=-1)).double()
+    lead = torch.cat([_lead(logits, answers) for logits, answers in s.answered()])
     margins = {}
     parts = {"train": s.is_train} | ({"test": s.is_test} if s.knows_split else {})
     for name, here in parts.items():
@@ -110,6 +107,15 @@ def margin(s: Snapshot) -> dict[str, float]:
             f"{name} mean": float(lead[here].mean()),
         }
     return margins
+
+
+def _lead(
+    logits: Float[Tensor, "pair *answer c"], answers: Int[Tensor, " pair *answer"]
+) -> Float[Tensor, " pair *answer"]:
+    """How far the right logit is above the largest other one."""
+    right = answers[..., None]
+    others = logits.scatter(-1, right, -torch.inf)
+    return (logits.gather(-1, right)[..., 0] - others.amax(dim=-1)).double()
 
 
 @measure(invariant=True)

@@ -49,7 +49,15 @@ def neuron_parts(s: Snapshot) -> tuple[list[str], Float[Tensor, "part neuron"]]:
 def _share(explained: Float[Tensor, "*part unit"], x: Float[Tensor, "pair unit"]) -> Tensor:
     """What is explained of each unit's variation over pairs, in float64; 0 where it has none."""
     total = (x - x.mean(dim=0)).square().sum(dim=0).double()
-    varies = total > 1e-12 * x.square().sum(dim=0).double().clamp(min=1e-300)
+    return _of_variation(explained, total, x.square().sum(dim=0).double())
+
+
+def _of_variation(
+    explained: Float[Tensor, "*part unit"],
+    total: Float[Tensor, " unit"],
+    squares: Float[Tensor, " unit"],
+) -> Float[Tensor, "*part unit"]:
+    varies = total > 1e-12 * squares.clamp(min=1e-300)
     return torch.where(varies, explained.double() / total.clamp(min=1e-300), 0.0)
 
 
@@ -85,18 +93,34 @@ def trig_ratio(s: Snapshot) -> dict[str, float]:
     over units: neurons before and after their nonlinearity, and logits (ARENA 1.5.2). Chance: the
     dimensions of the key parts over the number of pairs, near 0."""
     keys, ratios = keys_of(s), {}
-    for name, x in (("mlp_pre", s.mlp_pre), ("mlp_post", s.mlp_post), ("logits", s.logits)):
-        share = _share(_on_fibres(s, x, keys).square().sum(dim=0), x)
+    hidden = {"mlp_pre": s.mlp_pre, "mlp_post": s.mlp_post}
+    shares = {k: _share(_along(s, s.mean_over_fibres(x), keys), x) for k, x in hidden.items()}
+    shares["logits"] = _logits_share(s, _along(s, s.mean_logits, keys))
+    for name, share in shares.items():
         ratios[name] = float(share[share > 0].mean()) if (share > 0).any() else 0.0
     return ratios
 
 
 def _on_fibres(
-    s: Snapshot, x: Float[Tensor, "pair unit"], parts: tuple[str, ...]
+    s: Snapshot, means: Float[Tensor, "s unit"], parts: tuple[str, ...]
 ) -> Float[Tensor, "coefficient unit"]:
-    """The coefficients of `x` along orthonormal functions of the product in these parts."""
-    means = s.mean_over_fibres(x).double() * s.fibres.counts.sqrt()[:, None]
-    return s.fibres.split.part(parts).T @ means
+    """The coefficients, along orthonormal functions of the product in these parts, of what has
+    these means over the fibres."""
+    return s.fibres.split.part(parts).T @ (means.double() * s.fibres.counts.sqrt()[:, None])
+
+
+def _along(
+    s: Snapshot, means: Float[Tensor, "s unit"], parts: tuple[str, ...]
+) -> Float[Tensor, " unit"]:
+    """The squared norm in these parts of what has these means over the fibres."""
+    return _on_fibres(s, means, parts).square().sum(dim=0)
+
+
+def _logits_share(s: Snapshot, explained: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
+    """`_share` of the logits, of which no table of all pairs is made."""
+    squares = s.sums(lambda block: block.logits.double().square())[0]
+    total = squares - s.sums(lambda block: block.logits)[0].square() / len(s.task.inputs)
+    return _of_variation(explained, total, squares)
 
 
 @measure(invariant=True)
@@ -113,7 +137,8 @@ def output_direction_fve(s: Snapshot) -> dict[str, float]:
             raise NotApplicable("within an irrep no basis is singled out, so it has no u and v.")
         u = Q.T @ (W if view.matrix is None else view.matrix @ W)  # coefficient x neuron
         read = s.mlp_post @ u.T.to(s.mlp_post)
-        along = _share(_on_fibres(s, read, (key,)).diagonal().square(), read)
+        means = s.mean_over_fibres(read)
+        along = _share(_on_fibres(s, means, (key,)).diagonal().square(), read)
         for wave, value in zip(("cos", "sin"), along.tolist(), strict=False):
             fve[f"{key} {wave}"] = value
     return fve

@@ -113,7 +113,9 @@ def distance_irrelevance(s: Snapshot) -> float:
         raise NotApplicable(f"with p={p} even, a+b and a-b do not tell the pairs apart.")
     a, b = s.task.inputs.unbind(dim=1)
     M = torch.empty(p, p, dtype=torch.float64)
-    M[(a + b) % p, (a - b) % p] = s.logits.gather(1, s.task.answers[:, None])[:, 0].double()
+    M[(a + b) % p, (a - b) % p] = torch.cat(
+        [x.gather(1, answers[:, None])[:, 0].double() for x, answers in s.answered()]
+    )
     whole = float(M.std(correction=0))
     if whole <= 1e-12 * float(M.abs().max()):
         raise NotApplicable("all pairs have the same correct logit, so nothing depends on a-b.")

@@ -17,6 +17,7 @@ This is exact. Kept logits get back their mean for each class (the published "bi
 Axes: pair = a training pair; s = a product; c = an answer; variant = one of several removals.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import torch
@@ -108,28 +109,36 @@ def restricted_loss_block3(s: Snapshot) -> dict[str, float]:
 
 
 def _block_losses(s: Snapshot, with_single: bool) -> dict[str, float]:
-    kept = blocks(s, keys_of(s), with_single)
-    loss = negative_log_likelihood(kept, s.task.answers)
+    kept = zip(blocks(s, keys_of(s), with_single), s.blocks(), strict=True)
+    loss = torch.cat([negative_log_likelihood(x, block.task.answers) for x, block in kept])
     here: dict[str, Tensor | slice] = {"train": s.is_train, "all": slice(None)}
     here |= {"test": s.is_test} if s.knows_split else {}
     return {name: float(loss[pairs].mean()) for name, pairs in here.items()}
 
 
-def blocks(s: Snapshot, keys: tuple[str, ...], with_single: bool) -> Float[Tensor, "pair c"]:
+def blocks(
+    s: Snapshot, keys: tuple[str, ...], with_single: bool
+) -> Iterator[Float[Tensor, "pair c"]]:
     """The logits with, of their two-dimensional transform over (a, b), no more than the constant
-    and the blocks of one key part each; `with_single`: also those of a part with the constant."""
+    and the blocks of one key part each; `with_single`: also those of a part with the constant. Of
+    a large network for each of its `Snapshot.blocks`, which are whole rows of a."""
     splits, n = s.operand_parts, s.task.n_symbols
     names = ("constant", *keys)
-    Q = [split.part(names).to(s.logits) for split in splits]
+    Q = [split.part(names).to(s.few.logits) for split in splits]
     sizes = torch.tensor([splits[0].parts[name].shape[1] for name in names])
     owner = torch.repeat_interleave(torch.arange(len(names)), sizes)
-    first = torch.einsum("ai,abc->ibc", Q[0], s.logits.view(n, n, -1))
+    rows = Q[0].split(len(s.few.task.inputs) // n)  # of each block
+    first = sum(
+        torch.einsum("ai,abc->ibc", Q_a, block.logits.view(len(Q_a), n, -1))
+        for Q_a, block in zip(rows, s.blocks(), strict=True)
+    )
     there = torch.einsum("bj,ibc->ijc", Q[1], first)
     single = (owner[:, None] == 0) | (owner == 0)
     keep = (owner[:, None] == owner) | (single if with_single else torch.zeros_like(single))
     there = there * keep[:, :, None]
     back = torch.einsum("bj,ijc->ibc", Q[1], there)
-    return torch.einsum("ai,ibc->abc", Q[0], back).reshape(n * n, -1)
+    for Q_a in rows:
+        yield torch.einsum("ai,ibc->abc", Q_a, back).flatten(0, 1)
 
 
 @measure(invariant=True)

@@ -42,14 +42,13 @@ class Sides:
 def sides(s: Snapshot) -> Sides:
     """l and r of every live neuron. Raises `NotApplicable` where some pairs are missing, where
     operands are not one to one with the elements of a group, and where no neuron is alive."""
-    group, pre = group_of(s), s.mlp_pre
-    a, b = (x.unique() for x in s.task.inputs.unbind(dim=1))
+    group, n_pairs = group_of(s), len(s.task.inputs)
+    (a, of_a), (b, of_b) = (x.unique(return_inverse=True) for x in s.task.inputs.unbind(dim=1))
     if not torch.equal(s.task.inputs, torch.cartesian_prod(a, b)):
         raise NotApplicable(f"`{s.task.name}` lacks some pairs of its operands.")
-    grid = pre.view(len(a), len(b), -1)
     left, right = (
-        _on_group(s, role, symbols, grid.mean(dim=axis, dtype=torch.float64))
-        for role, symbols, axis in (("a", a, 1), ("b", b, 0))
+        _on_group(s, role, symbols, s.sums(lambda x: x.mlp_pre, label) * (len(symbols) / n_pairs))
+        for role, symbols, label in (("a", a, of_a), ("b", b, of_b))
     )
     norms = torch.minimum(left.norm(dim=0), right.norm(dim=0))
     is_live = (norms > ALIVE * norms.max()) & (norms > 1e-12)

@@ -38,7 +38,7 @@ def output_map(s: Snapshot) -> Float[Tensor, "neuron c"]:
     """The map from the last hidden layer to the logits, in float64. Raises `NotApplicable` if there
     is none."""
     W = symbol_weights(s).get("c")
-    if W is None or W.shape[1] != s.mlp_post.shape[1]:
+    if W is None or W.shape[1] != s.few.mlp_post.shape[1]:
         raise NotApplicable(f"{s.model.name} has no map from its neurons to the answers.")
     return W.T
 

@@ -4,7 +4,7 @@ accurate it is without some of the parts.
 Axes: pair = one input; c = an answer; part; s = a pair, or a product that pairs share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,11 +17,11 @@ from grokscope.reading.grid import grid
 from grokscope.reading.reading import Reading
 from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot
+from grokscope.training.memory import MOST_DRAWN
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import less
 
-MOST_LOGITS = 2_500_000  # that are put in a page: p = 135
 ALL_SUBSETS = 5  # parts of which every choice is tried; of more, one or all are removed
 
 
@@ -55,7 +55,8 @@ def answers(r: Reading) -> Answers | None:
     """The logits and the circuit that explains them; None where an input is not a pair, there are
     too many, or they are no longer numbers."""
     s = r.snapshot
-    if grid(s) is None or s.task.operators or s.logits.numel() > MOST_LOGITS:
+    n_logits = s.task.answers.numel() * s.task.n_answers
+    if grid(s) is None or s.task.operators or n_logits > MOST_DRAWN:
         return None
     if not s.is_of_numbers:
         return None
@@ -78,26 +79,35 @@ def _removable(s: Snapshot, c: Certificate) -> Removable | None:
     names = c.circuit.parts
     if len(names) < 2:
         return None
-    added = torch.stack([centred(c.circuit.keeping([x]).logits(s.task)) for x in names])
-    shared = _by_product(s, added)
-    rows, product = (added, None) if shared is None else shared
-    if rows.numel() > 2 * MOST_LOGITS:
+
+    def added() -> Iterator[Float[Tensor, "pair c"]]:  # one after the other: each is a large table
+        return (centred(c.circuit.keeping([x]).logits(s.task)) for x in names)
+
+    shared = _by_product(s, added())
+    n_logits = s.task.answers.numel() * s.task.n_answers
+    if shared is None and len(names) * n_logits > 2 * MOST_DRAWN:
+        return None
+    rows, product = (torch.stack(list(added())), None) if shared is None else shared
+    if rows.numel() > 2 * MOST_DRAWN:
         return None
     without, own = list(_without(s, c)), accuracy(s.logits, s.task.answers)
     return Removable(c, rows.numpy(), None if product is None else product.numpy(), without, own)
 
 
 def _by_product(
-    s: Snapshot, added: Float[Tensor, "part pair c"]
+    s: Snapshot, added: Iterable[Float[Tensor, "pair c"]]
 ) -> tuple[Float[Tensor, "part s c"], Int[Tensor, " pair"]] | None:
     """The same as tables of the product, where the pairs that share one have the same row."""
     if not any(lens.product is not None for lens in s.task.lenses):
         return None
     product = s.fibres.product
     first = torch.from_numpy(np.unique(product.numpy(), return_index=True)[1])
-    if any((x[first][product] - x).abs().max() > 1e-9 * x.abs().max() for x in added):
-        return None
-    return added[:, first], product
+    rows = []
+    for x in added:
+        if (x[first][product] - x).abs().max() > 1e-9 * x.abs().max():
+            return None
+        rows.append(x[first])
+    return torch.stack(rows), product
 
 
 def _without(s: Snapshot, c: Certificate) -> Iterator[tuple[list[int], float]]:

@@ -1,23 +1,17 @@
 """What can be wrong with a spec, found before anything is written: the border of training."""
 
-import torch
 from torch.func import vmap
 
 from grokscope.disk import is_there
 from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.tap import record
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
-from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, is_ours
-from grokscope.training.machine import free_memory
+from grokscope.training.memory import refuse, training
 from grokscope.training.run import RECORDED_SPLIT, Run, no_spec
 from grokscope.training.steps import Examples, make_step
 from grokscope.training.transfer import check_frozen, initial_model
-from grokscope.training.update import sketch
-
-PAIRS_AT_ONCE = 20_000  # in an evaluation
 
 
 def check(run: Run, device: str) -> Model:
@@ -92,26 +86,10 @@ def refuse_another(run: Run) -> None:
 
 
 def _refuse_if_larger(run: Run, needed: int, device: str) -> None:
-    free = free_memory(device)
-    if needed > free:
-        raise BadInput(
-            f"{run.spec.id} needs about {needed / 1e9:,.1f} GB of memory on {device}, and "
-            f"{free / 1e9:,.1f} GB are free. Choose a smaller task, model or train_fraction."
-        )
+    smaller = "Choose a smaller task, model or train_fraction."
+    refuse(f"training {run.spec.id}", needed, smaller, device)
 
 
 def memory_needed(run: Run, model: Model) -> int:
-    """About how many bytes training one member takes at its peak.
-
-    Three times what the graph keeps of every training pair, or of the pairs of an evaluation;
-    counted on two pairs. To this come the weights, their gradients, temporaries and the state of
-    the update.
-    """
-    twice = run.task.inputs[:2]
-    with torch.no_grad():
-        whole = record(model if run.spec.formulation == "reference" else model.last, twice)
-        each = sum(x.numel() for x in whole.values()) // 2
-    n_weights = sum(w.numel() for w in model.parameters())
-    state = sum(s.numel() * s.element_size() for s in sketch(run.spec, model).values())
-    pairs = max(int(run.is_train.sum()), min(len(run.is_train), PAIRS_AT_ONCE))
-    return state + DTYPES[run.spec.precision].itemsize * (4 * n_weights + 3 * pairs * each)
+    """About how many bytes training one member takes at its peak; see `training.memory`."""
+    return training(run, model).of()

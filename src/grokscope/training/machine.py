@@ -11,13 +11,18 @@ import torch
 
 from grokscope.errors import BadInput, must_be
 
+LARGEST_KEPT = 1 << 24  # bytes of one block
+MOST_KEPT = 1 << 28  # bytes, of all that lies free at the end of the heap
+
 
 @cache
 def keep_memory() -> None:
     """Tell the C library to keep freed memory instead of giving it back to the system.
 
     A step frees and takes several blocks of 8 MB; returned to the system they are paged in again
-    at every step, which costs 16-31 % of it. Only with glibc; elsewhere nothing is done.
+    at every step, which costs 16-31 % of it. Blocks above `LARGEST_KEPT` go back at once: there the
+    holes between them would cost more memory than the paging costs time. Only with glibc;
+    elsewhere nothing is done.
     """
     if sys.platform != "linux":
         return
@@ -26,8 +31,8 @@ def keep_memory() -> None:
     except OSError:  # another C library
         return
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+    mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
 
 
 def use_threads(count: int | None = None) -> int:

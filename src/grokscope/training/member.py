@@ -16,7 +16,6 @@ from grokscope.errors import DamagedFile, StorageError
 from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
-from grokscope.training.check import PAIRS_AT_ONCE
 from grokscope.training.events import Row
 from grokscope.training.files import (
     make_folder,
@@ -27,6 +26,7 @@ from grokscope.training.files import (
 )
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
+from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, logits_of

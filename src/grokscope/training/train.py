@@ -16,12 +16,13 @@ from typing import overload
 
 from grokscope.errors import StorageError
 from grokscope.spec import Spec
-from grokscope.training.check import check, memory_needed, refuse_another, refuse_imported
+from grokscope.training.check import check, refuse_another, refuse_imported
 from grokscope.training.events import Events, Row, find_events
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.member import Member, begin, evaluate, lock, save, write_checkpoint
+from grokscope.training.memory import training
 from grokscope.training.run import Run
 from grokscope.training.signals import deferred
 from grokscope.training.stack import Stack
@@ -114,8 +115,8 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         same += [spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
         alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
-        each = max(memory_needed(run, run.new_model()) for run in group)
-        size = max(1, int(SHARE_OF_MEMORY * free_memory(device) / each))
+        free = int(SHARE_OF_MEMORY * free_memory(device))
+        size = min(training(run, run.new_model()).most(free) for run in group)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 

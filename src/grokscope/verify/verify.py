@@ -9,7 +9,7 @@ Axes: pair = one input; c = an answer; neuron = a hidden unit.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -84,10 +84,26 @@ def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
         OPEN,
         controls=explain,
     )
-    others = [centred(x.logits(s.task)) for x in _others(circuit)]
+    others = [_Control.of(s, network, centred(x.logits(s.task))) for x in _others(circuit)]
     yield from _kept(s, network, claimed, others)
     yield from _removed(s, circuit, network, claimed, others)
     yield from _replaced(s, circuit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Control:
+    """What is asked of other parts: which pairs are right when they are kept alone, and how many
+    without them. Their logits are not held."""
+
+    is_right: Bool[Tensor, " pair"]
+    without: float
+
+    @classmethod
+    def of(
+        cls, s: Snapshot, network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"]
+    ) -> "_Control":
+        answers = s.task.answers
+        return cls(is_right(claimed, answers), accuracy(less(network, claimed), answers))
 
 
 def _size(s: Snapshot, circuit: Circuit) -> Evidence:
@@ -110,13 +126,13 @@ def _n_weights(s: Snapshot) -> int:
 
 
 def _kept(
-    s: Snapshot, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
+    s: Snapshot, network: Tensor, claimed: Tensor, others: Sequence[_Control]
 ) -> Iterator[Evidence]:
-    own, kept, *rest = (is_right(x, s.task.answers).double() for x in (network, claimed, *others))
+    own, kept = (is_right(x, s.task.answers).double() for x in (network, claimed))
     for part, here in s.splits.items():
         controls = {"network": float(own[here].mean()), "chance": s.task.chance}
         if others:
-            controls[OTHER_PARTS] = max(float(x[here].mean()) for x in rest)
+            controls[OTHER_PARTS] = max(float(x.is_right[here].double().mean()) for x in others)
         evidence = judged(
             OfAll.KEPT, float(kept[here].mean()), _as_good_as(controls["network"]), controls, part
         )
@@ -132,12 +148,12 @@ def _kept(
 
 
 def _removed(
-    s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor, others: Sequence[Tensor]
+    s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor, others: Sequence[_Control]
 ) -> Iterator[Evidence]:
     own, without = accuracy(network, s.task.answers), less(network, claimed)
     controls = {"network": own, "chance": s.task.chance}
     if others:
-        controls[WITHOUT_OTHERS] = min(accuracy(less(network, x), s.task.answers) for x in others)
+        controls[WITHOUT_OTHERS] = min(x.without for x in others)
     yield _gone(s, OfAll.REMOVED, accuracy(without, s.task.answers), own, controls, WITHOUT_OTHERS)
     everywhere = torch.ones_like(s.is_train)
     yield Evidence(
@@ -254,8 +270,9 @@ def less(
     network: Float[Tensor, "pair c"], claimed: Float[Tensor, "pair c"]
 ) -> Float[Tensor, "pair c"]:
     """What is left of the logits without a circuit; 0 where rounding is all that is left."""
+    low, high = network.aminmax()
     rest = network - claimed
-    return torch.where(rest.abs() > ROUNDING * network.abs().max(), rest, 0.0)
+    return rest.masked_fill_(~(rest.abs() > ROUNDING * torch.maximum(-low, high)), 0.0)
 
 
 def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pair"]) -> float:

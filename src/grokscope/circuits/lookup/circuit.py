@@ -17,7 +17,7 @@ from torch import Tensor
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.circuits.lookup import program
-from grokscope.snapshot import BLOCK, Snapshot
+from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 
 
@@ -79,8 +79,10 @@ def _numbers(
 @finder(Lookup, needs_all_pairs=True)
 def find(snapshot: Snapshot) -> Lookup:
     """The network's own answers, with the height that fits its logits best."""
-    answers = snapshot.logits.argmax(dim=1)
-    above = [x.amax(dim=1).double() - x.mean(dim=1) for x in snapshot.logits.split(BLOCK)]
+    answers, above = [], []
+    for x, _ in snapshot.answered():
+        answers.append(x.argmax(dim=1))
+        above.append(x.amax(dim=1).double() - x.mean(dim=1))
     n = snapshot.task.n_answers
     height = float(torch.cat(above).mean()) / (1 - 1 / n) if n > 1 else 0.0
-    return Lookup(answers, snapshot.task.inputs, height)
+    return Lookup(torch.cat(answers), snapshot.task.inputs, height)
