@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from grokscope.errors import BadInput, DamagedFile, StorageError
+from grokscope.integrity.check import check
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Row
 from grokscope.training.files import read_tensors, write_atomically, write_tensors
@@ -204,7 +205,7 @@ def test_metrics_on_a_full_disk_are_an_error_too(tmp_path, run):
 
     spec, out = run.spec, tmp_path / "full"
     with pytest.raises(StorageError, match=r"metrics.jsonl.*No space left"):
-        train(spec, out, track=fill, save_every=0.0)
+        train(spec, out, track=fill)
     folder = Run.of(spec, out).folder
     (folder / "kept").replace(folder / "metrics.jsonl")
     assert_same(train(spec, out), run)
@@ -238,15 +239,15 @@ def finish(begun: Run) -> float:
 
 
 @damaged
-def test_a_damaged_resume_file_can_be_deleted_to_go_on_from_the_older_one(damage, begun, run):
+def test_a_damaged_resume_file_is_set_aside_to_go_on_from_the_older_one(damage, begun, run):
     path = begun.folder / "resume.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     files = {f: f.read_bytes() for f in begun.folder.iterdir()}
-    with pytest.raises(DamagedFile, match="Delete it to go on from the older one") as error:
+    with pytest.raises(DamagedFile, match="goes on from the older one") as error:
         finish(begun)
     assert str(path) in str(error.value)
     assert {f: f.read_bytes() for f in begun.folder.iterdir()} == files
-    path.unlink()
+    assert check(begun.folder, repair=True).is_sound
     assert finish(begun) == 30
     assert_same(begun, run)
 
@@ -255,9 +256,9 @@ def test_when_both_resume_files_are_damaged_a_run_can_begin_anew(begun, run):
     newest, older = (begun.folder / f"resume{x}.safetensors" for x in ("", ".older"))
     for path, rest in ((newest, "the older one"), (older, "the beginning")):
         path.write_bytes(cut(path.read_bytes()))
-        with pytest.raises(DamagedFile, match=f"Delete it to go on from {rest}"):
+        with pytest.raises(DamagedFile, match=f"goes on from {rest}"):
             finish(begun)
-        path.unlink()
+        assert check(begun.folder, repair=True).is_sound
     assert finish(begun) == 0
     assert_same(begun, run)
 
