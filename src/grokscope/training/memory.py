@@ -29,7 +29,7 @@ SHARE = 4  # a sample has a quarter of what would be read as one
 
 CODE = 110_000_000  # bytes of libraries that the first step brings in
 OF_READING = 100_000_000  # and those that a reading does, and a page
-OF_EXPLAINING = 150_000_000
+OF_EXPLAINING = 80_000_000
 OF_PAGE = 50_000_000
 MOST_DRAWN, DRAWN = 2_500_000, 40  # logits that a page has, and bytes of each
 STACKED = 8  # copies of the weights: gradients, temporaries, checkpoints as they are written
