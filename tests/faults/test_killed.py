@@ -1,7 +1,9 @@
 """A killed process loses nothing: killed before any file operation, or without power, the same
 training goes on to the same bits."""
 
+import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -43,14 +45,14 @@ def goes_on(out: Path, undisturbed: Run) -> None:
     assert_same(train(SMALL, out, save_every=0.0), undisturbed)
 
 
-@pytest.mark.parametrize("at", quick(range(1, OPERATIONS, 2), every=15))
+@pytest.mark.parametrize("at", quick(range(1, OPERATIONS), every=30))
 def test_killed_at_a_file_operation_it_goes_on(at, tmp_path, undisturbed):
     code = child.ended(child.train_and_die, tmp_path / "out", at)
     assert code in (0, -signal.SIGKILL)
     goes_on(tmp_path / "out", undisturbed)
 
 
-@pytest.mark.parametrize("at", quick(range(4, OPERATIONS, 4), every=15))
+@pytest.mark.parametrize("at", quick(range(4, OPERATIONS, 3), every=14))
 def test_without_power_nothing_is_lost_that_was_said_to_be_saved(at, tmp_path, undisturbed):
     after = tmp_path / "after"
     code = child.ended(child.train_and_lose_power, tmp_path / "out", after, at)
@@ -61,6 +63,18 @@ def test_without_power_nothing_is_lost_that_was_said_to_be_saved(at, tmp_path, u
     if code == 0:
         assert untimed(run) == untimed(undisturbed)
     goes_on(after, undisturbed)
+
+
+@pytest.mark.parametrize("moment", quick(range(60), every=30))
+def test_killed_at_a_random_moment_it_goes_on(moment, tmp_path, undisturbed):
+    chance, metrics = random.Random(moment), tmp_path / "out" / SMALL.id / "metrics.jsonl"
+    process = child.started(child.train_and_die, tmp_path / "out", 10**9)
+    while process.is_alive() and not metrics.exists():
+        time.sleep(0.001)
+    time.sleep(0.3 * chance.random())
+    process.kill()
+    process.join()
+    goes_on(tmp_path / "out", undisturbed)
 
 
 def test_the_shim_would_notice_what_is_not_flushed(tmp_path):
