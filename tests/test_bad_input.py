@@ -269,7 +269,7 @@ def test_a_device_that_is_not_there_is_refused(device, message, call, tiny, monk
 
 
 def test_what_does_not_fit_into_memory_is_refused(call, tiny, monkeypatch):
-    monkeypatch.setattr("grokscope.training.check.free_memory", lambda device: 10_000)
+    monkeypatch.setattr("grokscope.training.memory.free_memory", lambda device: 10_000)
     message = "GB of memory on cpu, and 0.0 GB are free. Choose a smaller task"
     with pytest.raises(BadInput, match=message) as error:
         train([tiny(), tiny(seed=1)], "out")

@@ -315,7 +315,7 @@ def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
         patch.setattr("grokscope.training.train.write_checkpoint", interrupt)
         said = call("run", *TINY, "--out", tmp_path)
     assert said.code == 130
-    assert "The same command goes on" in said.err
+    assert "The same command begins anew" in said.err
     said = call("list", "--out", tmp_path, "--json")
     assert json.loads(said.out)[0]["state"] == "unfinished"
     assert call("run", *TINY, "--out", tmp_path).code == 0

@@ -13,7 +13,7 @@ from runpy import run_path
 import polars as pl
 import pytest
 
-from grokscope.errors import BadInput, NotApplicable, UnknownName
+from grokscope.errors import BadInput, NotApplicable, StorageError, UnknownName
 from grokscope.measures import MEASURES, measure, trace
 from grokscope.measures.kept import Kept
 from grokscope.measures.keys import key_parts
@@ -349,12 +349,17 @@ def test_a_note_without_measures_is_no_harm(run, count):
         assert trace(run, OWN).equals(first)
 
 
-def test_where_nothing_can_be_written_there_is_a_table_all_the_same(run, count):
-    (run.folder / "trace.parquet").mkdir()
-    table = trace(run, OWN)
+def test_where_nothing_can_be_written_there_is_a_table_all_the_same(run, count, monkeypatch):
+    def refuse(path: Path, content: bytes) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("grokscope.measures.kept.write_atomically", refuse)
+    told: list[StorageError] = []
+    table = trace(run, OWN, tell=told.append)
     assert table["step"].to_list() == run.steps
     assert table[OWN][-1] == pytest.approx(squared(run, run.steps[-1]))
-    assert (run.folder / "trace.parquet").is_dir()
+    assert [str(x) for x in told] == ["the disk is full"]
+    assert not (run.folder / "trace.parquet").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

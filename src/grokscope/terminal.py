@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import polars as pl
 from rich.padding import Padding
@@ -54,7 +54,7 @@ def print_json(value: Any) -> None:
     print(as_json(value).replace("\x7f", r"\u007f"))  # the one control that JSON leaves as it is
 
 
-def print_file(file: Path, to: TextIO | None = None) -> None:
+def print_file(file: Path, to: Any = None) -> None:
     """The name of a file that was written, alone on its line, for scripts."""
     print(printable(str(file), keep=""), file=to)
 

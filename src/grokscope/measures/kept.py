@@ -104,7 +104,7 @@ class Kept:
         self.columns, self.rows = columns, self.rows | rows
 
 
-def read_table(path: Path) -> tuple[dict[str, Any], pl.DataFrame, bool]:
+def read_table(path: Path) -> tuple[Any, pl.DataFrame, bool]:
     """A table with its note, and whether this machine wrote it. Raises much of what is no table."""
     file = io.BytesIO(read_regular(path, LARGEST))
     notes = pl.read_parquet_metadata(file)
@@ -112,7 +112,7 @@ def read_table(path: Path) -> tuple[dict[str, Any], pl.DataFrame, bool]:
     return note, table, is_stamped(_content(note, table), notes.get(STAMP))
 
 
-def _content(note: dict[str, Any], table: pl.DataFrame) -> bytes:
+def _content(note: Any, table: pl.DataFrame) -> bytes:
     return json.dumps([note, table.to_dict(as_series=False)], sort_keys=True).encode()
 
 

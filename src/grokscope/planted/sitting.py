@@ -68,7 +68,7 @@ def kept_in(path: Path) -> Kept:
             row = json.loads(line)
             answer = _answer(row)
             kept[row["explainer"], answer.question] = answer
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if i < len(lines) - 1:
                 raise DamagedFile(
                     f"line {i + 1} of {path} is no answer. Take that line out, or choose another "
@@ -112,7 +112,7 @@ def _append(path: Path, explainer: str, answer: Answer) -> None:
         raise cannot_write(path, len(line), error) from error
 
 
-def _answer(row: dict[str, Any]) -> Answer:
+def _answer(row: Any) -> Answer:
     fields: dict[str, Any] = {k: v for k, v in row.items() if k != "explainer"}
     sets = {k: None if fields[k] is None else frozenset(fields[k]) for k in SETS}
     return Answer(**{**fields, **sets, "question": Question(**fields["question"])})
