@@ -274,6 +274,21 @@ def test_a_checkpoint_of_other_bytes_is_measured_again(run):
     assert after[:at] + after[at + 1 :] == before[:at] + before[at + 1 :]
 
 
+def test_a_changed_evaluation_without_its_seconds_is_mended_too(run, whole):
+    rows = [json.loads(x) for x in lines(run.folder)]
+    del rows[6]["seconds"]
+    rows[6]["test_loss"] = 0.125
+    (run.folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in rows))
+    assert check(run.folder, repair=True).is_sound
+    assert untimed(run) == untimed(whole)
+
+
+def test_a_checkpoint_of_a_step_without_end_is_looked_at_once(run):
+    tensors, notes = read_tensors(run.checkpoint(60))
+    write_tensors(run.checkpoint(10**15 - 1), tensors, notes | {"step": str(10**15 - 1)})
+    assert len(check(run.folder).findings) < 100
+
+
 def test_what_is_no_run_cannot_be_checked(tmp_path):
     with pytest.raises(BadInput, match="is not a run"):
         check(tmp_path)

@@ -15,7 +15,7 @@ import polars as pl
 
 from grokscope.errors import BadInput, DamagedFile, NotApplicable
 from grokscope.integrity.finding import Finding, is_close, set_aside
-from grokscope.integrity.rows import AGAIN, SAMPLE, check_rows, spread
+from grokscope.integrity.rows import AGAIN, MOST, SAMPLE, check_rows, spread
 from grokscope.measures.kept import read_table
 from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
@@ -68,9 +68,7 @@ def _check(folder: Path, repair: bool, full: bool, track: Track) -> Checked:
     findings += check_rows(run, sound, repair, full, track)
     findings += _trace(run, sound, repair, full)
     findings += _leftovers(run, repair)
-    lines = run.folder / "metrics.jsonl"
-    count = lines.read_bytes().count(b"\n") if lines.exists() else 0
-    return Checked(folder, tuple(findings), len(sound), count)
+    return Checked(folder, tuple(findings), len(sound), run.lines.count(b"\n"))
 
 
 def _spec(folder: Path, repair: bool) -> tuple[Run, list[Finding]]:
@@ -119,12 +117,15 @@ def _checkpoints(run: Run, sound: list[int], repair: bool) -> Iterator[Finding]:
             if repair:
                 then = f"kept as {set_aside(path)}, which nothing reads"
             yield Finding(path.name, "mended" if repair else "damaged", str(error), then)
-    last = max(sound, default=0)
-    due = () if run.is_imported else range(last)
-    for step in due:
-        if is_checkpoint(step, run.spec.checkpoint_every) and step not in run.steps:
-            name = run.checkpoint(step).name
-            yield Finding(name, "note", "this checkpoint is not there", AGAIN)
+    last, there = 0 if run.is_imported else max(sound, default=0), set(run.steps)
+    due = (
+        s
+        for s in range(min(last, run.spec.steps, MOST))
+        if is_checkpoint(s, run.spec.checkpoint_every)
+    )
+    for step in (s for s in due if s not in there):
+        name = run.checkpoint(step).name
+        yield Finding(name, "note", "this checkpoint is not there", AGAIN)
 
 
 def _split(run: Run) -> Iterator[Finding]:

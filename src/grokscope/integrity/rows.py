@@ -6,7 +6,8 @@ trained again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
 
 from grokscope.errors import DamagedFile
@@ -25,6 +26,7 @@ from grokscope.training.track import Track, untracked
 
 FILE = "metrics.jsonl"
 NEAR, LEAST = 1e-3, 1e-6  # of a value, and at least: threads and versions of torch round so
+MOST = 10**6  # evaluations or checkpoints that can be missing; a false step would have no end
 SAMPLE = 5  # evaluations that are computed again, spread over the run
 AGAIN = "Move the folder away and repeat `grokscope run`, which trains it to the same numbers."
 
@@ -54,7 +56,7 @@ def check_rows(
         return [Finding(FILE, "damaged", f"{what}computed again differs", AGAIN)]
     if not repair or not findings:
         return findings
-    seconds = {s: {"seconds": there[s]["seconds"] if s in there else None} for s in computed}
+    seconds = {s: {"seconds": there.get(s, {}).get("seconds")} for s in computed}
     again = {s: {**computed[s], **seconds[s]} for s in (*to_compute, *wrong)}
     return _mended(run, {**there, **again}, [s for s in missing if s not in again], findings)
 
@@ -89,12 +91,14 @@ def _is_due(run: Run, step: int | float) -> bool:
     return step == last or (0 <= step < last and step % run.spec.eval_every == 0)
 
 
-def _missing(run: Run, sound: list[int], there: Iterable[int]) -> list[int]:
+def _missing(run: Run, sound: list[int], there: Mapping[int, Row]) -> list[int]:
     """The steps up to the last that anything tells of without an evaluation."""
     last = max([run.resumes_at or 0, *sound, *there], default=0)
-    due = [*range(0, last + 1, run.spec.eval_every), *[run.spec.steps] * (last >= run.spec.steps)]
-    begun = sound or there
-    return [s for s in dict.fromkeys(due) if begun and s not in set(there)]
+    if not (sound or there):
+        return []
+    at_the_end = [run.spec.steps] if last >= run.spec.steps else []
+    due = chain(range(0, min(last + 1, run.spec.steps), run.spec.eval_every), at_the_end)
+    return list(islice((s for s in due if s not in there), MOST))
 
 
 def _is_sealed(run: Run) -> bool | None:
