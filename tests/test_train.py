@@ -175,12 +175,12 @@ def test_duplicates_in_a_list_are_trained_once(tmp_path):
 
 def test_small_networks_grok(tmp_path):
     base = Spec(
-        task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6,
-        lr=1e-2, steps=1500, stop_after_grok=0, eval_every=20,
+        model="mlp", task_args={"p": 31}, train_fraction=0.8, lr=0.02, weight_decay=2.0, steps=400,
+        stop_after_grok=0, eval_every=20,
     )  # fmt: skip
-    runs = train([replace(base, seed=seed) for seed in range(4)], tmp_path)
+    runs = train([replace(base, seed=seed) for seed in range(3)], tmp_path)
     delays = [run.events.delay for run in runs if run.events.stop == "grokked"]
-    assert len(delays) >= 2  # rounding decides which: three of these four, and five of six, did
+    assert len(delays) >= 2  # rounding decides when: these do within 160 to 220 steps
     assert all(delay is not None and delay > 0 for delay in delays)
 
 
