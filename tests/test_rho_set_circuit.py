@@ -10,7 +10,7 @@ from torch import Tensor
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import Irrep, irreps
 from grokscope.canonical import canonical, coordinates
-from grokscope.circuits.rho_set import OfVectors, RhoSets, find, program
+from grokscope.circuits.rho_set import OfVectors, RhoSets, find, orbits, program
 from grokscope.circuits.rho_set.factors import commutant
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import rho_sets
@@ -360,3 +360,16 @@ def test_groups_with_irreps_of_order_two_alone_prove_nothing():
     shown = evidence(s, find(s))
     assert shown[OfVectors.FINITE].standing is Standing.INCONCLUSIVE
     assert "irreps ±1" in shown[OfVectors.FINITE].why
+
+
+def test_how_closed_a_set_is_does_not_depend_on_how_much_is_held(monkeypatch):
+    irrep = next(x for x in irreps(group("S4")) if x.d == 3)
+    points = torch.randn(30, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = orbits.closure_error(points, irrep)
+    held = []
+    cdist = torch.cdist
+    monkeypatch.setattr(torch, "cdist", lambda x, y: held.append(len(x) * len(y)) or cdist(x, y))
+    monkeypatch.setattr(orbits, "AT_ONCE", 2_000)
+    assert orbits.closure_error(points, irrep) == pytest.approx(whole, abs=1e-7)
+    assert max(held) <= 2_000
+    assert whole > 0.1

@@ -20,6 +20,7 @@ from grokscope.measures.cosets import CONSTANT, proper_subgroups
 NEAR = 0.98  # the cosine of vectors that are taken for one: |b - b'|² < .04 (Wu et al. 2024: .2-.3)
 EXACT = 1e-6  # distances below it are rounding
 FEWER = 0.25  # at most: the numbers that a finite set takes, of those of the vectors in it
+AT_ONCE = 10_000_000  # distances held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,5 +106,8 @@ def kernel(irrep: Irrep) -> Bool[Tensor, " g"]:
 
 def closure_error(points: Float[Tensor, "point d"], irrep: Irrep) -> float:
     """The largest distance of ρ(g)b from its nearest member, over all g and b of a set."""
-    moved = torch.einsum("gij,pj->gpi", irrep.matrices, points).flatten(end_dim=1)
-    return float(torch.cdist(moved, points).amin(dim=1).max())
+    furthest = 0.0
+    for some in irrep.matrices.split(max(1, AT_ONCE // len(points) ** 2)):
+        moved = torch.einsum("gij,pj->gpi", some, points).flatten(end_dim=1)
+        furthest = max(furthest, float(torch.cdist(moved, points).amin(dim=1).max()))
+    return furthest
