@@ -35,10 +35,10 @@ from grokscope.measures.measure import chosen, evaluate
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
-from grokscope.training.files import read_tensors
 from grokscope.training.loss import cross_entropy
 from grokscope.training.machine import use_threads
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 
 P, N_KEYS, N_CHECKPOINTS = 113, 5, 400

@@ -22,8 +22,9 @@ from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tap import no_tap
 from grokscope.task import Task
-from grokscope.training.files import as_json, write_tensors
+from grokscope.training.files import as_json
 from grokscope.training.run import Run
+from grokscope.training.tensors import write_tensors
 from grokscope.verify.controls import memoriser, shuffled
 
 inf, nan = float("inf"), float("nan")

@@ -12,8 +12,9 @@ from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.integrity.check import check
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Row
-from grokscope.training.files import read_tensors, write_atomically, write_tensors
+from grokscope.training.files import write_atomically
 from grokscope.training.run import Run, find_runs
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
 
 TENSORS = {"W_E": torch.randn(3, 4), "b": torch.zeros(5), "n": torch.tensor(7)}

@@ -15,7 +15,7 @@ from grokscope.circuits.circuit import FORMS
 FLOORS = [
     {"errors"},
     {"activations", "border", "verify.evidence", "disk", "printable"},
-    {"algebra"},
+    {"algebra", "stamp"},
     {"score"},
     {"tap", "task", "spec"},
     {"tasks", "models"},
@@ -40,7 +40,11 @@ WITHOUT_TENSORS = [
     "cli",
     "explain.verdict",
     "reading.facts",
+    "reading.said",
     "reading.sentences",
+    "runs",
+    "terminal",
+    "training.run",
     "verify.evidence",
 ]
 SOURCE = Path(__file__).parents[1] / "src/grokscope"

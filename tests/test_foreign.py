@@ -31,8 +31,8 @@ from grokscope.measures.measure import evaluate
 from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
-from grokscope.training.files import write_tensors
 from grokscope.training.run import Run
+from grokscope.training.tensors import write_tensors
 from tests.layouts import (
     SMALL,
     P,

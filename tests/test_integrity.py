@@ -13,9 +13,9 @@ from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.integrity.check import Checked, check
 from grokscope.integrity.rows import spread
 from grokscope.measures.trace import trace
-from grokscope.training.files import read_tensors, write_tensors
 from grokscope.training.member import lock
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
 
 Damage = Callable[[Path], None]

@@ -17,11 +17,11 @@ from grokscope.papers import EXPERIMENTS
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.check import check, memory_needed
-from grokscope.training.files import read_tensors, write_tensors
 from grokscope.training.optimizers.muon import orthogonalized
 from grokscope.training.rule import FILTERS, OPTIMIZERS, Rule, gradient_filter, optimizer
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
 from grokscope.training.update import Update, sketch
 

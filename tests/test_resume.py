@@ -17,8 +17,8 @@ import torch
 from grokscope.errors import StorageError
 from grokscope.spec import Spec
 from grokscope.training.events import Events, Row
-from grokscope.training.files import read_tensors
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 
 TRAIN = """

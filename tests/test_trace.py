@@ -21,8 +21,8 @@ from grokscope.measures.measure import chosen, evaluate, family
 from grokscope.measures.trace import MAIN
 from grokscope.snapshot import Snapshot
 from grokscope.task import TASKS
-from grokscope.training.files import read_tensors, write_tensors
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
 
 OWN = "a_measure_of_our_own"

@@ -151,3 +151,11 @@ def _room(path: Path) -> str:
 
 def _name(path: Path) -> str:
     return brief(str(path), 300)
+
+
+def cache_folder() -> Path:
+    """Where what can be computed again is kept: $GROKSCOPE_CACHE, or beside the user's other
+    caches. Raises `RuntimeError` where there is no home folder."""
+    own, users = os.environ.get("GROKSCOPE_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    others = Path(users) if users else Path("~/.cache").expanduser()
+    return Path(own) if own else others / "grokscope"

@@ -12,7 +12,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grokscope.measures.weights import WEIGHTS
+from grokscope.reading.sentences import WEIGHTS
 from grokscope.training.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")

@@ -3,36 +3,38 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from grokscope.errors import brief
-from grokscope.explain.judgement import Judged, Judgement
-from grokscope.integrity.check import Checked
-from grokscope.measures.weights import WEIGHTS
-from grokscope.planted.exam import Exam
 from grokscope.printable import Screen, printable
-from grokscope.reading.compared import Compared
-from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
+from grokscope.reading.facts import CertificateFacts, ExplanationFacts
+from grokscope.reading.said import Said
 from grokscope.reading.sentences import (
+    WEIGHTS,
     account,
     evidence,
     lens_verdict,
     percent,
-    sentences,
     short,
-    summary,
 )
-from grokscope.reading.spectrum import Spectrum
 from grokscope.runs import REASON
 from grokscope.training.files import as_json
 from grokscope.training.track import Track
 from grokscope.verify.evidence import OfAll
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from grokscope.explain.judgement import Judged, Judgement
+    from grokscope.integrity.check import Checked
+    from grokscope.planted.exam import Exam
+    from grokscope.reading.compared import Compared
+    from grokscope.reading.spectrum import Spectrum
 
 LONGEST_ID = 75
 LONGEST_CELL = 1000
@@ -64,12 +66,12 @@ def print_program(text: str) -> None:
     print(printable(text, keep="\n\t"))
 
 
-def print_reading(f: Facts, page: Path | None) -> None:
+def print_reading(name: str, said: Said, page: Path | None) -> None:
     """What happened in a run: the first questions with their answers, the rest beneath."""
     console = _console()
-    console.print(Text(f.name, style="bold"))
-    console.print(_grid(summary(f)))
-    _print_paragraphs(sentences(f))
+    console.print(Text(name, style="bold"))
+    console.print(_grid(said.summary))
+    _print_paragraphs(said.sentences)
     if page is not None:
         console.print(Text.assemble(("report: ", "bold"), str(page)), soft_wrap=True)
 
@@ -132,7 +134,7 @@ def _explains(c: CertificateFacts | None) -> str | None:
     return value if c.holds else f"({value})"
 
 
-def print_compared(c: Compared) -> None:
+def print_compared(c: "Compared") -> None:
     """Accounts of one network side by side, then the interventions that do not tell them apart."""
     print_table(c.rows)
     for where, e in (("network", c.network), ("control", c.control)):
@@ -152,7 +154,7 @@ def print_compared(c: Compared) -> None:
         print_table(rows)
 
 
-def print_trace(table: pl.DataFrame, file: Path | None) -> None:
+def print_trace(table: "pl.DataFrame", file: Path | None) -> None:
     """Print where each number begins, its extremes and where it ends. `file` has the table."""
     rows = []
     for column in table.columns[1:]:
@@ -180,7 +182,7 @@ def print_trace(table: pl.DataFrame, file: Path | None) -> None:
     _console().print(Text(f"{steps}{kept}"), soft_wrap=True)
 
 
-def print_spectrum(s: Spectrum) -> None:
+def print_spectrum(s: "Spectrum") -> None:
     """The lenses by their score, then each weight's largest parts."""
     console = _console()
     console.print(Text(f"{s.task}, step {s.step:,}", style="bold"))
@@ -211,7 +213,7 @@ def print_spectrum(s: Spectrum) -> None:
             console.print(Text(f"{len(rest)} other parts hold {share}."))
 
 
-def print_exam(exam: Exam, failures: Sequence[dict[str, Any]]) -> None:
+def print_exam(exam: "Exam", failures: Sequence[dict[str, Any]]) -> None:
     """The table of an exam, its shares, and what was answered wrongly."""
     print_table(exam.table)
     said = {
@@ -231,7 +233,7 @@ def print_exam(exam: Exam, failures: Sequence[dict[str, Any]]) -> None:
 STATES = ("changed", "not judged", "new", "as before")  # what one looks for first
 
 
-def print_judged(found: Sequence[Judged]) -> None:
+def print_judged(found: "Sequence[Judged]") -> None:
     """What each run was said to be and is said to be now, what changed first; then how many."""
     print_table([_judged_row(x) for x in sorted(found, key=lambda x: STATES.index(x.state))])
     changed, failed, new, same = (sum(x.state == s for x in found) for s in STATES)
@@ -246,10 +248,10 @@ def print_judged(found: Sequence[Judged]) -> None:
             _console().print(Text(f"{_cell(x.run)}: {x.reason}"), soft_wrap=True)
 
 
-def _judged_row(x: Judged) -> dict[str, Any]:
+def _judged_row(x: "Judged") -> dict[str, Any]:
     """A run's judgements; what is the same in both is told once."""
 
-    def told(of: Callable[[Judgement], Any]) -> str:
+    def told(of: "Callable[[Judgement], Any]") -> str:
         each = [_cell(of(j)) for j in (x.before, x.now) if j is not None]
         return " -> ".join(dict.fromkeys(each)) or "-"
 
@@ -264,7 +266,7 @@ def _judged_row(x: Judged) -> dict[str, Any]:
     }
 
 
-def print_checked(c: Checked) -> None:
+def print_checked(c: "Checked") -> None:
     """What is not as it was written, a line each; else that all is."""
     count = f"{c.evaluations:,} evaluations, {c.checkpoints:,} checkpoints"
     sound = "as it was written" if c.is_sound else "damaged"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grokscope.integrity.check import check
-from grokscope.training.files import read_tensors
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 from tests.faults import child
 from tests.faults.child import SMALL

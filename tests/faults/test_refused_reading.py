@@ -20,8 +20,9 @@ from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.explain.judgement import read_judgements
 from grokscope.planted.sitting import kept_in
 from grokscope.tasks import make_task
-from grokscope.training.files import read_tensors, write_atomically
+from grokscope.training.files import write_atomically
 from grokscope.training.run import Run, find_folders
+from grokscope.training.tensors import read_tensors
 
 REFUSALS = [
     errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ELOOP,

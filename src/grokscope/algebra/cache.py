@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from grokscope.algebra.groups import Group
+from grokscope.disk import cache_folder
 
 FORMAT = 1  # to be raised whenever what is kept, or its order, changes
 SMALLEST = 60  # groups of lower order are computed faster than they are read
@@ -52,13 +53,6 @@ def _write(path: Path, arrays: dict[str, Tensor]) -> None:
 
 def _path(kind: str, group: Group) -> Path:
     return cache_folder() / f"{kind}-{_digest(group)}.npz"
-
-
-def cache_folder() -> Path:
-    """Where they are kept. Raises `RuntimeError` where there is no home folder."""
-    own, users = os.environ.get("GROKSCOPE_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    others = Path(users) if users else Path("~/.cache").expanduser()
-    return Path(own) if own else others / "grokscope"
 
 
 def _digest(group: Group) -> str:

@@ -68,7 +68,7 @@ def run(
         if live is not None:
             live.settle()
         for trained in runs:
-            _report(trained, json)
+            _report(trained, json, use)
         if len(runs) > 1 and not json:
             print_runs(table([trained.folder for trained in runs]))
         if live is not None and notes.is_terminal:
@@ -93,20 +93,22 @@ def _goes_on(specs: "list[Spec]", out: Path) -> str:
     return f"{done}, the others saved at {at}: the same command goes on from there."
 
 
-def _report(run: "Run", json: bool) -> None:
+def _report(run: "Run", json: bool, use: Plugins) -> None:
     """Read a run, write its page, and say what there is to say."""
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
-    from grokscope.reading.record import of_reading
+    from grokscope.reading.said import Said, keep
     from grokscope.terminal import bar, print_json, print_reading
 
     with bar("reading the checkpoints") as track:
         reading = read(run, track)
     page = write_page(reading)
+    said = Said.of(reading.facts)
+    keep(run, said, use)
     if json:
-        print_json({**of_reading(reading.facts), "report": str(page)})
+        print_json({**said.record, "report": str(page)})
     else:
-        print_reading(reading.facts, page)
+        print_reading(run.name, said, page)
 
 
 def _watched(specs: "list[Spec]", out: Path, notes: Screen) -> "Watch":

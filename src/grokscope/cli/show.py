@@ -1,8 +1,13 @@
 """`grokscope show`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grokscope.cli.options import Json, OneRun, Out, Plugins, load
+
+if TYPE_CHECKING:
+    from grokscope.reading.said import Said
+    from grokscope.training.run import Run
 
 
 def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugins = ()) -> None:
@@ -11,17 +16,28 @@ def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugi
     Example: grokscope show a+b-transformer
     """
     from grokscope.cli.find import find
-    from grokscope.reading.reading import read
-    from grokscope.reading.record import of_reading
-    from grokscope.terminal import bar, print_json, print_reading
-    from grokscope.training.machine import use_threads
+    from grokscope.reading.said import kept
+    from grokscope.terminal import print_json, print_reading
 
     load(use)
+    shown = find(run, out)
+    said = kept(shown, use) or _read(shown, use)
+    page = shown.folder / "report.html"
+    if json:
+        print_json({**said.record, "report": str(page)})
+    else:
+        print_reading(shown.name, said, page if page.exists() else None)
+
+
+def _read(run: "Run", use: Plugins) -> "Said":
+    """What there is to say, read from the weights, and kept for the next time."""
+    from grokscope.reading.reading import read
+    from grokscope.reading.said import Said, keep
+    from grokscope.terminal import bar
+    from grokscope.training.machine import use_threads
+
     use_threads()
     with bar("reading the checkpoints") as track:
-        reading = read(find(run, out), track)
-    page = reading.run.folder / "report.html"
-    if json:
-        print_json({**of_reading(reading.facts), "report": str(page)})
-    else:
-        print_reading(reading.facts, page if page.exists() else None)
+        said = Said.of(read(run, track).facts)
+    keep(run, said, use)
+    return said

@@ -31,8 +31,9 @@ from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
 from grokscope.tasks import make_task
-from grokscope.training.files import as_json, write_atomically, write_tensors
+from grokscope.training.files import as_json, write_atomically
 from grokscope.training.run import RECORDED_SPLIT, SPLIT_FILE, Run
+from grokscope.training.tensors import write_tensors
 from grokscope.training.track import Track, untracked
 
 NOTHING = Said()

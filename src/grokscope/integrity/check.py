@@ -20,9 +20,10 @@ from grokscope.measures.kept import read_table
 from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
-from grokscope.training.files import read_notes, read_tensors
+from grokscope.training.files import read_notes
 from grokscope.training.member import lock
 from grokscope.training.run import SPLIT_FILE, Run, load_weights
+from grokscope.training.tensors import read_tensors
 from grokscope.training.track import Track, untracked
 from grokscope.training.train import is_checkpoint
 

@@ -13,15 +13,10 @@ from pathlib import Path
 from grokscope.errors import DamagedFile
 from grokscope.integrity.finding import Finding, is_close, keep_copy, set_aside
 from grokscope.training.events import Row
-from grokscope.training.files import (
-    as_json,
-    read_notes,
-    read_tensors,
-    write_atomically,
-    write_tensors,
-)
+from grokscope.training.files import as_json, read_notes, write_atomically
 from grokscope.training.member import evaluations
 from grokscope.training.run import Run, numbers, seal_of
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.track import Track, untracked
 
 FILE = "metrics.jsonl"

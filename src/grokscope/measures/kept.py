@@ -14,7 +14,6 @@ import json
 import marshal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import cache
 from inspect import unwrap
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ import grokscope
 from grokscope.disk import read_regular
 from grokscope.errors import DamagedFile
 from grokscope.measures.measure import MEASURES
-from grokscope.measures.stamp import is_stamped, stamp
 from grokscope.models.model import MODELS
+from grokscope.stamp import is_stamped, of_files, of_package, stamp
 from grokscope.task import TASKS
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
@@ -124,7 +123,7 @@ def _digest(file: Path) -> str:
 def code(run: Run, measure: Callable[..., Any]) -> str:
     """A hash of the code that a measure's value on this run depends on."""
     makers = (measure, MODELS.get(run.spec.model), TASKS.get(run.spec.task))
-    return _package() + "".join(_outside(maker) for maker in makers if maker is not None)
+    return of_package() + "".join(_outside(maker) for maker in makers if maker is not None)
 
 
 def _outside(maker: Callable[..., Any]) -> str:
@@ -140,21 +139,9 @@ def _outside(maker: Callable[..., Any]) -> str:
     if _home() in file.parents:
         return ""
     if file.is_file():
-        return _hash(*sorted(file.parent.glob("*.py")))
+        return of_files(*sorted(file.parent.glob("*.py")))
     return hashlib.sha256(marshal.dumps(own)).hexdigest()[:16]
 
 
 def _home() -> Path:
     return Path(grokscope.__file__).parent
-
-
-@cache
-def _package() -> str:
-    return _hash(*sorted(_home().rglob("*.py")))
-
-
-def _hash(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

@@ -17,8 +17,6 @@ from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
-WEIGHTS = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
-
 
 @once_per_snapshot
 def symbol_weights(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:

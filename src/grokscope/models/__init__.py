@@ -21,6 +21,7 @@ from grokscope.models import prieto as _prieto  # noqa: F401
 from grokscope.models import sequence as _sequence  # noqa: F401
 from grokscope.models import transformer as _transformer  # noqa: F401
 from grokscope.models.model import MODELS, Model
+from grokscope.models.sizes import SizesAlone
 from grokscope.task import Task
 
 LARGEST = 10**6  # of a width, or of a number of layers or heads
@@ -68,6 +69,17 @@ def make_model(name: str, args: dict[str, Any], task: Task, seed: int) -> Model:
     with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return build(**{key: sizes[key] for key in asked}, **args)
+
+
+def count_weights(name: str, args: dict[str, Any], task: Task) -> int:
+    """How many weights `make_model` would draw, without memory for them; 0 of a model that computes
+    with its weights while it is built, and so will not say. Raises what `make_model` does."""
+    try:
+        with torch.device("meta"), SizesAlone():
+            model = make_model(name, args, task, seed=0)
+    except (NotImplementedError, RuntimeError):
+        return 0
+    return sum(w.numel() for w in model.parameters())
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

@@ -63,11 +63,12 @@ class LensFacts:
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """The parts that hold at least 1 % of the logits' variation."""
+    """The parts that hold at least `threshold` of the logits' variation."""
 
     names: tuple[str, ...]
     shares: Mapping[str, float]  # of every part but the constants
     gap: float | None  # the smallest over the largest other, each for its dimension
+    threshold: float = 0.01
 
     @property
     def explained(self) -> float:

@@ -19,7 +19,7 @@ from grokscope.errors import DamagedFile, NotApplicable
 from grokscope.explain.explanation import Explanation, explain
 from grokscope.measures import trace
 from grokscope.measures.key_rules import by_embedding, key_sets, published_keys
-from grokscope.measures.keys import Keys, key_parts
+from grokscope.measures.keys import KEY_SHARE, Keys, key_parts
 from grokscope.measures.losses import test_accuracy_by_mirror
 from grokscope.measures.measure import evaluate
 from grokscope.measures.neurons import LOCALISED, localised_energy, neuron_parts
@@ -194,7 +194,7 @@ def _lens_facts(lenses: Comparison) -> LensFacts:
 
 
 def _key_facts(keys: Keys) -> KeyFacts:
-    return KeyFacts(keys.names, keys.shares, keys.gap)
+    return KeyFacts(keys.names, keys.shares, keys.gap, KEY_SHARE)
 
 
 def _neuron_facts(

@@ -2,14 +2,15 @@
 sentences. What is not a finite number becomes null where it is written, by `as_json`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grokscope.explain.judgement import Judged
-from grokscope.measures.keys import KEY_SHARE
 from grokscope.reading import sentences
-from grokscope.reading.compared import Compared
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
 from grokscope.verify.evidence import Evidence, Standing
+
+if TYPE_CHECKING:
+    from grokscope.explain.judgement import Judged
+    from grokscope.reading.compared import Compared
 
 PASSES = {Standing.FOR: True, Standing.AGAINST: False, Standing.OPEN: "open"}
 SHOWN = ("all", "train", "test")
@@ -27,7 +28,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
         "generalises": f.generalises,
         "final": f.final,
         "test_accuracy_by_mirror": f.mirrored,
-        "keys": None if keys is None else {**asdict(keys), "threshold": KEY_SHARE},
+        "keys": None if keys is None else asdict(keys),
         "keys_by_rule": f.key_sets,
         "lenses": None if lenses is None else asdict(lenses),
         "neurons": {} if f.neurons is None else f.neurons.following,
@@ -61,7 +62,7 @@ def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
     }
 
 
-def of_compared(c: Compared) -> dict[str, Any]:
+def of_compared(c: "Compared") -> dict[str, Any]:
     """What `grokscope compare --json` prints."""
     return {
         "network": of_explanation(c.network),
@@ -70,7 +71,7 @@ def of_compared(c: Compared) -> dict[str, Any]:
     }
 
 
-def of_judged(x: Judged) -> dict[str, Any]:
+def of_judged(x: "Judged") -> dict[str, Any]:
     """What `grokscope judge --json` prints of a run."""
     return {
         "run": x.run,

@@ -18,6 +18,8 @@ from grokscope.reading.facts import (
 from grokscope.training.events import NoPhases, Phases
 from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
 
+WEIGHTS = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
+
 # ---- numbers -------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from math import isfinite
 
 LAST = 0.1  # of the evaluations
 FEWEST = 10  # evaluations that a line is drawn through
@@ -30,19 +29,25 @@ class Trend:
 def trend(rows: Sequence[Mapping[str, int | float]], name: str) -> Trend | None:
     """The trend of a number of the evaluations; None of too few, or where it is not known."""
     count = max(FEWEST, round(LAST * len(rows)))
-    values = np.array([float(r[name]) for r in rows])
-    if len(rows) < count or not np.isfinite(values).all():
+    values = [float(r[name]) for r in rows]
+    if len(rows) < count or not all(map(isfinite, values)):
         return None
-    steps, last = np.array([float(r["step"]) for r in rows[-count:]]), values[-count:]
-    slope, level = np.polyfit(steps - steps[0], last, 1)
-    rest = last - (level + slope * (steps - steps[0]))
-    scatter = float((rest**2).sum() / (count - 2)) ** 0.5
-    length = float(steps[-1] - steps[0])
-    top = int(values.argmax())
+    steps, last = [float(r["step"]) for r in rows[-count:]], values[-count:]
+    x, y = _about_mean(steps), _about_mean(last)
+    spread = sum(a * a for a in x)
+    slope = sum(a * b for a, b in zip(x, y, strict=True)) / spread
+    rest = sum((b - slope * a) ** 2 for a, b in zip(x, y, strict=True))
+    length = steps[-1] - steps[0]
+    top = values.index(max(values))
     return Trend(
         since=int(steps[0]),
-        rise=float(slope * length),
-        error=scatter * length / float(((steps - steps.mean()) ** 2).sum()) ** 0.5,
-        best=float(values[top]),
+        rise=slope * length,
+        error=(rest / (count - 2) / spread) ** 0.5 * length,
+        best=values[top],
         best_at=int(rows[top]["step"]),
     )
+
+
+def _about_mean(values: Sequence[float]) -> list[float]:
+    mean = sum(values) / len(values)
+    return [value - mean for value in values]

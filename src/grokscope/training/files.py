@@ -1,29 +1,20 @@
 """Writing and reading the files of a run so that nothing is lost.
 
-A file appears whole or not at all: it is written beside its place, flushed, and renamed. Tensors
-are safetensors with a checksum, so a damaged file is recognised instead of being used.
+A file appears whole or not at all: it is written beside its place, flushed, and renamed. Files of
+tensors are the matter of `training.tensors`; here no tensor is needed.
 """
 
 import errno
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
-
-from grokscope.disk import cannot_read, cannot_write, open_regular, read_regular
+from grokscope.disk import cannot_read, cannot_write, open_regular
 from grokscope.errors import DamagedFile
-
-MOST_BYTES = 4 * 10**9  # of tensors
-
 
 LARGEST_NOTES = 10**7  # bytes
 
@@ -99,49 +90,19 @@ def writing(path: Path) -> Iterator[None]:
         raise cannot_write(path, 0, error) from error
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
-    """Write named tensors, with notes as text, and their checksum."""
-    own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(path, save(own, {**notes, "crc32": _checksum(own, notes)}))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and notes that `write_tensors` wrote. Raises `DamagedFile`, and `StorageError` if
-    the system does not let it be read."""
-    try:
-        content = read_regular(path, MOST_BYTES)
-        tensors, notes = load(content), _notes(content)
-    except FileNotFoundError:
-        raise DamagedFile(f"{path} is missing.") from None
-    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
-    if notes.pop("crc32", None) != _checksum(tensors, notes):
-        raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
-    return tensors, notes
-
-
 def read_notes(path: Path) -> dict[str, str]:
     """The notes alone, whose checksum is not looked at. Raises `DamagedFile`."""
     try:
         with open_regular(path) as file:
             size = file.read(8)
-            return _notes(size + file.read(min(LARGEST_NOTES, int.from_bytes(size, "little"))))
+            return notes_of(size + file.read(min(LARGEST_NOTES, int.from_bytes(size, "little"))))
     except OSError as error:
         raise cannot_read(path, error) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
 
 
-def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
-    """A checksum of the notes, and of every tensor's name, kind, shape and numbers."""
-    value = zlib.crc32(json.dumps(notes, sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
-        value = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, value)
-    return str(value)
-
-
-def _notes(content: bytes) -> dict[str, str]:
+def notes_of(content: bytes) -> dict[str, str]:
+    """The notes of a file of tensors that begins so. Raises much of what is none."""
     size = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + size]).get("__metadata__") or {}

@@ -17,19 +17,14 @@ from grokscope.models.model import Model
 from grokscope.score import is_right
 from grokscope.spec import Spec
 from grokscope.training.events import Row
-from grokscope.training.files import (
-    make_folder,
-    read_tensors,
-    settle,
-    write_tensors,
-    writing,
-)
+from grokscope.training.files import make_folder, settle, writing
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, logits_of
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.transfer import initial_model
 from grokscope.training.update import sketch
 

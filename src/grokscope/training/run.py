@@ -9,6 +9,9 @@
         report.html                 what a person reads
         split.safetensors           of an imported network, where its split was saved with it
 
+The folder is read without torch; what of it is tensors brings torch in when it is asked for, so
+that a table of runs costs no more than its rows.
+
 Axes: pair = one input; answer = where an input has several.
 """
 
@@ -24,36 +27,27 @@ from html import escape
 from math import nan
 from pathlib import Path
 from shlex import quote
-from typing import Any
-
-import polars as pl
-import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from grokscope.disk import cannot_write, is_there, names_in, read_regular
 from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName, brief
-from grokscope.models import make_model
-from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT, Task
-from grokscope.tasks import make_task
 from grokscope.training.events import Events, find_events
-from grokscope.training.files import (
-    as_json,
-    flush,
-    read_notes,
-    read_tensors,
-    write_atomically,
-    writing,
-)
-from grokscope.training.loss import DTYPES
+from grokscope.training.files import as_json, flush, read_notes, write_atomically, writing
+
+if TYPE_CHECKING:
+    import polars as pl
+    from jaxtyping import Bool, Int
+    from torch import Tensor
+
+    from grokscope.models.model import Model
+    from grokscope.task import Task
 
 RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
-    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|circuit\.py|\.lock|"
+    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|circuit\.py|\.lock|"
     r"(step-|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
@@ -91,7 +85,9 @@ class Run:
             raise DamagedFile(f"{path} is damaged: {error} {mend(Path(folder))}") from error
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> "Task":
+        from grokscope.tasks import make_task
+
         with self._its_spec():
             return make_task(self.spec.task, self.spec.task_args)
 
@@ -139,22 +135,30 @@ class Run:
     @property
     def knows_split(self) -> bool:
         """Whether it is known which pairs were held out; else every pair counts as shown."""
+        from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
+
         return self.spec.split not in (UNKNOWN_SPLIT, ALL_SPLIT)
 
     @property
     def was_shown_all(self) -> bool:
         """Whether it is known to have been shown every pair."""
+        from grokscope.task import ALL_SPLIT
+
         return self.spec.split == ALL_SPLIT
 
     @cached_property
-    def is_train(self) -> Bool[Tensor, " pair"]:
+    def is_train(self) -> "Bool[Tensor, ' pair']":
         spec = self.spec
         if spec.split == RECORDED_SPLIT:
             return self._recorded_split()
         seed = spec.seed if spec.split_seed is None else spec.split_seed
         return self.task.is_train(spec.train_fraction, seed, spec.split)
 
-    def _recorded_split(self) -> Bool[Tensor, " pair"]:
+    def _recorded_split(self) -> "Bool[Tensor, ' pair']":
+        import torch
+
+        from grokscope.training.tensors import read_tensors
+
         path = self.folder / SPLIT_FILE
         is_train = read_tensors(path)[0].get("is_train")
         n = len(self.task.inputs)
@@ -163,7 +167,7 @@ class Run:
         return is_train
 
     @cached_property
-    def taught(self) -> Int[Tensor, " pair *answer"]:
+    def taught(self) -> "Int[Tensor, ' pair *answer']":
         """The answers that training shows: the task's, or with `label_noise` partly random ones."""
         spec = self.spec
         if spec.label_noise == 0:
@@ -173,16 +177,16 @@ class Run:
 
     def count_weights(self) -> int:
         """How many weights the model has, without taking memory for them; 0 if it will not say."""
-        spec, task = self.spec, self.task
-        try:
-            with self._its_spec(), torch.device("meta"):
-                model = make_model(spec.model, spec.model_args, task, spec.seed)
-        except (NotImplementedError, RuntimeError):  # it computes with its weights when built
-            return 0
-        return sum(w.numel() for w in model.parameters())
+        from grokscope.models import count_weights
 
-    def new_model(self) -> Model:
+        with self._its_spec():
+            return count_weights(self.spec.model, self.spec.model_args, self.task)
+
+    def new_model(self) -> "Model":
         """The model with its initial weights."""
+        from grokscope.models import make_model
+        from grokscope.training.loss import DTYPES
+
         spec, task = self.spec, self.task
         with self._its_spec():
             model = make_model(spec.model, spec.model_args, task, spec.seed)
@@ -225,8 +229,10 @@ class Run:
                 )
 
     @property
-    def metrics(self) -> pl.DataFrame:
+    def metrics(self) -> "pl.DataFrame":
         """The evaluations as a table, one row each."""
+        import polars as pl
+
         return pl.DataFrame(self.rows, infer_schema_length=None)
 
     @property
@@ -260,7 +266,7 @@ class Run:
     def checkpoint(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}.safetensors"
 
-    def model(self, step: int | None = None) -> Model:
+    def model(self, step: int | None = None) -> "Model":
         """The network at a checkpoint, by default the last one.
 
         Raises `UnknownName` for a step without a checkpoint, `DamagedFile` for a damaged one.
@@ -275,9 +281,11 @@ class Run:
             raise UnknownName(f"there is no checkpoint of step {step}. The nearest is {near}.")
         return next(self.models([step]))[1]
 
-    def models(self, steps: Iterable[int] | None = None) -> Iterator[tuple[int, Model]]:
+    def models(self, steps: Iterable[int] | None = None) -> "Iterator[tuple[int, Model]]":
         """The checkpoints of these steps, by default all, one after the other: (step, the same
         model with other weights)."""
+        from grokscope.training.tensors import read_tensors
+
         model = None
         for step in self.steps if steps is None else steps:
             with self._with_older(step):
@@ -297,7 +305,7 @@ class Run:
             other = f"The one before it is step {older[-1]}." if older else "There is none before."
             raise DamagedFile(f"{error} {other} {mend(self.folder)}") from error
 
-    def _model_for(self, weights: dict[str, Tensor], path: Path) -> Model:
+    def _model_for(self, weights: "dict[str, Tensor]", path: Path) -> "Model":
         """The model that is to have these weights. Raises `DamagedFile`, before memory is taken,
         if it has more of them."""
         held, asked = sum(w.numel() for w in weights.values()), self.count_weights()
@@ -427,7 +435,7 @@ def _when(file: Path) -> int:
     return file.stat().st_mtime_ns if file.exists() else 0
 
 
-def load_weights(model: Model, weights: dict[str, Tensor], path: Path) -> None:
+def load_weights(model: "Model", weights: "dict[str, Tensor]", path: Path) -> None:
     """Give a model the weights that were read from `path`. Raises `DamagedFile` if they are not
     its own."""
     try:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, brief, unknown
 from grokscope.models.model import Model
-from grokscope.training.files import read_tensors
 from grokscope.training.run import Run, find_folders
+from grokscope.training.tensors import read_tensors
 
 EMBED = ("W_E*", "W_x", "W_y", "W_pos", "E", "embed*")
 UNEMBED = ("W_U*", "b_U", "unembed*")

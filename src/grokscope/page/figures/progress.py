@@ -4,11 +4,11 @@ from typing import Any
 
 import polars as pl
 
-from grokscope.measures.weights import WEIGHTS
 from grokscope.page.figure import Figure
 from grokscope.page.stacks import short
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
+from grokscope.reading.sentences import WEIGHTS
 
 MOST_LINES = 4  # of one measure: those that end highest
 NATS, GINI, SPARSITY = "loss (nats)", "Gini of the spectrum", "sparsity (nats)"

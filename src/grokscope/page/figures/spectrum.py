@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from grokscope.measures.weights import WEIGHTS
 from grokscope.page.figure import WHEN, Figure
 from grokscope.page.stacks import short
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
+from grokscope.reading.sentences import WEIGHTS
 
 
 def facts(p: Pictures) -> dict[str, Any] | None:

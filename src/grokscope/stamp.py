@@ -1,17 +1,21 @@
-"""What this machine measured, told from what others did: a stamp that no one else can make.
+"""What this machine measured, told from what others did, and by which code: a stamp that no one
+else can make, and hashes of files.
 
 The key is random and stays in the folder of the cache, readable by its user alone. Who loses it
 computes again.
 """
 
+import hashlib
 import hmac
 import os
 import secrets
 import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from grokscope.algebra.cache import cache_folder
+import grokscope
+from grokscope.disk import cache_folder
 
 LENGTH = 32  # bytes
 
@@ -29,6 +33,21 @@ def is_stamped(content: bytes, stamped: object) -> bool:
     """Whether this machine stamped it so."""
     own = stamp(content)
     return own is not None and isinstance(stamped, str) and hmac.compare_digest(own, stamped)
+
+
+@cache
+def of_package() -> str:
+    """A hash of this package's source."""
+    return of_files(*sorted(Path(grokscope.__file__).parent.rglob("*.py")))
+
+
+def of_files(*files: Path) -> str:
+    """A hash of what is in these files. Raises `OSError`."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def _key() -> bytes:

@@ -1,0 +1,85 @@
+"""What is said of a finished run, in words and as data, kept in its folder once it was read, so
+that it can be said again without a weight being read.
+
+    <run>/reading.json      under a key: what it was made of, and by which code
+
+It holds as long as the run's files are what they were, and the package and the plug-ins too; and it
+has this machine's own stamp: what came with a folder from elsewhere is read again. It is only kept:
+what cannot be read is read from the weights, what cannot be written is not kept.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grokscope.disk import read_regular
+from grokscope.errors import DamagedFile, StorageError
+from grokscope.reading.facts import Facts
+from grokscope.reading.record import of_reading
+from grokscope.reading.sentences import sentences, summary
+from grokscope.stamp import is_stamped, of_files, of_package, stamp
+from grokscope.training.files import as_json, write_atomically
+from grokscope.training.run import SPLIT_FILE, Run
+
+LARGEST = 10**8  # bytes
+
+
+@dataclass(frozen=True)
+class Said:
+    """The first questions with their answers, the paragraphs beneath, and all of it as data."""
+
+    summary: tuple[tuple[str, str], ...]
+    sentences: tuple[str, ...]
+    record: dict[str, Any]  # what `show --json` prints
+
+    @classmethod
+    def of(cls, f: Facts) -> "Said":
+        return cls(tuple(summary(f)), tuple(sentences(f)), of_reading(f))
+
+
+def keep(run: Run, said: Said, plugins: Iterable[Path] = ()) -> None:
+    """Keep what is said of a run that is finished, made with these `--use` files."""
+    if not run.is_finished:
+        return
+    content = {"key": _key(run, plugins), "said": vars(said)}
+    text = as_json({**content, "stamp": stamp(as_json(content).encode())})
+    with suppress(StorageError):
+        write_atomically(_file(run), text.encode())
+
+
+def kept(run: Run, plugins: Iterable[Path] = ()) -> Said | None:
+    """What was kept of a run, if it still holds."""
+    with suppress(
+        FileNotFoundError, StorageError, DamagedFile, LookupError, TypeError, ValueError,
+        RecursionError,
+    ):  # fmt: skip
+        content = json.loads(read_regular(_file(run), LARGEST))
+        stamped = content.pop("stamp")
+        is_own = is_stamped(as_json(content).encode(), stamped)
+        if is_own and content["key"] == _key(run, plugins):
+            said = content["said"]
+            rows = tuple((label, text) for label, text in said["summary"])
+            return Said(rows, tuple(said["sentences"]), said["record"])
+    return None
+
+
+def _file(run: Run) -> Path:
+    return run.folder / "reading.json"
+
+
+def _key(run: Run, plugins: Iterable[Path]) -> dict[str, Any]:
+    """What the words depend on. Of the checkpoints before the last, when they were written."""
+    checkpoints = [run.checkpoint(step) for step in run.steps]
+    whole = [run.folder / "spec.json", run.folder / "metrics.jsonl", *checkpoints[-1:]]
+    split = run.folder / SPLIT_FILE
+    beside = sorted({f for file in plugins for f in Path(file).resolve().parent.glob("*.py")})
+    return {
+        "folder": str(run.folder),
+        "package": of_package(),
+        "plugins": of_files(*plugins, *beside),
+        "files": of_files(*(file for file in [*whole, split] if file.exists())),
+        "checkpoints": [[x.name, x.stat().st_size, x.stat().st_mtime_ns] for x in checkpoints],
+    }
