@@ -9,6 +9,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, lookup, unknown
 from grokscope.models.model import Model
+from grokscope.models.sizes import SizesAlone
 from grokscope.spec import Spec, typed
 from grokscope.training import filters as _filters  # noqa: F401  (registers the built-in ones)
 from grokscope.training import optimizers as _optimizers  # noqa: F401
@@ -67,7 +68,8 @@ class Update:
 def sketch(spec: Spec, model: Model) -> dict[str, Tensor]:
     """The state of one member's update, in shapes without numbers: names, sizes, and errors."""
     dtype = next(model.parameters()).dtype
-    state = Update([spec], Stack([model], "meta", dtype)).state
+    with SizesAlone():
+        state = Update([spec], Stack([model], "meta", dtype)).state
     if both := sorted(state.keys() & dict(model.named_parameters()).keys()):
         raise BadInput(
             f"model `{spec.model}` has a weight called `{both[0]}`, and so has the state of "
