@@ -38,6 +38,7 @@ VERBS: dict[str, Callable[..., None]] = {
         import_, export, check,
     )
 }  # fmt: skip
+FLAGS = (tyro.conf.FlagCreatePairsOff,)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -68,13 +69,17 @@ def _asked(args: list[str]) -> Callable[[], None]:
     """What these words ask for. Ends here where they make no sense, which is said with them."""
     with redirect_stderr(io.StringIO()) as said:
         try:
+            if args[0] in VERBS:  # no parser is made of the other verbs
+                return tyro.cli(
+                    _later(VERBS[args[0]]), prog=f"grokscope {args[0]}", args=args[1:], config=FLAGS
+                )
             return tyro.extras.subcommand_cli_from_dict(
                 {name: _later(verb) for name, verb in VERBS.items()},
                 prog="grokscope",
                 description="A laboratory for grokking: train tiny networks, watch them "
                 "generalise, read what they learned. `grokscope --version` prints the version.",
                 args=args,
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=FLAGS,
             )
         except SystemExit as end:
             code = end.code

@@ -4,18 +4,30 @@ from grokscope.papers import furuta2024, groups, nanda2023, others, pair2023, zh
 from grokscope.papers.paper import Experiment, Paper
 from grokscope.spec import Spec
 
-DEMO = Experiment(
+HELLO = Experiment(
     Spec(
-        lr=5e-3,
-        weight_decay=2.0,
-        betas=(0.9, 0.95),
-        steps=4_000,
-        stop_after_grok=500,
-        give_up_after=3_500,
+        task_args={"p": 31},
+        model="mlp",
+        train_fraction=0.8,
+        lr=2e-2,
+        steps=1_000,
+        stop_after_grok=100,
         eval_every=10,
         checkpoint_every=20,
     ),
-    "a+b mod 113 on 30 % of the pairs, by a fast recipe: grokking in half a minute",
+    "a first example: a+b mod 31 by a small MLP, which groks in a few seconds",
+)
+DEMO = Experiment(
+    Spec(
+        model_args={"d_mlp": 128},
+        lr=2e-2,
+        steps=2_000,
+        stop_after_grok=250,
+        give_up_after=1_500,
+        eval_every=10,
+        checkpoint_every=20,
+    ),
+    "a+b mod 113 on 30 % of the pairs, by a fast recipe: grokking in ten seconds",
 )
 GROUP = Experiment(
     Spec(
@@ -45,6 +57,7 @@ PAPERS: dict[str, Paper] = {
     "grokfast2024": others.GROKFAST,
 }
 EXPERIMENTS: dict[str, Experiment] = {
+    "hello": HELLO,
     "demo": DEMO,
     "demo_group": GROUP,
     **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
