@@ -6,26 +6,30 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	$$python -c 'import sys, ensurepip, venv; assert sys.version_info >= (3, 11)' \
 		>/dev/null 2>&1 && echo $$python && break; done)
 
+INSTALL = .venv/bin/pip install -q --disable-pip-version-check -c constraints.txt
+CHROMIUM = $(shell command -v chromium chromium-browser)
+comma = ,
+
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## train a small network until it groks, explain it, and write the report
 	@.venv/bin/grokscope run demo --out runs
 
-test: .venv/.installed ## run every check: format, lint, types, docs, tests
+test: .venv/.tools ## run every check: format, lint, types, docs, tests
 	@scripts/check
 
-test-all: .venv/.installed ## run every test, the long ones too: the README's demo until it groks, all faults
+test-all: .venv/.tools ## run every test, the long ones too: the README's demo until it groks, all faults
 	@.venv/bin/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "long or not long"
 
-faults: .venv/.installed ## break it in every way the tests know: kills, full disks, hostile files (20 minutes)
+faults: .venv/.tools ## break it in every way the tests know: kills, full disks, hostile files (20 minutes)
 	@.venv/bin/pytest -n 2 -m "long or not long" tests/faults
 
-docs: .venv/.installed ## build the documentation into docs/_build
+docs: .venv/.tools ## build the documentation into docs/_build
 	@.venv/bin/sphinx-build -W -q docs docs/_build
 	@echo "The documentation is at docs/_build/index.html"
 
-bench: .venv/.installed ## time a training step
+bench: .venv/.tools ## time a training step
 	@.venv/bin/python -m benchmarks.step
 
 clean: ## remove .venv, caches and built documentation; runs/ stays
@@ -33,7 +37,13 @@ clean: ## remove .venv, caches and built documentation; runs/ stays
 
 .venv/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "grokscope needs Python 3.11 or newer, with venv; none was found."; exit 1; }
-	@echo "Installing grokscope and its tools into .venv ($(PYTHON); once, a minute or two) ..."
+	@echo "Installing grokscope into .venv ($(PYTHON); once, a minute or two) ..."
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@$(INSTALL) -e .
+	@touch $@
+
+# What tests pages in a browser is large, and of use only where there is one.
+.venv/.tools: .venv/.installed
+	@echo "Installing what tests grokscope ..."
+	@$(INSTALL) -e ".[dev$(if $(CHROMIUM),$(comma)browser)]"
 	@touch $@

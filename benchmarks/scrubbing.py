@@ -63,7 +63,7 @@ def main() -> None:
 
 def scrubbed(file: Path, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of every frame of every round, after one that is not counted."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)

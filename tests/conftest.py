@@ -92,7 +92,7 @@ def call() -> Callable[..., Said]:
 def browser() -> Iterator:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
-    api = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[dev]"')
+    api = pytest.importorskip("playwright.sync_api", reason='pip install -e ".[browser]"')
     with api.sync_playwright() as playwright:
         args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)

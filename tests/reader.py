@@ -1,6 +1,7 @@
 """What a reader does: a command of grokscope, or a program, each in a process of its own.
 
-The processes are forked of one that has imported torch, which takes three seconds, and no more.
+The processes are forked of one that has imported torch and what reads and draws a run, which takes
+some seconds, and has done no more.
 """
 
 import multiprocessing
@@ -32,7 +33,7 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["torch"])
+    found.set_forkserver_preload(["grokscope.page.page", "grokscope.training.train", "tyro"])
     return found
 
 

@@ -283,7 +283,7 @@ def test_what_does_not_fit_into_memory_is_refused(call, tiny, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "say what to run. Known: demo, "),
+        (["run"], "say what to run. Known: hello, demo, "),
         (["run", "dmeo"], "no spec is called `dmeo`. Did you mean `demo`?"),
         (["run", "demo", "demo"], "`demo` is not a setting. Write one name, then key=value pairs."),
         (["run", "steps=3", "demo"], "`demo` is not a setting. Write one name, then key=value"),

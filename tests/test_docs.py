@@ -1,8 +1,8 @@
 """What the README and the documentation show is run, in order, as a reader would.
 
 Blocks marked bash are command lines, each run in turn; blocks marked python are programs; unmarked
-blocks are not run, but the make targets and spec names in them must exist. The README's demo is
-trained until it groks by the long tests alone.
+blocks are not run, but the make targets and spec names in them must exist. The pages share a folder, so
+that the first example is trained once; the demo is trained by the long tests alone.
 """
 
 import re
@@ -22,36 +22,34 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-SOON = ["steps=60"]  # of a demo that need not grok
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("reader")
 
 
-def read_and_do(page: Path, folder: Path, of_demo: list[str]) -> None:
-    """Every block of a page in turn, the demo trained with these settings added."""
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_block_runs(page, folder):
     for language, block in BLOCK.findall(page.read_text()):
         if language == "bash":
             for line in block.splitlines():
                 program, *arguments = shlex.split(line, comments=True)
                 assert program == "grokscope"
                 more = ["--threads", "1"] if arguments[0] == "run" else []
-                more += of_demo if arguments == ["run", "demo"] else []
                 execute([*arguments, *more], folder)
         elif language == "python":
             execute(block, folder)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_block_runs(page, folder):
-    read_and_do(page, folder, SOON)
-
-
-@pytest.mark.long
-def test_every_block_of_the_readme_runs_with_a_demo_that_groks(tmp_path):
-    read_and_do(ROOT / "README.md", tmp_path, [])
+def test_the_first_example_memorises_groks_and_is_explained(folder):
+    execute(["run", "hello", "--threads", "1"], folder)
+    run = Run.of(EXPERIMENTS["hello"].spec, folder / "runs")
+    facts = read(run).facts
+    assert run.events.stop == "grokked"
+    assert facts.memorised_first
+    assert (run.events.delay or 0) > 3 * (run.events.t_memorize or 0)  # a gap that can be seen
+    assert facts.explanation is not None
+    assert facts.explanation.algorithm == "clock"
+    assert facts.explanation.bound is not None
 
 
 @pytest.mark.long

@@ -29,6 +29,19 @@ DEMO = Experiment(
     ),
     "a+b mod 113 on 30 % of the pairs, by a fast recipe: grokking in ten seconds",
 )
+SLOW = Experiment(
+    Spec(
+        lr=5e-3,
+        weight_decay=2.0,
+        betas=(0.9, 0.95),
+        steps=4_000,
+        stop_after_grok=500,
+        give_up_after=3_500,
+        eval_every=10,
+        checkpoint_every=20,
+    ),
+    "the same by the published width and a slower recipe, whose phases are told apart",
+)
 GROUP = Experiment(
     Spec(
         task="composition",
@@ -59,6 +72,7 @@ PAPERS: dict[str, Paper] = {
 EXPERIMENTS: dict[str, Experiment] = {
     "hello": HELLO,
     "demo": DEMO,
+    "demo_slow": SLOW,
     "demo_group": GROUP,
     **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
 }
