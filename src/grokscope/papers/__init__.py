@@ -10,8 +10,9 @@ HELLO = Experiment(
         model="mlp",
         train_fraction=0.8,
         lr=2e-2,
+        weight_decay=1.5,
         steps=1_000,
-        stop_after_grok=100,
+        stop_after_grok=150,
         eval_every=10,
         checkpoint_every=20,
     ),
@@ -21,6 +22,7 @@ DEMO = Experiment(
     Spec(
         model_args={"d_mlp": 128},
         lr=2e-2,
+        betas=(0.9, 0.95),
         steps=2_000,
         stop_after_grok=250,
         give_up_after=1_500,
