@@ -1,8 +1,8 @@
 """What the README and the documentation show is run, in order, as a reader would.
 
 Blocks marked bash are command lines, each run in turn; blocks marked python are programs; unmarked
-blocks are not run, but the make targets and spec names in them must exist. The pages share a folder, so
-that the first example is trained once; the demo is trained by the long tests alone.
+blocks are not run, but the make targets and spec names in them must exist. The pages share a folder
+where the first example is trained once; the demo is trained by the long tests alone.
 """
 
 import re
