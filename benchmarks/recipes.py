@@ -12,6 +12,7 @@ process's own, imports left out, from the spec to the written page.
 import tempfile
 import time
 from dataclasses import replace
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def main() -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{floor(1000 * value) / 1000:.3f}"  # nothing is proved to be 1 by rounding
+    return str(value)
 
 
 if __name__ == "__main__":
