@@ -29,7 +29,7 @@ DEMO = Experiment(
         eval_every=10,
         checkpoint_every=20,
     ),
-    "a+b mod 113 on 30 % of the pairs, by a fast recipe: a Transformer that groks while one looks on",
+    "a+b mod 113 on 30 % of the pairs, by a Transformer and a fast recipe",
 )
 SLOW = Experiment(
     Spec(
