@@ -542,14 +542,13 @@ double factored_gradients(Fold fold, const Factored& net, float scale, const flo
 
 void adamw(long n, const Adam& a, const float* __restrict gradient, float* __restrict moment1,
            float* __restrict moment2, float* __restrict weights) {
-  const float keep = 1 - a.decay, new1 = 1 - a.beta1, new2 = 1 - a.beta2;
   for (long i = 0; i < n; i++) {
     const float g = gradient[i];
-    const float m = moment1[i] + new1 * (g - moment1[i]);
-    const float v = moment2[i] + new2 * (g * g - moment2[i]);
+    const float m = moment1[i] + a.new1 * (g - moment1[i]);
+    const float v = moment2[i] + a.new2 * (g * g - moment2[i]);
     moment1[i] = m;
     moment2[i] = v;
-    weights[i] = weights[i] * keep - m / (sqrtf(v) * a.root_scale + a.eps) * a.rate;
+    weights[i] = weights[i] * a.keep - m / (sqrtf(v) * a.root_scale + a.eps) * a.rate;
   }
 }
 

@@ -40,8 +40,10 @@ struct Factored {
   long bias;  // where that of the logits starts; below 0: there is none
 };
 
+// Of a step: how much of a gradient is new in each moment, 1 / sqrt(1 - beta2^t), eps, the learning
+// rate / (1 - beta1^t), and what decay leaves of a weight.
 struct Adam {
-  float beta1, beta2, root_scale, eps, rate, decay;
+  float new1, new2, root_scale, eps, rate, keep;
 };
 
 struct Core {

@@ -179,8 +179,8 @@ NB_MODULE(_core, m) {
       .def("gradients", &factored_gradients);
 
   nb::class_<Adam>(m, "Adam").def(
-      "__init__", [](Adam* self, float beta1, float beta2, float root_scale, float eps, float rate,
-                     float decay) { new (self) Adam{beta1, beta2, root_scale, eps, rate, decay}; });
+      "__init__", [](Adam* self, float new1, float new2, float root_scale, float eps, float rate,
+                     float keep) { new (self) Adam{new1, new2, root_scale, eps, rate, keep}; });
   m.def("adamw", &adamw);
   m.def("multiply", &multiply);
 }

@@ -7,6 +7,7 @@ from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
+from grokscope.training.choice import chosen_step
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.memory import refuse, training
 from grokscope.training.run import RECORDED_SPLIT, Run, no_spec
@@ -34,7 +35,8 @@ def check(run: Run, device: str) -> Model:
     examples = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
     objective = Objective.of(spec)
     _check_loss(spec.loss, objective, model, examples[:2])
-    make_step(spec.formulation, model, [examples], spec.loss_precision, objective)
+    step = chosen_step(run, model, device)
+    make_step(step, model, [examples], spec.loss_precision, objective)
     return model
 
 

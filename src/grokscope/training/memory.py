@@ -111,7 +111,7 @@ def training(run: Run, model: Model) -> Needs:
     """What training members like this run takes."""
     spec, x, w = run.spec, widths_of(run, model), DTYPES[run.spec.precision].itemsize
     n, n_pairs = int(run.is_train.sum()), len(run.is_train)
-    is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded")
+    is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded", "native")
     n_weights = sum(v.numel() for v in model.parameters())
     state = sum(v.numel() * v.element_size() for v in sketch(spec, model).values())
     tables = n_pairs * (8 * (run.task.inputs.shape[1] + run.task.n_read) + 2)

@@ -7,6 +7,7 @@ Equal to `torch.optim.AdamW` (a test says so), which cannot take them per row of
 from collections.abc import Sequence
 
 from grokscope.spec import Spec
+from grokscope.training import native
 from grokscope.training.optimizers.moments import adam_change, no_moments
 from grokscope.training.rule import Rule, optimizer
 from grokscope.training.stack import Stack
@@ -21,6 +22,19 @@ class AdamW(Rule):
         self.state = no_moments(stack.flat)
 
     def update(self, stack: Stack, step: int) -> None:
+        if stack.is_native:
+            return self._natively(stack, step)
         change = adam_change(self, stack.grad, step)
         decay = self.ramp(step) * (self.lr * self.weight_decay)
         stack.flat.mul_((1 - decay).to(stack.flat)).sub_(change)
+
+    def _natively(self, stack: Stack, step: int) -> None:
+        """The same in one pass, to float32's rounding."""
+        ramp = self.ramp(step)
+        native.adamw(
+            stack.flat, stack.grad, self.state["moment1"], self.state["moment2"],
+            new1=1 - self.beta1, new2=1 - self.beta2,
+            root_scale=(1 - self.beta2 ** (step + 1)).rsqrt(), eps=self.eps,
+            rate=ramp * self.lr / (1 - self.beta1 ** (step + 1)),
+            keep=1 - ramp * (self.lr * self.weight_decay),
+        )  # fmt: skip
