@@ -230,23 +230,19 @@ def adamw(
     gradient: Float[Tensor, "member weight"],
     moment1: Float[Tensor, "member weight"],
     moment2: Float[Tensor, "member weight"],
-    new1: Float[Tensor, "member 1"],
-    new2: Float[Tensor, "member 1"],
-    root_scale: Float[Tensor, "member 1"],
-    eps: Float[Tensor, "member 1"],
-    rate: Float[Tensor, "member 1"],
-    keep: Float[Tensor, "member 1"],
+    settings: Sequence[tuple[float, ...]],
 ) -> None:
-    """AdamW in one pass: w = keep w - rate m / (root_scale √v + eps), where m and v take in new1 of
-    the gradient and new2 of its square."""
-    n = weights.shape[1]
+    """AdamW in one pass. Each member's settings are new1, new2, root_scale, eps, rate and keep:
+
+    m += new1 (g - m),  v += new2 (g² - v),  w = keep w - rate m / (root_scale √v + eps)
+    """
     arrays = gradient, moment1, moment2, weights
-    assert all(x.is_contiguous() and x.dtype == torch.float32 for x in arrays)
     assert all(x.shape == weights.shape for x in arrays)
-    columns = torch.cat([new1, new2, root_scale, eps, rate, keep], dim=1).tolist()
-    for k, settings in enumerate(columns):
-        rows = (x.data_ptr() + 4 * n * k for x in arrays)
-        library().adamw(n, library().Adam(*settings), *rows)
+    assert all(x.is_contiguous() and x.dtype == torch.float32 for x in arrays)
+    core, n = library(), weights.shape[1]
+    addresses = [x.data_ptr() for x in arrays]
+    for k, numbers in enumerate(settings):
+        core.adamw(n, core.Adam(*numbers), *(address + 4 * n * k for address in addresses))
 
 
 def _address(x: Tensor | None) -> int:

@@ -30,11 +30,15 @@ class AdamW(Rule):
 
     def _natively(self, stack: Stack, step: int) -> None:
         """The same in one pass, to float32's rounding."""
-        ramp = self.ramp(step)
-        native.adamw(
-            stack.flat, stack.grad, self.state["moment1"], self.state["moment2"],
-            new1=1 - self.beta1, new2=1 - self.beta2,
-            root_scale=(1 - self.beta2 ** (step + 1)).rsqrt(), eps=self.eps,
-            rate=ramp * self.lr / (1 - self.beta1 ** (step + 1)),
-            keep=1 - ramp * (self.lr * self.weight_decay),
-        )  # fmt: skip
+        settings = [_settings(spec, step) for spec in self.specs]
+        moments = self.state["moment1"], self.state["moment2"]
+        native.adamw(stack.flat, stack.grad, *moments, settings)
+
+
+def _settings(spec: Spec, step: int) -> tuple[float, ...]:
+    """The numbers of one member's step, as the native update takes them."""
+    ramp = step / spec.warmup if spec.warmup > step else 1.0
+    beta1, beta2 = spec.betas
+    root_scale = (1 - beta2 ** (step + 1)) ** -0.5
+    rate = ramp * spec.lr / (1 - beta1 ** (step + 1))
+    return 1 - beta1, 1 - beta2, root_scale, spec.eps, rate, 1 - ramp * spec.lr * spec.weight_decay
