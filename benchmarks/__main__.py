@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-NAMES = ("step", "reading", "explaining", "report", "scrubbing", "peers")
+NAMES = ("step", "native", "reading", "explaining", "report", "scrubbing", "peers")
 
 
 def main() -> None:

@@ -116,7 +116,7 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
-        size = min(training(run, run.new_model()).most(free) for run in group)
+        size = min(training(run, run.new_model(), device).most(free) for run in group)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
