@@ -107,7 +107,9 @@ def test_gradients_equal_those_of_float64_on_every_instruction_set(core, name):
             assert off(gradient, stack.gradients[key]) < 1e-5, (one, key)
 
 
-def a_fold(n_terms, n_neurons, n_classes, act, *, has_weights, has_direct) -> Fold:
+def a_fold(
+    n_terms, n_neurons, n_classes, act, *, has_weights, has_direct, n_pairs: int = 101
+) -> Fold:
     """A random one, with fewer table rows than pairs."""
     generator = torch.Generator().manual_seed(n_neurons)
 
@@ -118,8 +120,8 @@ def a_fold(n_terms, n_neurons, n_classes, act, *, has_weights, has_direct) -> Fo
     table = draw(13, n_neurons)
     if has_direct:
         table = torch.cat([table, pad_classes(draw(13, n_classes))], dim=1)
-    rows = torch.randint(13, (101, n_terms), generator=generator)
-    weights = draw(101, n_terms) if has_weights else None
+    rows = torch.randint(13, (n_pairs, n_terms), generator=generator)
+    weights = draw(n_pairs, n_terms) if has_weights else None
     return Fold(table, rows, weights, W_L, n_classes, ACTIVATIONS[act])
 
 
@@ -314,6 +316,30 @@ def test_the_number_of_threads_changes_no_bit(core):
     finally:
         torch.set_num_threads(before)
     assert torch.equal(stacks[0].grad, stacks[1].grad)
+
+
+def test_a_large_fold_is_summed_in_two_halves_by_one_thread_or_two(core):
+    fold = a_fold(3, 70, 61, "gelu", has_weights=True, has_direct=True, n_pairs=1001)
+    answers = torch.arange(1001) % 61
+    exact, exact_leaves = with_gradients(double(fold))
+    loss = folded_loss(exact, Plan(fold.rows, len(fold.table)), answers, "float64")
+    wanted = torch.autograd.grad(loss, exact_leaves)
+    found, evaluations, before = [], [], torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            own, leaves = with_gradients(fold)
+            mean = native.native_loss(own, native.Plan(fold, answers), 0.5)
+            assert 2 * float(mean.detach()) == pytest.approx(float(loss.detach()), rel=1e-6)
+            found.append(torch.autograd.grad(mean, leaves))
+            evaluations.append(native.evaluated(fold, answers, 61)[0])
+    finally:
+        torch.set_num_threads(before)
+    for x, y, z in zip(wanted, *found, strict=True):
+        assert torch.equal(y, z)
+        assert off(x, 2 * y) < 3e-6
+    assert torch.equal(*evaluations)
+    assert float(evaluations[0].mean()) == pytest.approx(float(loss.detach()), rel=1e-6)
 
 
 def test_what_is_frozen_has_no_gradient(core):

@@ -498,44 +498,35 @@ long most_packed(const Product& p) {
   return h * k > k * b ? (h * k > h * b ? h * k : h * b) : (k * b > h * b ? k * b : h * b);
 }
 
-long factored_work(const Fold& fold, const Factored& net) {
-  long packing = most_packed(net.left);
-  if (most_packed(net.right) > packing) packing = most_packed(net.right);
-  if (most_packed(net.W_L) > packing) packing = most_packed(net.W_L);
-  return 2 * (fold.n_rows * table_width(fold) + fold.neurons * fold.padded) + fold_work(fold) +
-         packing;
+long factored_work(const Fold&, const Factored& net) {
+  long most = most_packed(net.left);
+  if (most_packed(net.right) > most) most = most_packed(net.right);
+  return most_packed(net.W_L) > most ? most_packed(net.W_L) : most;
 }
 
-double factored_gradients(Fold fold, const Factored& net, float scale, const float* weights,
-                          float* gradient, float* work) {
+void expand(const Fold& fold, const Factored& net, const float* weights, float* table, float* W_L,
+            float* work) {
   const long width = table_width(fold), M = fold.neurons, n_left = height(net.left);
-  float* table = work;
-  float* d_table = table + fold.n_rows * width;
-  float* W_L = d_table + fold.n_rows * width;
-  float* d_W_L = W_L + M * fold.padded;
-  float* packing = d_W_L + M * fold.padded + fold_work(fold);
   memset(W_L, 0, M * fold.padded * sizeof(float));
-  expand(net.left, weights, table, width, packing);
-  expand(net.right, weights, table + n_left * width, width, packing);
-  expand(net.W_L, weights, W_L, fold.padded, packing);
-  if (fold.has_direct)
-    for (long i = 0; i < fold.n_rows; i++) {
-      memset(table + i * width + M, 0, fold.padded * sizeof(float));
-      if (i < n_left)
-        memcpy(table + i * width + M, weights + net.bias, fold.classes * sizeof(float));
-    }
-  fold.table = table;
-  fold.W_L = W_L;
-  const double loss =
-      fold_gradients(fold, scale, d_table, nullptr, d_W_L, d_W_L + M * fold.padded);
-  pull_back(net.left, {d_table, width, 1}, weights, gradient, packing);
-  pull_back(net.right, {d_table + n_left * width, width, 1}, weights, gradient, packing);
-  pull_back(net.W_L, {d_W_L, fold.padded, 1}, weights, gradient, packing);
-  if (fold.has_direct)
-    for (long i = 0; i < n_left; i++)
-      for (long c = 0; c < fold.classes; c++)
-        gradient[net.bias + c] += d_table[i * width + M + c];
-  return loss;
+  expand(net.left, weights, table, width, work);
+  expand(net.right, weights, table + n_left * width, width, work);
+  expand(net.W_L, weights, W_L, fold.padded, work);
+  if (!fold.has_direct) return;
+  for (long i = 0; i < fold.n_rows; i++) memset(table + i * width + M, 0, fold.padded * sizeof(float));
+  for (long i = 0; i < n_left; i++)
+    memcpy(table + i * width + M, weights + net.bias, fold.classes * sizeof(float));
+}
+
+void pull_back(const Fold& fold, const Factored& net, const float* weights, const float* d_table,
+               const float* d_W_L, float* gradient, float* work) {
+  const long width = table_width(fold), n_left = height(net.left);
+  pull_back(net.left, {d_table, width, 1}, weights, gradient, work);
+  pull_back(net.right, {d_table + n_left * width, width, 1}, weights, gradient, work);
+  pull_back(net.W_L, {d_W_L, fold.padded, 1}, weights, gradient, work);
+  if (!fold.has_direct) return;
+  for (long i = 0; i < n_left; i++)
+    for (long c = 0; c < fold.classes; c++)
+      gradient[net.bias + c] += d_table[i * width + fold.neurons + c];
 }
 
 // --- the update ---
@@ -561,5 +552,5 @@ void multiply_square(long n, const float* A, const float* B, float* C, float* wo
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 extern const Core CORE;
-const Core CORE = {TEXT(CORE), fold_work, factored_work, fold_gradients, factored_gradients,
-                   evaluate,   adamw,     multiply_square};
+const Core CORE = {TEXT(CORE), fold_work, factored_work, fold_gradients, expand,
+                   pull_back,  evaluate,  adamw,         multiply_square};

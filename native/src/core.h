@@ -56,9 +56,12 @@ struct Core {
   // The mean cross-entropy times `scale`, and its gradients, which replace what was there.
   double (*fold_gradients)(const Fold&, float scale, float* d_table, float* d_weights, float* d_W_L,
                            float* work);
-  // The same of a network's own weights, of which the fold's table and W_L are made.
-  double (*factored_gradients)(Fold, const Factored&, float scale, const float* weights,
-                               float* gradient, float* work);
+  // The fold's table and W_L, made of a network's own weights.
+  void (*expand)(const Fold&, const Factored&, const float* weights, float* table, float* W_L,
+                 float* work);
+  // The gradients at them, taken to the weights and added there.
+  void (*pull_back)(const Fold&, const Factored&, const float* weights, const float* d_table,
+                    const float* d_W_L, float* gradient, float* work);
   // Of each pair its cross-entropy, and whether its answer has the only largest logit among the
   // first `n_answers`.
   void (*evaluate)(const Fold&, long n_answers, double* losses, bool* is_right, float* work);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core.h"
@@ -81,40 +82,99 @@ T* at(uintptr_t address) {
   return reinterpret_cast<T*>(address);
 }
 
+long width(const Fold& fold) { return fold.neurons + (fold.has_direct ? fold.padded : 0); }
+
+// Some pairs of a fold.
+Fold part(Fold fold, long first, long last) {
+  fold.rows += first * fold.terms;
+  fold.answers += first;
+  if (fold.weights) fold.weights += first * fold.terms;
+  fold.pairs = last - first;
+  return fold;
+}
+
+// `work` of the first and the second half of the pairs, at once where there are two threads.
+template <class Work>
+void halves(const Fold& fold, int threads, Work work) {
+  const long middle = fold.pairs / 2;
+  if (threads < 2) {
+    work(0, 0, middle);
+    work(1, middle, fold.pairs);
+    return;
+  }
+  std::thread other([&] { work(1, middle, fold.pairs); });
+  work(0, 0, middle);
+  other.join();
+}
+
+// Whether there is enough to do for two threads. The shapes alone decide, and with them how sums
+// are split: the number of threads changes no bit.
+bool is_large(const Fold& fold) { return fold.pairs * fold.neurons * fold.classes > 4'000'000; }
+
+double fold_gradients(const Fold& fold, float scale, float* d_table, float* d_weights,
+                      float* d_W_L, int threads) {
+  const long work = core->fold_work(fold);
+  if (!is_large(fold))
+    return core->fold_gradients(fold, scale, d_table, d_weights, d_W_L, buffer(work).get());
+  const long n_table = fold.n_rows * width(fold), n_W_L = fold.neurons * fold.padded;
+  const Buffer held = buffer(2 * work + n_table + n_W_L);
+  float* tables[2] = {d_table, held.get() + 2 * work};
+  float* maps[2] = {d_W_L, tables[1] + n_table};
+  double losses[2];
+  halves(fold, threads, [&](int k, long first, long last) {
+    const float share = scale * (float(last - first) / float(fold.pairs));
+    losses[k] = core->fold_gradients(part(fold, first, last), share, tables[k],
+                                     d_weights ? d_weights + first * fold.terms : nullptr, maps[k],
+                                     held.get() + k * work);
+  });
+  for (long i = 0; i < n_table; i++) d_table[i] += tables[1][i];
+  for (long i = 0; i < n_W_L; i++) d_W_L[i] += maps[1][i];
+  return losses[0] + losses[1];
+}
+
 double gradients(Fold fold, uintptr_t table, uintptr_t weights, uintptr_t W_L, float scale,
-                 uintptr_t d_table, uintptr_t d_weights, uintptr_t d_W_L) {
+                 uintptr_t d_table, uintptr_t d_weights, uintptr_t d_W_L, int threads) {
   nb::gil_scoped_release release;
   fold.table = at<float>(table);
   fold.weights = at<float>(weights);
   fold.W_L = at<float>(W_L);
-  const Buffer work = buffer(core->fold_work(fold));
-  return core->fold_gradients(fold, scale, at<float>(d_table), at<float>(d_weights),
-                              at<float>(d_W_L), work.get());
+  return fold_gradients(fold, scale, at<float>(d_table), at<float>(d_weights), at<float>(d_W_L),
+                        threads);
 }
 
 void evaluate(Fold fold, uintptr_t table, uintptr_t weights, uintptr_t W_L, long n_answers,
-              uintptr_t losses, uintptr_t is_right) {
+              uintptr_t losses, uintptr_t is_right, int threads) {
   nb::gil_scoped_release release;
   fold.table = at<float>(table);
   fold.weights = at<float>(weights);
   fold.W_L = at<float>(W_L);
-  const Buffer work = buffer(core->fold_work(fold));
-  core->evaluate(fold, n_answers, at<double>(losses), at<bool>(is_right), work.get());
+  const long work = core->fold_work(fold);
+  const Buffer held = buffer(2 * work);
+  halves(fold, is_large(fold) ? threads : 1, [&](int k, long first, long last) {
+    core->evaluate(part(fold, first, last), n_answers, at<double>(losses) + first,
+                   at<bool>(is_right) + first, held.get() + k * work);
+  });
 }
 
 // Of each member, whose weights and gradients are `stride` floats after those of the one before.
-void factored_gradients(const Factored& net, const std::vector<Fold>& folds, float scale,
-                        uintptr_t weights, uintptr_t gradient, long stride, uintptr_t losses) {
+void factored_gradients(const Factored& net, std::vector<Fold> folds, float scale,
+                        uintptr_t weights, uintptr_t gradient, long stride, uintptr_t losses,
+                        int threads) {
   nb::gil_scoped_release release;
-  long most = 0;
-  for (const Fold& fold : folds)
-    if (const long needed = core->factored_work(fold, net); needed > most) most = needed;
-  const Buffer work = buffer(most);
   for (size_t k = 0; k < folds.size(); k++) {
-    float* own = at<float>(gradient) + k * stride;
-    for (long i = 0; i < stride; i++) own[i] = 0;
-    at<double>(losses)[k] = core->factored_gradients(
-        folds[k], net, scale, at<float>(weights) + k * stride, own, work.get());
+    Fold& fold = folds[k];
+    const long n_table = fold.n_rows * width(fold), n_W_L = fold.neurons * fold.padded;
+    const Buffer held = buffer(2 * (n_table + n_W_L) + core->factored_work(fold, net));
+    float *table = held.get(), *W_L = table + n_table, *d_table = W_L + n_W_L;
+    float *d_W_L = d_table + n_table, *work = d_W_L + n_W_L;
+    const float* own = at<float>(weights) + k * stride;
+    float* to = at<float>(gradient) + k * stride;
+    for (long i = 0; i < stride; i++) to[i] = 0;
+    core->expand(fold, net, own, table, W_L, work);
+    fold.table = table;
+    fold.W_L = W_L;
+    at<double>(losses)[k] = fold_gradients(fold, scale, d_table, nullptr, d_W_L, threads);
+    core->pull_back(fold, net, own, d_table, d_W_L, to, work);
   }
 }
 

@@ -2,9 +2,9 @@
 
 They are in a package of its own, `grokscope-core` (folder native/), which is optional: where it is
 missing, or not fit for this processor or this version, `why_not` says so in one line and everything
-is done by torch. Addresses go to the library as they are, so every size is checked here. A network
-is computed by one thread, in an order that its shapes decide: the same numbers come out whatever
-stack it is in and however many threads there are.
+is done by torch. Addresses go to the library as they are, so every size is checked here. Sums
+are taken in an order that a network's shapes decide: the same numbers come out whatever stack it is
+in and however many threads there are.
 
     GROKSCOPE_NATIVE=off    never use it
     GROKSCOPE_NATIVE=v2     use that instruction set: v2, v3, v4 (of x86-64) or neon
@@ -134,7 +134,9 @@ class _NativeLoss(torch.autograd.Function):
     ) -> Tensor:
         ready = plan.ready(fold)
         ctx.gradients = [None if x is None else torch.empty_like(x) for x in ready]
-        loss = plan.fold.gradients(*map(_address, ready), scale, *map(_address, ctx.gradients))
+        loss = plan.fold.gradients(
+            *map(_address, ready), scale, *map(_address, ctx.gradients), torch.get_num_threads()
+        )
         return torch.tensor(loss, dtype=torch.float64)
 
     @staticmethod
@@ -155,8 +157,9 @@ def evaluated(
     right = torch.empty(len(answers), dtype=torch.bool)
     assert n_answers <= fold.n_classes
     plan.fold.evaluate(
-        *map(_address, plan.ready(fold)), n_answers, losses.data_ptr(), right.data_ptr()
-    )
+        *map(_address, plan.ready(fold)), n_answers, losses.data_ptr(), right.data_ptr(),
+        torch.get_num_threads(),
+    )  # fmt: skip
     return losses, right
 
 
@@ -198,11 +201,13 @@ class FactoredStep:
         assert self.size <= stride
         losses = torch.empty(n, dtype=torch.float64)
 
+        threads = torch.get_num_threads() // min(torch.get_num_threads(), n)
+
         def some(first: int, last: int) -> None:
             self.net.gradients(
                 [plan.fold for plan in self.plans[first:last]], self.scale,
                 stack.flat[first].data_ptr(), stack.grad[first].data_ptr(), stride,
-                losses[first].data_ptr(),
+                losses[first].data_ptr(), threads,
             )  # fmt: skip
 
         in_turns(some, n)

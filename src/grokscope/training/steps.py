@@ -103,7 +103,7 @@ def native(
     loss_precision: str,
     objective: Objective = CROSS_ENTROPY,
 ) -> Step:
-    """The fold in C++, by `grokscope-core`: float32, cross-entropy, one thread a network."""
+    """The fold in C++, by `grokscope-core`: float32, cross-entropy, in blocks of pairs."""
     with torch.no_grad():
         first = [model.fold(e.inputs) for e in examples]
     plans = [core.Plan(f, e.answers) for f, e in zip(first, examples, strict=True) if f is not None]
