@@ -525,9 +525,10 @@ def build(venv: Path, pip: str, *args: str, compiler: str = "true") -> list[str]
     for name, text in (("pip", pip), ("python", "exit 1")):
         (venv / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
         (venv / "bin" / name).chmod(0o755)
+    settings = {"GROKSCOPE_VENV": str(venv), "CXX": compiler, "GROKSCOPE_NATIVE": ""}
     done = subprocess.run(
         [ROOT / "scripts/build_native", *args], capture_output=True, text=True, check=True,
-        env=os.environ | {"GROKSCOPE_VENV": str(venv), "CXX": compiler},
+        env=os.environ | settings,
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout.splitlines()

@@ -177,7 +177,7 @@ INLINE void tile(View A, const float* panel, long K, float* C, long stride, long
     return;
   }
   float edge[N * V];
-  for (int i = 0; i < ROWS; i++) {
+  UNROLL for (int i = 0; i < ROWS; i++) {  // c stays in registers only if no loop indexes it
     UNROLL for (int j = 0; j < N; j++) store(edge + j * V, c[i][j]);
     float* out = C + i * stride;
     for (long j = 0; j < columns; j++) out[j] = add ? out[j] + edge[j] : edge[j];
