@@ -29,7 +29,7 @@ from grokscope.training.losses import Objective
 from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, losses_of
+from grokscope.training.steps import Examples, losses_of, why_not_native
 from grokscope.training.transfer import initial_model
 from grokscope.training.update import sketch
 
@@ -88,11 +88,18 @@ def begin(run: Run, device: str) -> Member:
 
 
 def evaluations(run: Run, steps: Iterable[int]) -> Iterator[Row]:
-    """The evaluations of these checkpoints, as training writes them but for the time it took.
-    Raises `DamagedFile`."""
+    """The evaluations of these checkpoints, as training writes them but for the time it took, by
+    the step that trained them where it can be taken here. Raises `DamagedFile`."""
     member = _member(run, "cpu")
+    plain, spec = member.formulation, run.spec
+    reason = why_not_native(
+        member.model, run.task.inputs, spec.loss_precision, Objective.of(spec)
+    )  # fmt: skip
     for step in steps:
-        weights, path = read_tensors(run.checkpoint(step))[0], run.checkpoint(step)
+        path = run.checkpoint(step)
+        weights, notes = read_tensors(path)
+        is_native = notes.get(NOTE) == "native" and reason is None
+        member.formulation = "native" if is_native else plain
         load_weights(member.model, weights, path)
         stack = Stack([member.model], "cpu", DTYPES[run.spec.precision])
         yield {"step": step, **_evaluation(member, stack, 0)}
