@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults docs bench clean
+.PHONY: help demo test test-all faults docs bench native clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -14,9 +14,11 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.installed ## train a small network until it groks, explain it, and write the report
+	@scripts/build_native
 	@.venv/bin/grokscope run demo --out runs
 
 test: .venv/.tools ## run every check: format, lint, types, docs, tests
+	@scripts/build_native
 	@scripts/check
 
 test-all: .venv/.tools ## run every test, the long ones too: the README's demo until it groks, all faults
@@ -31,6 +33,9 @@ docs: .venv/.tools ## build the documentation into docs/_build
 
 bench: .venv/.tools ## time a training step
 	@.venv/bin/python -m benchmarks.step
+
+native: .venv/.installed ## build the native step again, and say what hinders it
+	@scripts/build_native --again
 
 clean: ## remove .venv, caches and built documentation; runs/ stays
 	rm -rf .venv docs/_build dist .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
-NAMES = ("step", "reading", "explaining", "report", "recipes", "scrubbing", "peers")
+NAMES = (
+    "step", "native", "reading", "explaining", "report", "recipes", "scrubbing", "peers",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ class Spec:
     checkpoint_every: int = 100  # besides 0, 1, 2, 4, 8, ... and the last step
     precision: Literal["float32", "float64"] = "float32"
     loss_precision: Literal["float32", "float64"] = "float64"
-    formulation: str = "fast"  # of the training step: fast, folded, last or reference
+    formulation: str = "fast"  # of the step: fast, native, folded, last or reference
 
     load: str | None = None  # the run, beside this one, whose last weights this one begins with
     load_parts: str = "all"  # which of them: embed, transformer, unembed, all, or names

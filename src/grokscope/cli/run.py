@@ -165,6 +165,7 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
     from grokscope.runs import Entry, state
     from grokscope.snapshot import Snapshot
     from grokscope.training.check import check, memory_needed
+    from grokscope.training.choice import chosen_step
     from grokscope.training.machine import check_device
     from grokscope.training.memory import reading
     from grokscope.training.run import Run
@@ -176,7 +177,7 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
     size = next(model.parameters()).element_size()
     is_explained = is_small(Snapshot(planned.task, planned.is_train, model))
     phases = {
-        "training": memory_needed(planned, model),
+        "training": memory_needed(planned, model, device),
         "reading": reading(planned, model, is_explained),
     }
     checkpoints = spec.steps // spec.checkpoint_every + spec.steps.bit_length() + 2
@@ -189,6 +190,7 @@ def _plan(spec: "Spec", out: Path, device: str) -> dict[str, Any]:
         "test_pairs": int((~planned.is_train).sum()),
         "lenses": [f"{lens.name} ({lens.law})" for lens in planned.task.lenses],
         "weights": n_weights,
+        "step": chosen_step(planned, model, device),
         "memory_gb": round(max(phases.values()) / 1e9, 3),
         "memory_gb_of": {phase: round(size / 1e9, 3) for phase, size in phases.items()},
         "disk_mb_at_most": round(size * n_weights * (checkpoints + 6) / 1e6, 1),

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grokscope.activations import activation
-from grokscope.models.model import Fold, Model, fold_sides, model, randn
+from grokscope.models.model import Factor, Factors, Fold, Model, fold_sides, model, randn
 from grokscope.tap import Tap, no_tap
 
 
@@ -39,6 +39,15 @@ class Concatenated(Model):
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """The hidden layer is a row for a plus a row for b."""
         return fold_sides(*self._sides(), inputs, self.W_U, self.act, self.b_U)
+
+    def factors(self) -> Factors:
+        half = len(self.W) // 2
+        return Factors(
+            left=(Factor("W_x"), Factor("W", stop=half)),
+            right=(Factor("W_y"), Factor("W", start=half)),
+            W_L=(Factor("W_U"),),
+            bias=None if self.b_U is None else "b_U",
+        )
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         L, R = self._sides()

@@ -64,6 +64,10 @@ class Model(nn.Module, ABC):
         """The network as a table of its symbols, where it has that form; see `Fold`."""
         return None
 
+    def factors(self) -> "Factors | None":
+        """Of which weights the tables of `fold` are products, where they are; see `Factors`."""
+        return None
+
     @abstractmethod
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         """The weights that are functions of one symbol, symbols along the first axis.
@@ -154,6 +158,33 @@ def fold_sides(
         L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
         R = nn.functional.pad(R, (0, bias.shape[1]))
     return Fold(torch.cat([L, R]), rows, None, pad_classes(W_U), W_U.shape[1], act)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A weight in a product, or its rows from `start` to `stop`; transposed, they are the
+    product's columns."""
+
+    name: str
+    start: int = 0
+    stop: int | None = None
+    is_transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Factors:
+    """How a fold of two tables, whose terms are a row of `left` and one of `right`, is made of a
+    network's weights: each is one of them or the product of two.
+
+        pre = left[a] + right[b],  logits = act(pre) @ W_L + bias
+
+    Where a model says so, a native core takes the gradients down to the weights themselves.
+    """
+
+    left: tuple[Factor, ...]
+    right: tuple[Factor, ...]
+    W_L: tuple[Factor, ...]
+    bias: str | None = None
 
 
 M = TypeVar("M", bound=type[Model])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.errors import lookup
-from grokscope.models.model import MODELS, Fold, Model, fold_sides, model
+from grokscope.models.model import MODELS, Factor, Factors, Fold, Model, fold_sides, model
 from grokscope.tap import Tap, no_tap
 
 EMBEDS = {
@@ -84,6 +84,19 @@ class Pair(Model):
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """The hidden layer is a row for a plus a row for b."""
         return fold_sides(*self.sides(), inputs, self.outward(), self.act)
+
+    def factors(self) -> Factors:
+        def side(embedding: str, hidden: str) -> tuple[Factor, ...]:
+            embed = Factor(embedding, stop=self.n_symbols)
+            return (embed,) if self.W_in is None else (embed, Factor(hidden))
+
+        own_W_E, own_W_in = self.W_E_b is not None, self.W_in_b is not None
+        unembed = Factor("W_E", is_transposed=True) if self.W_U is None else Factor("W_U")
+        return Factors(
+            left=side("W_E", "W_in"),
+            right=side("W_E_b" if own_W_E else "W_E", "W_in_b" if own_W_in else "W_in"),
+            W_L=(unembed,) if self.W_out is None else (Factor("W_out"), unembed),
+        )
 
     def _of_b(self, of_a: Tensor, own: Tensor | None) -> Tensor:
         return of_a if own is None else own

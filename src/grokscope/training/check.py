@@ -7,6 +7,7 @@ from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
+from grokscope.training.choice import chosen_step
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.memory import refuse, training
 from grokscope.training.run import RECORDED_SPLIT, Run, no_spec
@@ -30,11 +31,12 @@ def check(run: Run, device: str) -> Model:
             f"model `{spec.model}` has the buffer {buffers[0]}, which no checkpoint would hold. "
             "Make it in forward, or make it a parameter."
         )
-    _refuse_if_larger(run, memory_needed(run, model), device)
+    _refuse_if_larger(run, memory_needed(run, model, device), device)
     examples = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
     objective = Objective.of(spec)
     _check_loss(spec.loss, objective, model, examples[:2])
-    make_step(spec.formulation, model, [examples], spec.loss_precision, objective)
+    step = chosen_step(run, model, device)
+    make_step(step, model, [examples], spec.loss_precision, objective)
     return model
 
 
@@ -90,6 +92,6 @@ def _refuse_if_larger(run: Run, needed: int, device: str) -> None:
     refuse(f"training {run.spec.id}", needed, smaller, device)
 
 
-def memory_needed(run: Run, model: Model) -> int:
+def memory_needed(run: Run, model: Model, device: str = "cpu") -> int:
     """About how many bytes training one member takes at its peak; see `training.memory`."""
-    return training(run, model).of()
+    return training(run, model, device).of()

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from grokscope.errors import DamagedFile, StorageError
 from grokscope.models.model import Model
-from grokscope.score import is_right
 from grokscope.spec import Spec
+from grokscope.training.choice import NOTE, chosen_step
 from grokscope.training.events import Row
 from grokscope.training.files import make_folder, settle, writing
 from grokscope.training.loss import DTYPES
@@ -23,7 +23,7 @@ from grokscope.training.losses import Objective
 from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, logits_of
+from grokscope.training.steps import Examples, losses_of, why_not_native
 from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.transfer import initial_model
 from grokscope.training.update import sketch
@@ -57,6 +57,7 @@ class Member:
     unsaved: float = 0.0  # of them, since the state to resume from was written
     state: dict[str, Tensor] | None = None  # of its update, where it was interrupted
     rows: list[dict[str, int | float]] = field(default_factory=list)
+    formulation: str = "folded"  # of its step; see `chosen_step`
 
     @property
     def spec(self) -> Spec:
@@ -66,6 +67,7 @@ class Member:
 def begin(run: Run, device: str) -> Member:
     """The member at its first step, or where it was interrupted."""
     member = _member(run, device)
+    member.formulation = chosen_step(run, member.model, device)
     state = sketch(run.spec, member.model)
     saved = _resume_file(run, state)
     if saved is None:
@@ -81,18 +83,25 @@ def begin(run: Run, device: str) -> Member:
 
 
 def evaluations(run: Run, steps: Iterable[int]) -> Iterator[Row]:
-    """The evaluations of these checkpoints, as training writes them but for the time it took.
-    Raises `DamagedFile`."""
+    """The evaluations of these checkpoints, as training writes them but for the time it took, by
+    the step that trained them where it can be taken here. Raises `DamagedFile`."""
     member = _member(run, "cpu")
+    plain, spec = member.formulation, run.spec
+    reason = why_not_native(
+        member.model, run.task.inputs, spec.loss_precision, Objective.of(spec)
+    )  # fmt: skip
     for step in steps:
-        weights, path = read_tensors(run.checkpoint(step))[0], run.checkpoint(step)
+        path = run.checkpoint(step)
+        weights, notes = read_tensors(path)
+        is_native = notes.get(NOTE) == "native" and reason is None
+        member.formulation = "native" if is_native else plain
         load_weights(member.model, weights, path)
         stack = Stack([member.model], "cpu", DTYPES[run.spec.precision])
         yield {"step": step, **_evaluation(member, stack, 0)}
 
 
 def _member(run: Run, device: str) -> Member:
-    task, is_train = run.task, run.is_train
+    task, is_train, asked = run.task, run.is_train, run.spec.formulation
     counted = task.answers.clone()
     counted[is_train] = run.taught[is_train]
     return Member(
@@ -101,6 +110,7 @@ def _member(run: Run, device: str) -> Member:
         examples=Examples(task.inputs[is_train], run.taught[is_train]).to(device),
         everything=Examples(task.inputs, counted).to(device),
         is_train=is_train.to(device),
+        formulation=asked if asked in ("reference", "last") else "folded",
     )
 
 
@@ -130,6 +140,7 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
     path = member.run.resume
     beside = path.with_name("resume.new.safetensors")
     notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
+    notes[NOTE] = member.formulation
     write_tensors(beside, {**weights, **state}, notes | member.run.seal())
     with writing(path):
         if path.exists():
@@ -167,9 +178,12 @@ def _losses(
     objective, losses, rights = Objective.of(spec), [], []
     for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
         some = examples[start : start + PAIRS_AT_ONCE]
-        logits = logits_of(stack.template, weights, some.inputs, spec.formulation)
-        losses.append(objective.each(logits, some.answers, spec.loss_precision))
-        rights.append(is_right(logits[..., :n_answers], some.answers))
+        loss, right = losses_of(
+            stack.template, weights, some, n_answers, member.formulation, spec.loss_precision,
+            objective,
+        )  # fmt: skip
+        losses.append(loss)
+        rights.append(right)
     return torch.cat(losses), torch.cat(rights)
 
 
@@ -180,6 +194,7 @@ def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
         "grokscope": version("grokscope"),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
+        NOTE: member.formulation,
         "spec": member.spec.to_json(),
     }
     write_tensors(member.run.checkpoint(member.step), weights, notes)

@@ -20,6 +20,7 @@ from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, cross_entropy, cross_entropy_per_class
 from grokscope.training.machine import free_memory
 from grokscope.training.run import Run
+from grokscope.training.steps import why_not_native
 from grokscope.training.update import sketch
 
 PAIRS_AT_ONCE = 20_000  # in an evaluation
@@ -107,17 +108,19 @@ def widths_of(run: Run, model: Model) -> Widths:
     return Widths.of(run.task, model, whole=run.spec.formulation == "reference")
 
 
-def training(run: Run, model: Model) -> Needs:
-    """What training members like this run takes."""
+def training(run: Run, model: Model, device: str = "cpu") -> Needs:
+    """What training members like this run takes on `device`."""
     spec, x, w = run.spec, widths_of(run, model), DTYPES[run.spec.precision].itemsize
     n, n_pairs = int(run.is_train.sum()), len(run.is_train)
-    is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded")
+    is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded", "native")
     n_weights = sum(v.numel() for v in model.parameters())
     state = sum(v.numel() * v.element_size() for v in sketch(spec, model).values())
     tables = n_pairs * (8 * (run.task.inputs.shape[1] + run.task.n_read) + 2)
     kept = state + STACKED * w * n_weights + tables
     loss = x.classes * (w + 16 if spec.loss_precision == "float64" else 3 * w)
     passed = x.mixed + x.neurons + x.classes if is_folded else x.activations
+    if _is_native(run, model, device):
+        return _natively(x, n, min(n_pairs, PAIRS_AT_ONCE), kept)
     evaluation = min(n_pairs, PAIRS_AT_ONCE) * max(w * passed, loss)
     if not is_folded:
         return Needs(evaluation, 0, kept, n * (int(GRAPH * w * x.activations) + loss))
@@ -128,6 +131,25 @@ def training(run: Run, model: Model) -> Needs:
     if x.rows_per_pair:  # the layers below the last
         graph += n * int(GRAPH * w * max(0, x.activations - 2 * x.neurons - x.classes))
     return Needs(evaluation, step, kept, graph)
+
+
+def _is_native(run: Run, model: Model, device: str) -> bool:
+    spec = run.spec
+    reason = why_not_native(
+        model, run.task.inputs, spec.loss_precision, Objective.of(spec), device
+    )  # fmt: skip
+    return spec.formulation in ("fast", "native") and reason is None
+
+
+def _natively(x: Widths, n: int, at_once: int, kept: int) -> Needs:
+    """Of the native step, which holds the pairs of one block: what is left are rows, weights and
+    tables, with their gradients."""
+    terms = 28 * x.terms  # bytes of a pair: its rows in 64 and 32 bits, weights and gradients
+    evaluation = at_once * (terms + 4 * x.mixed * x.rows_per_pair + 10)
+    graph = n * terms + 8 * x.mixed * (x.rows + x.rows_per_pair * n)
+    if x.rows_per_pair:
+        graph += n * int(GRAPH * 4 * max(0, x.activations - 2 * x.neurons - x.classes))
+    return Needs(evaluation, 0, kept + n * 12 * x.terms, graph)
 
 
 def reading(run: Run, model: Model, is_explained: bool) -> int:

@@ -34,6 +34,7 @@ class Stack:
         padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % 16))
         self._lay_out(padded.to(device=device, dtype=dtype))
         self.held: dict[str, Tensor] = {}  # weights that are not trained; see `hold`
+        self.is_native = False  # whether its updates may be taken natively, as its steps are
 
     def _lay_out(self, flat: Float[Tensor, "member weight"]) -> None:
         self.flat, self.grad = flat, torch.zeros_like(flat)

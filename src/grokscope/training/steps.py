@@ -3,8 +3,8 @@
 A step turns a stack of weights into the losses of its members and writes the gradients into
 `stack.grad`. The spec names the formulation; "fast" is the fastest that the model has. A fast one
 is a *checked rewrite*: before its first use on a shape it must give the reference's loss and
-gradients in float64, at random weights with non-zero biases, or `RewriteError` is raised. A native
-or GPU core is one more entry of `FORMULATIONS`.
+gradients in float64, at random weights with non-zero biases, or `RewriteError` is raised. The
+native one knows float32 alone, and is held to the same by the norm of its error.
 
 Axes: pair = one training input; operand = a, b; member = one network.
 """
@@ -15,17 +15,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from grokscope.errors import BadInput, RewriteError, lookup
-from grokscope.models.model import Fold, Model
+from grokscope.models.model import Factors, Fold, Model
+from grokscope.score import is_right
+from grokscope.training import native as core
 from grokscope.training.folded import Plan, folded_loss
-from grokscope.training.losses import CROSS_ENTROPY, Objective
+from grokscope.training.losses import (
+    CROSS_ENTROPY,
+    Objective,
+    cross_entropy,
+    cross_entropy_per_class,
+)
 from grokscope.training.stack import Stack
 
 TOLERANCE = 1e-10
+NATIVE_TOLERANCE = 1e-5  # of the norm of an error, relative to that of the gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +97,41 @@ def folded(
     return step
 
 
-FORMULATIONS: dict[str, Formulation] = {"reference": reference, "last": last, "folded": folded}
+def native(
+    model: Model,
+    examples: Sequence[Examples],
+    loss_precision: str,
+    objective: Objective = CROSS_ENTROPY,
+) -> Step:
+    """The fold in C++, by `grokscope-core`: float32, cross-entropy, in blocks of pairs."""
+    with torch.no_grad():
+        first = [model.fold(e.inputs) for e in examples]
+    plans = [core.Plan(f, e.answers) for f, e in zip(first, examples, strict=True) if f is not None]
+    per_class = objective.loss is cross_entropy_per_class
+    scale = 1 / (first[0].n_classes if per_class and first[0] is not None else 1)
+    if (factors := factors_of(model)) is not None:
+        shapes = {name: w.shape for name, w in model.named_parameters()}
+        return core.FactoredStep(factors, shapes, plans, scale)
+    called = Called(model, "fold")
+
+    def member_loss(k: int, weights: dict[str, Tensor]) -> Tensor:
+        fold: Fold = functional_call(called, prefixed(weights), (examples[k].inputs,))
+        return core.native_loss(fold, plans[k], scale)
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        losses = torch.stack([member_loss(k, w) for k, w in enumerate(stack.members())])
+        stack.backward(losses)
+        return losses.detach()
+
+    return step
+
+
+FORMULATIONS: dict[str, Formulation] = {
+    "reference": reference,
+    "last": last,
+    "folded": folded,
+    "native": native,
+}
 
 
 def make_step(
@@ -99,13 +141,77 @@ def make_step(
     loss_precision: str,
     objective: Objective = CROSS_ENTROPY,
 ) -> Step:
-    """The formulation called `name` ("fast": the best the model has), checked on first use."""
+    """The formulation called `name` ("fast": see `fastest`), checked on first use."""
     check_step(name, model)
-    known = {"fast": folded if can_fold(model) else last, **FORMULATIONS}
-    formulation = known[name]
-    if formulation is not reference:
+    device = str(examples[0].answers.device)
+    if name == "fast":
+        name = fastest(model, examples[0].inputs, loss_precision, objective, device)
+    formulation = FORMULATIONS[name]
+    if formulation is native:
+        reason = why_not_native(model, examples[0].inputs, loss_precision, objective, device)
+        if reason is not None:
+            raise BadInput(
+                f"formulation=native cannot be taken: {reason}. Or use formulation=fast, which "
+                "then is the step of torch."
+            )
+        check_rewrite(folded, model, examples[0], objective)
+        check_native(model, examples[0], objective)
+    elif formulation is not reference:
         check_rewrite(formulation, model, examples[0], objective)
     return formulation(model, examples, loss_precision, objective)
+
+
+def fastest(
+    model: Model,
+    inputs: Int[Tensor, "pair operand"],
+    loss_precision: str,
+    objective: Objective = CROSS_ENTROPY,
+    device: str = "cpu",
+) -> str:
+    """The best formulation that this model, trained so on `device`, has on this machine."""
+    if why_not_native(model, inputs, loss_precision, objective, device) is None:
+        return "native"
+    return fastest_of_torch(model)
+
+
+def fastest_of_torch(model: Model) -> str:
+    """The best that needs no library."""
+    return "folded" if can_fold(model) else "last"
+
+
+@torch.no_grad()
+def why_not_native(
+    model: Model,
+    inputs: Int[Tensor, "pair operand"],
+    loss_precision: str,
+    objective: Objective = CROSS_ENTROPY,
+    device: str = "cpu",
+) -> str | None:
+    """Why a model that is trained so on `device` is not trained natively; None where it can be."""
+    if (reason := core.why_not()) is not None:
+        return reason
+    weight = next(model.parameters())
+    is_plain = objective.loss in (cross_entropy, cross_entropy_per_class)
+    if weight.dtype != torch.float32:
+        return "it is for precision=float32"
+    if device != "cpu":
+        return f"it is for --device cpu, not {device}"
+    if not is_plain or objective.temperature != 1 or loss_precision != "float64":
+        return "it is for cross-entropy, temperature=1 and loss_precision=float64"
+    fold = model.fold(inputs[:2]) if can_fold(model) else None
+    if fold is None:
+        return f"`{type(model).__name__}` has no fold"
+    return core.why_not_fold(fold)
+
+
+def factors_of(model: Model) -> Factors | None:
+    """Those of the model, unless its fold was written anew after them."""
+    for cls in type(model).__mro__:
+        if "factors" in vars(cls):
+            return model.factors()
+        if "fold" in vars(cls):
+            return None
+    return None
 
 
 def check_step(name: str, model: Model) -> None:
@@ -132,6 +238,28 @@ def logits_of(
     return functional_call(Called(model, "last"), prefixed(weights), (inputs,))
 
 
+def losses_of(
+    model: Model,
+    weights: dict[str, Tensor],
+    examples: Examples,
+    n_answers: int,
+    formulation: str,
+    loss_precision: str,
+    objective: Objective = CROSS_ENTROPY,
+) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
+    """The loss of each pair, over all output classes, and whether each of its answers is, among
+    the first `n_answers`, right."""
+    inputs, answers = examples.inputs, examples.answers
+    if formulation == "native":
+        fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
+        losses, right = core.evaluated(fold, answers, n_answers)
+        per_class = objective.loss is cross_entropy_per_class
+        return losses / fold.n_classes if per_class else losses, right
+    logits = logits_of(model, weights, inputs, formulation)
+    losses = objective.each(logits, answers, loss_precision)
+    return losses, is_right(logits[..., :n_answers], answers)
+
+
 def can_fold(model: Model) -> bool:
     """Whether the model says how it folds."""
     return model.folds
@@ -152,9 +280,7 @@ def check_rewrite(
     the logits, the loss, and each weight's gradient, relative to the largest entry. What has passed
     is not checked again in this process, unless the shapes or the model's settings differ.
     """
-    shapes = tuple((k, tuple(w.shape)) for k, w in model.named_parameters())
-    settings = sorted((k, repr(v)) for k, v in vars(model).items() if not k.startswith("_"))
-    key = (formulation, objective, type(model), shapes, tuple(settings))
+    key = (formulation, *_key(model, objective))
     if key in _checked:
         return
     few = examples[:: max(1, len(examples.answers) // 200)].to("cpu")
@@ -184,12 +310,60 @@ def check_rewrite(
     _checked.add(key)
 
 
+def check_native(model: Model, examples: Examples, objective: Objective = CROSS_ENTROPY) -> None:
+    """Raise `RewriteError` unless the native step equals the folded one in float64.
+
+    Of float32 numbers 1e-10 cannot be asked: the error of all gradients together is below 1e-5 of
+    them in norm, at random weights of the size that networks begin with, biases too, on at most 200
+    of the examples; and so is that of the loss. What has passed is not checked again.
+    """
+    key = ("native", core.name(), *_key(model, objective))
+    if key in _checked:
+        return
+    few = examples[:: max(1, len(examples.answers) // 200)].to("cpu")
+    generator = torch.Generator().manual_seed(0)
+    plain = deepcopy(model).to(device="cpu", dtype=torch.float32).requires_grad_()
+    with torch.no_grad():
+        for weight in plain.parameters():
+            drawn = torch.randn(weight.shape, generator=generator)
+            weight.copy_(drawn * (weight.shape[-2] if weight.ndim > 1 else 100) ** -0.5)
+    exact = deepcopy(plain).double()
+    stacks = [
+        Stack([twin], "cpu", dtype)
+        for twin, dtype in ((exact, torch.float64), (plain, torch.float32))
+    ]
+    losses = [
+        build(twin, [few], "float64", objective)(stack)
+        for build, twin, stack in zip((folded, native), (exact, plain), stacks, strict=True)
+    ]
+    wrong = [
+        _off_in_norm(exact, found) for exact, found in (losses, [stack.grad for stack in stacks])
+    ]
+    if not max(wrong) <= NATIVE_TOLERANCE:
+        raise RewriteError(
+            f"formulation `native` of {type(model).__name__} does not equal the folded one in "
+            f"float64: the loss is off by {wrong[0]:.1e} and the gradient by {wrong[1]:.1e} "
+            f"(allowed {NATIVE_TOLERANCE:.0e}). Train with formulation=folded, and tell us."
+        )
+    _checked.add(key)
+
+
 def check_fold(model: Model, inputs: Int[Tensor, "pair operand"]) -> None:
     """Raise `RewriteError` unless the model's fold is right, as it was written; see
     `check_rewrite`."""
     examples = Examples(inputs, torch.zeros(len(inputs), dtype=torch.long))
     with torch.enable_grad():
         check_rewrite(folded, model.written, examples)
+
+
+def _key(model: Model, objective: Objective) -> tuple[object, ...]:
+    shapes = tuple((k, tuple(w.shape)) for k, w in model.named_parameters())
+    settings = sorted((k, repr(v)) for k, v in vars(model).items() if not k.startswith("_"))
+    return objective, type(model), shapes, tuple(settings)
+
+
+def _off_in_norm(exact: Tensor, other: Tensor) -> float:
+    return float((exact - other).norm() / exact.norm().clamp(1e-30))
 
 
 def _off(exact: Tensor, other: Tensor) -> float:

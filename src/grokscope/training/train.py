@@ -90,8 +90,8 @@ def train(
                 locks.callback(lock(run).release)
                 run.tidy()
             members = [begin(run, device) for run in alike if not run.is_finished]
-            for step in sorted({m.step for m in members}):
-                started = [m for m in members if m.step == step]
+            for step, formulation in sorted({(m.step, m.formulation) for m in members}):
+                started = [m for m in members if (m.step, m.formulation) == (step, formulation)]
                 _train_together(started, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
@@ -116,7 +116,7 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
-        size = min(training(run, run.new_model()).most(free) for run in group)
+        size = min(training(run, run.new_model(), device).most(free) for run in group)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
@@ -139,8 +139,9 @@ class _Batch:
 
     def _choose_step(self) -> None:
         spec, examples = self.members[0].spec, [m.examples for m in self.members]
-        name, precision = spec.formulation, spec.loss_precision
+        name, precision = self.members[0].formulation, spec.loss_precision
         objective = Objective.of(spec)
+        self.stack.is_native = name == "native"
         self.gradients = make_step(name, self.stack.template, examples, precision, objective)
 
     def update(self, step: int) -> None:
