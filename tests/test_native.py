@@ -23,7 +23,7 @@ from grokscope.spec import Spec
 from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training import native, steps
-from grokscope.training.files import read_notes, read_tensors
+from grokscope.training.files import read_notes
 from grokscope.training.folded import Plan, folded_loss
 from grokscope.training.loss import negative_log_likelihood
 from grokscope.training.losses import Objective, cross_entropy_per_class
@@ -31,6 +31,7 @@ from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, folded
+from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,9 @@ from grokscope.errors import DamagedFile, GrokscopeError, StorageError
 from grokscope.explain.explanation import explain
 from grokscope.explain.rules import package_version
 from grokscope.snapshot import Snapshot
-from grokscope.training.files import MOST_BYTES, as_json, write_atomically
 from grokscope.training.run import SPLIT_FILE, Run
+from grokscope.training.tensors import MOST_BYTES
+from grokscope.training.files import as_json, write_atomically
 
 FILE = "judgement.json"
 LARGEST = 50 * 10**6  # bytes
