@@ -13,7 +13,7 @@ from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.integrity.check import Checked, check
 from grokscope.integrity.rows import spread
 from grokscope.measures.trace import trace
-from grokscope.training.member import lock
+from grokscope.training.keeping import lock
 from grokscope.training.run import Run
 from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
@@ -295,7 +295,7 @@ def test_what_is_no_run_cannot_be_checked(tmp_path):
 
 
 def test_a_run_that_is_being_trained_is_not_repaired(run):
-    with lock(run), pytest.raises(StorageError, match="is being trained"):
+    with lock(run.folder), pytest.raises(StorageError, match="is being trained"):
         check(run.folder, repair=True)
 
 

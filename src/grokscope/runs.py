@@ -86,7 +86,7 @@ def state(x: Entry) -> str:
         return "imported"
     if x.run.is_finished:
         return "finished"
-    return "unfinished" if (x.run.folder / "spec.json").exists() else "new"
+    return "unfinished" if x.run.is_begun else "new"
 
 
 @column

@@ -34,9 +34,10 @@ def folders_of(names: Sequence[str], out: Path) -> list[Path]:
 
 def folder_of(name: str, out: Path) -> Path:
     """The folder of the run that `find` opens."""
+    from grokscope.training.batch import Share
     from grokscope.training.run import find_folders
 
-    if is_there(Path(name) / "spec.json"):
+    if is_there(Path(name) / "spec.json") or Share.of(Path(name)) is not None:
         return Path(name)
     folders = {folder.name: folder for folder in find_folders(out)}
     if name not in folders and is_there(Path(name) / "."):

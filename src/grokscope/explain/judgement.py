@@ -16,9 +16,8 @@ from grokscope.errors import DamagedFile, GrokscopeError, StorageError
 from grokscope.explain.explanation import explain
 from grokscope.explain.rules import package_version
 from grokscope.snapshot import Snapshot
-from grokscope.training.run import SPLIT_FILE, Run
-from grokscope.training.tensors import MOST_BYTES
 from grokscope.training.files import as_json, write_atomically
+from grokscope.training.run import SPLIT_FILE, Run
 
 FILE = "judgement.json"
 LARGEST = 50 * 10**6  # bytes
@@ -193,9 +192,11 @@ def _network(run: Run) -> str:
     checkpoint."""
     last = [run.checkpoint(step) for step in run.steps[-1:]]
     found = hashlib.sha256()
+    if run.share is not None:  # the batch's file has those of others too
+        found.update(run.spec.to_json().encode())
     for file in (run.folder / "spec.json", run.folder / SPLIT_FILE, *last):
         try:
-            found.update(read_regular(file, MOST_BYTES))
+            found.update(run.content(file))
         except FileNotFoundError:
             found.update(b"-")
     return found.hexdigest()[:16]

@@ -14,16 +14,18 @@ from pathlib import Path
 import polars as pl
 
 from grokscope.errors import BadInput, DamagedFile, NotApplicable
+from grokscope.integrity.batch import check_lines, check_specs
 from grokscope.integrity.finding import Finding, is_close, set_aside
+from grokscope.integrity.mending import take_out
 from grokscope.integrity.rows import AGAIN, MOST, SAMPLE, check_rows, spread
 from grokscope.measures.kept import read_table
 from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
+from grokscope.training.batch import Share, batch_of, numbers_in
 from grokscope.training.files import read_notes
-from grokscope.training.member import lock
+from grokscope.training.keeping import lock
 from grokscope.training.run import SPLIT_FILE, Run, load_weights
-from grokscope.training.tensors import read_tensors
 from grokscope.training.track import Track, untracked
 from grokscope.training.train import is_checkpoint
 
@@ -51,17 +53,39 @@ def check(
     """Check a run's folder. A sample of its evaluations and of its trace is computed again from the
     checkpoints, with `full` all of them. `track` is told how many evaluations of how many are done.
 
-    Raises `BadInput` if there is no run, `DamagedFile` if its spec is lost and no checkpoint has
-    it, and with `repair` `StorageError` if the disk refuses or the run is being trained.
+    Of a batch's folder all networks are checked. Raises `BadInput` if there is no run,
+    `DamagedFile` if its spec is lost and no checkpoint has it, and with `repair` `StorageError` if
+    the disk refuses or the run is being trained.
     """
+    folder = Path(folder)
+    batch = batch_of(folder)
     if not repair:
-        return _check(Path(folder), False, full, track)
-    with lock(Run(Spec(), Path(folder))):
-        return _check(Path(folder), True, full, track)
+        return _check_either(folder, batch, False, full, track)
+    with lock(folder if batch is None else batch):
+        return _check_either(folder, batch, True, full, track)
+
+
+def _check_either(
+    folder: Path, batch: Path | None, repair: bool, full: bool, track: Track
+) -> Checked:
+    if batch is None:
+        return _check(folder, repair, full, track)
+    found = list(check_specs(batch, repair))
+    if folder != batch:
+        one = _check(folder, repair, full, track)
+        return replace(one, findings=(*found, *one.findings))
+    found += check_lines(batch, repair)
+    networks = [_check(batch / name, repair, full, track) for name in numbers_in(batch)]
+    found += [replace(x, file=f"{c.folder.name}: {x.file}") for c in networks for x in c.findings]
+    checkpoints, evaluations = (
+        sum(getattr(c, what) for c in networks) for what in ("checkpoints", "evaluations")
+    )
+    return Checked(batch, tuple(found), checkpoints, evaluations)
 
 
 def _check(folder: Path, repair: bool, full: bool, track: Track) -> Checked:
-    run, findings = _spec(folder, repair)
+    in_batch = Share.of(folder) is not None
+    run, findings = (Run.open(folder), []) if in_batch else _spec(folder, repair)
     sound: list[int] = []
     findings += _checkpoints(run, sound, repair)
     findings += _split(run)
@@ -108,7 +132,7 @@ def _checkpoints(run: Run, sound: list[int], repair: bool) -> Iterator[Finding]:
     for step in run.steps:
         path = run.checkpoint(step)
         try:
-            weights, notes = read_tensors(path)
+            weights, notes = run.tensors(path)
             load_weights(model, weights, path)
             if notes.get("step") != str(step):
                 raise DamagedFile(f"{path} is of step {notes.get('step')}, by its notes.")
@@ -116,7 +140,7 @@ def _checkpoints(run: Run, sound: list[int], repair: bool) -> Iterator[Finding]:
         except DamagedFile as error:
             then = "--repair sets it aside, so that the others can be read"
             if repair:
-                then = f"kept as {set_aside(path)}, which nothing reads"
+                then = f"kept as {take_out(run, path)}, which nothing reads"
             yield Finding(path.name, "mended" if repair else "damaged", str(error), then)
     last, there = 0 if run.is_imported else max(sound, default=0), set(run.steps)
     due = (
@@ -139,14 +163,13 @@ def _split(run: Run) -> Iterator[Finding]:
 
 def _states(run: Run, repair: bool) -> Iterator[Finding]:
     """What is wrong with the states to resume from."""
-    for path in (run.resume, run.older_resume):
+    for path in run.states:
         try:
-            if path.exists():
-                read_tensors(path)
+            run.tensors(path)
         except DamagedFile as error:
             then = "--repair sets it aside, to go on from the one before it, or anew"
             if repair:
-                then = f"kept as {set_aside(path)}, which nothing reads"
+                then = f"kept as {take_out(run, path)}, which nothing reads"
             yield Finding(path.name, "mended" if repair else "damaged", str(error), then)
 
 

@@ -11,12 +11,12 @@ from itertools import chain, islice
 from pathlib import Path
 
 from grokscope.errors import DamagedFile
-from grokscope.integrity.finding import Finding, is_close, keep_copy, set_aside
+from grokscope.integrity.finding import Finding, is_close, keep_copy
+from grokscope.integrity.mending import put_rows, put_tensors, take_out
 from grokscope.training.events import Row
-from grokscope.training.files import as_json, read_notes, write_atomically
+from grokscope.training.files import as_json
 from grokscope.training.member import evaluations
 from grokscope.training.run import Run, numbers, seal_of
-from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.track import Track, untracked
 
 FILE = "metrics.jsonl"
@@ -98,15 +98,15 @@ def _missing(run: Run, sound: list[int], there: Mapping[int, Row]) -> list[int]:
 
 def _is_sealed(run: Run) -> bool | None:
     """Whether the evaluations begin with those that training noted; None where it noted none."""
-    for path in (run.resume, run.older_resume):
-        if path.exists():
-            try:
-                notes = read_notes(path)
-                run.sealed(notes)
-            except (DamagedFile, ValueError, KeyError):
-                return False
-            return True if "rows" in notes else None
-    return None
+    path = run.sealing
+    if path is None:
+        return None
+    try:
+        notes = run.notes(path)
+        run.sealed(notes)
+    except (DamagedFile, ValueError, KeyError):
+        return False
+    return True if "rows" in notes else None
 
 
 def _computed(run: Run, steps: list[int], track: Track) -> dict[int, Row]:
@@ -146,15 +146,15 @@ def _mended(
         step, aside = found
         rows = {s: row for s, row in rows.items() if s <= step}
         then = f"`grokscope run` trains again from step {step:,}"
-    path, text = run.folder / FILE, "".join(as_json(rows[s]) + "\n" for s in sorted(rows))
+    path, text = run.metrics_file, "".join(as_json(rows[s]) + "\n" for s in sorted(rows))
     if path.exists():
         then += f"; what was there is kept as {keep_copy(path)}"
     for state in aside:
-        set_aside(state)
-    for state in (run.resume, run.older_resume):  # first: a kill between leaves what can be mended
-        if state.exists():
-            _seal(state, rows, text.encode())
-    write_atomically(path, text.encode())
+        take_out(run, state)
+    # First: a kill between leaves what can be mended.
+    for state in run.states or [path for path in [run.sealing] if path is not None]:
+        _seal(run, state, rows, text.encode())
+    put_rows(run, text.encode())
     return [_with(x, "mended", then) for x in findings]
 
 
@@ -165,9 +165,9 @@ def _with(x: Finding, state: str, then: str) -> Finding:
 def _state_before(run: Run, step: int) -> tuple[int, list[Path]] | None:
     """The step of the newest state to resume from before this one, and the states after it."""
     after: list[Path] = []
-    for path in (run.resume, run.older_resume):
+    for path in run.states:
         try:
-            at = int(read_tensors(path)[1]["step"])
+            at = int(run.tensors(path)[1]["step"])
         except (DamagedFile, KeyError, ValueError):
             continue
         if at < step:
@@ -176,9 +176,9 @@ def _state_before(run: Run, step: int) -> tuple[int, list[Path]] | None:
     return None
 
 
-def _seal(state: Path, rows: dict[int, Row], content: bytes) -> None:
+def _seal(run: Run, state: Path, rows: dict[int, Row], content: bytes) -> None:
     """Note beside a state to resume from the evaluations as they are now."""
-    tensors, notes = read_tensors(state)
+    tensors, notes = run.tensors(state)
     count = sum(s <= int(notes["step"]) for s in rows)
     lines = content.splitlines(keepends=True)[:count]
-    write_tensors(state, tensors, notes | seal_of(b"".join(lines)))
+    put_tensors(run, state, tensors, notes | seal_of(b"".join(lines)))

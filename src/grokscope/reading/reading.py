@@ -117,7 +117,7 @@ def read(run: Run, track: Track = untracked) -> Reading:
     snapshot = Snapshot.of(run)
     rows, events = run.rows, run.events
     if not rows and not run.is_imported:
-        raise DamagedFile(f"{run.folder / 'metrics.jsonl'} is empty or missing. {mend(run.folder)}")
+        raise DamagedFile(f"{run.metrics_file} is empty or missing. {mend(run.folder)}")
     lenses = _if_applicable(compare, snapshot)
     table = trace(run, track=track)
     winner = None if lenses is None else lenses.winner

@@ -78,6 +78,8 @@ def refuse_imported(spec: Spec) -> None:
 def refuse_another(run: Run) -> None:
     """Raise `StorageError` if the run's folder holds the run of another spec, and `DamagedFile` if
     it has lost its own."""
+    if run.share is not None:  # its line was found by its id
+        return
     has_spec = is_there(run.folder / "spec.json")
     if has_spec and Run.open(run.folder).spec != run.spec:
         raise StorageError(

@@ -9,7 +9,6 @@ from contextlib import suppress
 
 from grokscope.errors import BadInput, DamagedFile
 from grokscope.models.model import Model
-from grokscope.training.files import read_notes
 from grokscope.training.losses import Objective
 from grokscope.training.run import Run
 from grokscope.training.steps import fastest, fastest_of_torch, why_not_native
@@ -40,8 +39,7 @@ def chosen_step(run: Run, model: Model, device: str) -> str:
 
 def _notes(run: Run) -> dict[str, str] | None:
     """Those of the state that it goes on from; None where it begins."""
-    for path in (run.resume, run.older_resume):
-        if path.exists():
-            with suppress(DamagedFile):  # told where it is read
-                return read_notes(path)
+    for path in run.states:
+        with suppress(DamagedFile):  # told where it is read
+            return run.notes(path)
     return None

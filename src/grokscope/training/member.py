@@ -8,39 +8,24 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import torch
-from filelock import FileLock, Timeout
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.errors import DamagedFile, StorageError
+from grokscope.errors import DamagedFile
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.training.choice import NOTE, chosen_step
 from grokscope.training.events import Row
-from grokscope.training.files import make_folder, settle, writing
+from grokscope.training.files import settle, writing
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, losses_of, why_not_native
-from grokscope.training.tensors import read_tensors, write_tensors
+from grokscope.training.tensors import write_tensors
 from grokscope.training.transfer import initial_model
 from grokscope.training.update import sketch
-
-
-def lock(run: Run) -> FileLock:
-    """The run's folder, held against other processes until the lock is left."""
-    held = FileLock(run.folder / ".lock", timeout=0)
-    with writing(run.folder):
-        make_folder(run.folder)
-        try:
-            held.acquire()
-        except Timeout:
-            raise StorageError(
-                f"{run.folder} is being trained by another process. Wait for it, or stop it."
-            ) from None
-    return held
 
 
 @dataclass(eq=False)
@@ -57,6 +42,8 @@ class Member:
     unsaved: float = 0.0  # of them, since the state to resume from was written
     state: dict[str, Tensor] | None = None  # of its update, where it was interrupted
     rows: list[dict[str, int | float]] = field(default_factory=list)
+    begins: bool = True  # at its first step, and does not go on
+    lines: bytes = b""  # its evaluations where it goes on, as they are written
     formulation: str = "folded"  # of its step; see `chosen_step`
 
     @property
@@ -65,20 +52,18 @@ class Member:
 
 
 def begin(run: Run, device: str) -> Member:
-    """The member at its first step, or where it was interrupted."""
+    """The member at its first step, or where it was interrupted. Nothing is written yet."""
     member = _member(run, device)
     member.formulation = chosen_step(run, member.model, device)
     state = sketch(run.spec, member.model)
     saved = _resume_file(run, state)
     if saved is None:
-        run.write_spec()
-        run.keep(-1)
         return member
     tensors, notes = saved
     member.state = {name: tensors.pop(name) for name in state}
     load_weights(member.model, tensors, run.resume)
     member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
-    member.rows = run.keep(member.step, run.sealed(notes))
+    member.begins, member.lines = False, run.sealed(notes)
     return member
 
 
@@ -92,7 +77,7 @@ def evaluations(run: Run, steps: Iterable[int]) -> Iterator[Row]:
     )  # fmt: skip
     for step in steps:
         path = run.checkpoint(step)
-        weights, notes = read_tensors(path)
+        weights, notes = run.tensors(path)
         is_native = notes.get(NOTE) == "native" and reason is None
         member.formulation = "native" if is_native else plain
         load_weights(member.model, weights, path)
@@ -118,30 +103,29 @@ def _resume_file(
     run: Run, state: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     """The weights, with a state of these names and shapes, and the notes."""
-    for path in (run.resume, run.older_resume):
-        if path.exists():
-            try:
-                tensors, notes = read_tensors(path)
-                fits = all(n in tensors and tensors[n].shape == s.shape for n, s in state.items())
-                if not fits or not {"step", "seconds"} <= set(notes):
-                    raise DamagedFile(f"{path} is not what training wrote.")
-                return tensors, notes
-            except DamagedFile as error:
-                has_older = path == run.resume and run.older_resume.exists()
-                rest = "the older one" if has_older else "the beginning"
-                raise DamagedFile(
-                    f"{error} {mend(run.folder)} Training then goes on from {rest}."
-                ) from error
-    return None
+    states = run.states
+    if not states:
+        return None
+    path = states[0]
+    try:
+        tensors, notes = run.tensors(path)
+        fits = all(n in tensors and tensors[n].shape == s.shape for n, s in state.items())
+        if not fits or not {"step", "seconds"} <= set(notes):
+            raise DamagedFile(f"{path} is not what training wrote.")
+        return tensors, notes
+    except DamagedFile as error:
+        rest = "the beginning" if len(states) == 1 else "the older one"
+        raise DamagedFile(
+            f"{error} {mend(run.folder)} Training then goes on from {rest}."
+        ) from error
 
 
 def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -> None:
     """Write what `begin` goes on from; the one before it is kept."""
     path = member.run.resume
     beside = path.with_name("resume.new.safetensors")
-    notes = {"step": str(member.step), "seconds": f"{member.seconds:.3f}"}
-    notes[NOTE] = member.formulation
-    write_tensors(beside, {**weights, **state}, notes | member.run.seal())
+    notes = to_go_on(member) | member.run.seal()
+    write_tensors(beside, {**weights, **state}, notes)
     with writing(path):
         if path.exists():
             path.replace(member.run.older_resume)
@@ -151,11 +135,9 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
 
 
 def evaluate(member: Member, stack: Stack, k: int) -> None:
-    """Add a row to the member's metrics: it is row `k` of the stack."""
+    """Evaluate the member, which is row `k` of the stack, into its rows."""
     evaluation, seconds = _evaluation(member, stack, k), round(member.seconds, 3)
-    row = {"step": member.step, **evaluation, "seconds": seconds}
-    member.rows.append(row)
-    member.run.append(row)
+    member.rows.append({"step": member.step, **evaluation, "seconds": seconds})
 
 
 def _evaluation(member: Member, stack: Stack, k: int) -> Row:
@@ -189,7 +171,18 @@ def _losses(
 
 def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
     """Write the member's weights at its step, with what they were made by."""
-    notes = {
+    write_tensors(member.run.checkpoint(member.step), weights, noted(member))
+
+
+def to_go_on(member: Member) -> dict[str, str]:
+    """What is noted beside a state to resume from, but for its seal."""
+    seconds = f"{member.seconds:.3f}"
+    return {"step": str(member.step), "seconds": seconds, NOTE: member.formulation}
+
+
+def noted(member: Member) -> dict[str, str]:
+    """What is noted beside the weights of a step."""
+    return {
         "step": str(member.step),
         "grokscope": version("grokscope"),
         "torch": torch.__version__,
@@ -197,4 +190,3 @@ def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:
         NOTE: member.formulation,
         "spec": member.spec.to_json(),
     }
-    write_tensors(member.run.checkpoint(member.step), weights, notes)

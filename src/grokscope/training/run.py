@@ -9,6 +9,9 @@
         report.html                 what a person reads
         split.safetensors           of an imported network, where its split was saved with it
 
+A network that was trained in a batch has its share of the batch's files instead, and a folder in
+there for what is written of it alone (see `training.batch`). `Run` reads both alike.
+
 The folder is read without torch; what of it is tensors brings torch in when it is asked for, so
 that a table of runs costs no more than its rows.
 
@@ -32,6 +35,16 @@ from typing import TYPE_CHECKING, Any
 from grokscope.disk import cannot_write, is_there, names_in, read_regular
 from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName, brief
 from grokscope.spec import Spec
+from grokscope.training.batch import (
+    LAST,
+    SPECS,
+    Share,
+    are_specs_whole,
+    batch_of,
+    is_batch,
+    members_in,
+    numbers_in,
+)
 from grokscope.training.events import Events, find_events
 from grokscope.training.files import as_json, flush, read_notes, write_atomically, writing
 
@@ -47,12 +60,13 @@ RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
-    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|circuit\.py|\.lock|"
-    r"(step-|resume|split).*\.safetensors",
+    r"specs?\.jsonl?|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|circuit\.py|\.lock|"
+    r"(step-|last|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
 LAST_STEP = 10**15 - 1
-LARGEST_SPEC = 10**6  # bytes
+MOST_BYTES = 4 * 10**9  # of a file of tensors
+LARGEST_SPEC = 10**6
 LARGEST_PAGE = 10**9
 LARGEST_METRICS = 500 * 10**6  # two million evaluations
 ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
@@ -67,22 +81,50 @@ class Run:
 
     @classmethod
     def of(cls, spec: Spec, out: Path | str = "runs") -> "Run":
-        """The run of this spec under the folder `out`, whether it was begun or not."""
-        return cls(spec, Path(out) / spec.id)
+        """The run of this spec under the folder `out`, whether it was begun or not: in a folder of
+        its own, or in a batch."""
+        return runs_of([spec], out)[0]
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
         """The run in this folder. Raises `BadInput` if there is none, `DamagedFile` if its spec is
         damaged or lost, `StorageError` if the system does not let it be read."""
-        path = Path(folder) / "spec.json"
+        share = Share.of(Path(folder))
+        path = Path(folder) / "spec.json" if share is None else share.batch / SPECS
         try:
+            if share is not None:
+                return cls(share.spec, Path(folder))
             text = read_regular(path, LARGEST_SPEC).decode(errors="replace")
+            return cls(Spec.from_json(text), Path(folder))
         except FileNotFoundError:
             raise no_spec(Path(folder)) from None
-        try:
-            return cls(Spec.from_json(text), Path(folder))
         except BadInput as error:
             raise DamagedFile(f"{path} is damaged: {error} {mend(Path(folder))}") from error
+
+    @cached_property
+    def share(self) -> Share | None:
+        """What a batch has of it; None of a run that has a folder to itself."""
+        return Share.of(self.folder)
+
+    @property
+    def home(self) -> Path:
+        """The folder of its files: its own, or its batch's."""
+        return self.folder if self.share is None else self.share.batch
+
+    @property
+    def out(self) -> Path:
+        """The folder that its run or batch is in, beside others."""
+        return self.home.parent
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything of it. Raises `StorageError` where that cannot be seen."""
+        return self.share is not None or is_there(self.folder / "spec.json")
+
+    @property
+    def metrics_file(self) -> Path:
+        """The file that has its evaluations."""
+        return self.home / "metrics.jsonl"
 
     @cached_property
     def task(self) -> "Task":
@@ -105,8 +147,8 @@ class Run:
     def _repr_html_(self) -> str:
         """What a notebook shows: the report, where one was written of the run as it is now, else
         the last evaluation. The report can do nothing to the notebook around it."""
-        report, evaluated = self.folder / "report.html", self.folder / "metrics.jsonl"
-        newest = [evaluated, *map(self.checkpoint, self.steps[-1:])]
+        report = self.folder / "report.html"
+        newest = [self.metrics_file, *map(self.checkpoint, self.steps[-1:])]
         written = _when(report)
         if written and written >= max(map(_when, newest)):
             return (
@@ -195,7 +237,7 @@ class Run:
     @property
     def rows(self) -> list[dict[str, int | float]]:
         """The evaluations so far. A last line that was cut off is left out."""
-        path, lines, rows = self.folder / "metrics.jsonl", self.lines.split(b"\n"), []
+        path, lines, rows = self.metrics_file, self.lines.split(b"\n"), []
         for number, line in enumerate(lines):
             try:
                 rows += [numbers(json.loads(line))] if line else []
@@ -210,9 +252,11 @@ class Run:
 
     @property
     def lines(self) -> bytes:
-        """The evaluations so far, as they are written."""
+        """The evaluations so far, as they are written; in a batch, as they would be alone."""
+        if self.share is not None:
+            return self.share.lines
         try:
-            return read_regular(self.folder / "metrics.jsonl", LARGEST_METRICS)
+            return read_regular(self.metrics_file, LARGEST_METRICS)
         except FileNotFoundError:
             return b""
 
@@ -223,7 +267,7 @@ class Run:
             due = min(number * spec.eval_every, spec.steps)
             if row["step"] != due:
                 raise DamagedFile(
-                    f"{self.folder / 'metrics.jsonl'} has the evaluation of step {row['step']:g} "
+                    f"{self.metrics_file} has the evaluation of step {row['step']:g} "
                     f"where that of step {due} was written: some are gone or changed. "
                     f"{mend(self.folder)}"
                 )
@@ -245,26 +289,82 @@ class Run:
         if self.is_imported:
             return True
         return bool(rows) and (
-            find_events(self.spec, rows).stop is not None
-            and self.checkpoint(int(rows[-1]["step"])).exists()
+            find_events(self.spec, rows).stop is not None and self.has(int(rows[-1]["step"]))
         )
 
     @property
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
+        if self.share is not None:
+            return self.share.steps
         found = (CHECKPOINT.fullmatch(name) for name in names_in(self.folder))
         return sorted(int(match[1]) for match in found if match)
 
+    def checkpoint(self, step: int) -> Path:
+        """The file that has the weights of a step; in a batch, beside those of others."""
+        if self.share is not None:
+            return self.share.checkpoint(step)
+        return self.folder / f"step-{step:06d}.safetensors"
+
+    def has(self, step: int) -> bool:
+        """Whether there is a checkpoint of this step."""
+        path = self.checkpoint(step)
+        return path.exists() if self.share is None else self.share.is_in(path)
+
+    def content(self, path: Path) -> bytes:
+        """What of a file of tensors, such as `checkpoint(step)`, is this run's: all, or its share
+        of a stacked one. Raises `FileNotFoundError`, `DamagedFile` and `StorageError`."""
+        if self.share is None or path.parent != self.share.batch:
+            return read_regular(path, MOST_BYTES)
+        return self.share.content(path)
+
+    def tensors(self, path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
+        """The tensors and notes of this run in such a file. Raises `DamagedFile` and
+        `StorageError`."""
+        from grokscope.training.tensors import parsed
+
+        try:
+            return parsed(self.content(path), path)
+        except FileNotFoundError:
+            raise DamagedFile(f"{path} is missing.") from None
+
+    def weights(self, step: int) -> "dict[str, Tensor]":
+        """The weights of a checkpoint, by their names. Raises `DamagedFile` and `StorageError`."""
+        return self.tensors(self.checkpoint(step))[0]
+
+    def notes(self, path: Path) -> dict[str, str]:
+        """What is noted of this run in such a file, whose checksum is not looked at. Raises
+        `DamagedFile`."""
+        if self.share is None:
+            return read_notes(path)
+        notes = self.share.notes(path)
+        if notes is None:
+            raise DamagedFile(f"{path} is damaged and cannot be read.")
+        return notes
+
+    @property
+    def states(self) -> list[Path]:
+        """The files that have a state to resume from, the newest first."""
+        if self.share is None:
+            return [path for path in (self.resume, self.older_resume) if path.exists()]
+        if self.share.last_step is not None:
+            return []
+        return [p for p in (self.resume, self.older_resume) if self.share.is_in(p)]
+
+    @property
+    def sealing(self) -> Path | None:
+        """The newest file whose notes say how many evaluations there were, or should."""
+        if self.share is not None and self.share.last_step is not None:
+            return self.share.batch / LAST
+        return next(iter(self.states), None)
+
     @property
     def resume(self) -> Path:
-        return self.folder / "resume.safetensors"
+        return self.home / "resume.safetensors"
 
     @property
     def older_resume(self) -> Path:
-        return self.folder / "resume.older.safetensors"
-
-    def checkpoint(self, step: int) -> Path:
-        return self.folder / f"step-{step:06d}.safetensors"
+        return self.home / "resume.older.safetensors"
 
     def model(self, step: int | None = None) -> "Model":
         """The network at a checkpoint, by default the last one.
@@ -284,13 +384,11 @@ class Run:
     def models(self, steps: Iterable[int] | None = None) -> "Iterator[tuple[int, Model]]":
         """The checkpoints of these steps, by default all, one after the other: (step, the same
         model with other weights)."""
-        from grokscope.training.tensors import read_tensors
-
         model = None
         for step in self.steps if steps is None else steps:
             with self._with_older(step):
                 path = self.checkpoint(step)
-                weights, _ = read_tensors(path)
+                weights, _ = self.tensors(path)
                 model = self._model_for(weights, path) if model is None else model
                 load_weights(model, weights, path)
             yield step, model
@@ -340,7 +438,7 @@ class Run:
     def sealed(self, notes: dict[str, str]) -> bytes:
         """The lines of metrics.jsonl that `seal` told of, for the step in these notes. Raises
         `DamagedFile` if they are not there. Notes of version 0.1 tell nothing but the step."""
-        path = self.folder / "metrics.jsonl"
+        path = self.metrics_file
         lines = self.lines.splitlines(keepends=True)
         if "rows" not in notes:
             kept = [row for row in self.rows if row["step"] <= int(notes["step"])]
@@ -357,7 +455,9 @@ class Run:
     @property
     def leftovers(self) -> list[Path]:
         """The files that writes which were killed have left."""
-        left = [*self.folder.glob(".*.part"), *self.folder.glob("resume.new.*")]
+        left = [*self.home.glob(".*.part"), *self.home.glob("resume.new.*")]
+        if self.share is not None:
+            return [*left, *self.folder.glob(".*.part")]
         with suppress(DamagedFile):  # then it is not known to be finished
             left += [self.older_resume] if self.older_resume.exists() and self.is_finished else []
         return left
@@ -371,10 +471,9 @@ class Run:
     @property
     def resumes_at(self) -> int | None:
         """The step that training would go on from; None where that is the beginning."""
-        for path in (self.resume, self.older_resume):
-            if path.exists():
-                with suppress(DamagedFile, KeyError, ValueError):
-                    return int(read_notes(path)["step"])
+        for path in self.states:
+            with suppress(DamagedFile, KeyError, ValueError):
+                return int(self.notes(path)["step"])
         return None
 
     def keep(self, last_step: int, content: bytes = b"") -> list[dict[str, int | float]]:
@@ -412,6 +511,14 @@ def _is_whole(value: Any) -> bool:
 
 def no_spec(folder: Path) -> BadInput | DamagedFile:
     """The error for a folder without a spec.json: what it has else says whether it was a run."""
+    batch = batch_of(folder)
+    if batch is not None and (batch == folder or not are_specs_whole(batch)):
+        if are_specs_whole(batch):
+            return BadInput(
+                f"{brief(str(batch), 300)} is a batch of {len(numbers_in(batch))} networks. Name "
+                "one of them, by its id or its first letters."
+            )
+        return DamagedFile(f"{batch / SPECS} is damaged, or lines of it are lost. {mend(batch)}")
     if _has_checkpoints(folder):
         return DamagedFile(f"{folder / 'spec.json'} is lost, beside checkpoints. {mend(folder)}")
     return BadInput(
@@ -451,17 +558,52 @@ def is_own(file: Path) -> bool:
     return any(OWN.fullmatch(path.name) and _is_run(path.parent) for path in meant)
 
 
+def runs_of(specs: Iterable[Spec], out: Path | str) -> list[Run]:
+    """The runs of these specs under `out`, begun or not; one that has a folder of its own is that,
+    though a batch has it too."""
+    batched = members_in(Path(out))
+    alone = {spec.id: Path(out) / spec.id for spec in specs}
+    folders = {
+        name: batched[name] if name in batched and not is_there(own / "spec.json") else own
+        for name, own in alone.items()
+    }
+    return [Run(spec, folders[spec.id]) for spec in specs]
+
+
 def find_folders(out: Path | str) -> list[Path]:
     """The folders of the runs under `out`, oldest first, with those that have lost their spec or
-    cannot be looked into. Raises `StorageError` if `out` cannot be."""
-    folders = (Path(out) / name for name in names_in(Path(out)))
-    return sorted((folder for folder in folders if _is_run(folder)), key=_since)
+    cannot be looked into; of a batch, those of its networks, whether anything is in them or not.
+    Raises `StorageError` if `out` cannot be."""
+    home = Path(out)
+    if is_batch(home):
+        return _networks(home)
+    found: list[Path] = []
+    for folder in (home / name for name in names_in(home)):
+        if _is_batch(folder):
+            found += _networks(folder)
+        elif _is_run(folder):
+            found.append(folder)
+    return sorted(found, key=_since)
+
+
+def _networks(batch: Path) -> list[Path]:
+    """The folders of a batch's networks; the batch's own, where some of their names are lost."""
+    named = [batch / name for name in numbers_in(batch)]
+    return named if are_specs_whole(batch) else [*named, batch]
+
+
+def _is_batch(folder: Path) -> bool:
+    try:
+        return is_batch(folder)
+    except StorageError:
+        return False
 
 
 def _is_run(folder: Path) -> bool:
     """Whether it is a run's, or may be: what cannot be seen is no proof that there is none."""
     try:
-        return is_there(folder / "spec.json") or _has_checkpoints(folder)
+        is_alone = is_there(folder / "spec.json") or _has_checkpoints(folder)
+        return is_alone or Share.of(folder) is not None
     except StorageError:
         return True
 
@@ -469,7 +611,7 @@ def _is_run(folder: Path) -> bool:
 def _since(folder: Path) -> int:
     """When its spec was written, in ns; 0 if that is not to be seen."""
     try:
-        return _when(folder / "spec.json")
+        return _when(folder / "spec.json") or _when((batch_of(folder) or folder) / SPECS)
     except OSError:
         return 0
 

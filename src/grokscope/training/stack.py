@@ -70,9 +70,9 @@ class Stack:
         for name, kept in self.held.items():
             self.weights[name].copy_(kept)
 
-    def state(self, member: int) -> State:
-        """A copy of one member's weights, on the CPU."""
-        return {k: w[member].detach().cpu().clone() for k, w in self.weights.items()}
+    def states(self, members: list[int]) -> State:
+        """A copy of some members' weights, with a row for each, on the CPU."""
+        return {name: w.detach()[members].cpu() for name, w in self.weights.items()}
 
     def keep(self, members: list[int]) -> None:
         """Leave out all other members."""

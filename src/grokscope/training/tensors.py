@@ -20,7 +20,7 @@ MOST_BYTES = 4 * 10**9
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
     """Write named tensors, with notes as text, and their checksum."""
     own = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(path, save(own, {**notes, "crc32": _checksum(own, notes)}))
+    write_atomically(path, save(own, {**notes, "crc32": checksum(own, notes)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -28,17 +28,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     the system does not let it be read."""
     try:
         content = read_regular(path, MOST_BYTES)
-        tensors, notes = load(content), notes_of(content)
     except FileNotFoundError:
         raise DamagedFile(f"{path} is missing.") from None
+    return parsed(content, path)
+
+
+def parsed(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and notes of such a file, or of a network's share of one (see `training.batch`).
+    Raises `DamagedFile`, which names `path`."""
+    try:
+        tensors, notes = load(content), notes_of(content)
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged and cannot be read ({error}).") from error
-    if notes.pop("crc32", None) != _checksum(tensors, notes):
+    if notes.pop("crc32", None) != checksum(tensors, notes):
         raise DamagedFile(f"{path} is damaged: its content does not match its checksum.")
     return tensors, notes
 
 
-def _checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
+def checksum(tensors: dict[str, Tensor], notes: dict[str, str]) -> str:
     """A checksum of the notes, and of every tensor's name, kind, shape and numbers."""
     value = zlib.crc32(json.dumps(notes, sort_keys=True).encode())
     for name in sorted(tensors):

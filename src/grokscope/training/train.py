@@ -3,7 +3,8 @@
 Specs whose networks have equal shapes train together as one stack, each member with its own seed,
 split, fraction, learning rate, weight decay and labels; each stops when its own rules say so, and
 its row is then left out. What was finished before is returned as it is, what was interrupted goes
-on from its last `resume.safetensors`.
+on from its last `resume.safetensors`. Each is kept in a folder of its own, or all in one batch (see
+`training.batch`).
 """
 
 import itertools
@@ -16,16 +17,19 @@ from typing import overload
 
 from grokscope.errors import StorageError
 from grokscope.spec import Spec
+from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
 from grokscope.training.events import Events, Row, find_events
+from grokscope.training.keeping import Apart, InBatch, Keeping, lock
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
-from grokscope.training.member import Member, begin, evaluate, lock, save, write_checkpoint
+from grokscope.training.member import Member, begin, evaluate
 from grokscope.training.memory import training
-from grokscope.training.run import Run
+from grokscope.training.run import Run, no_spec, runs_of
+from grokscope.training.shares import write_specs
 from grokscope.training.signals import deferred
-from grokscope.training.stack import Stack
+from grokscope.training.stack import Stack, State
 from grokscope.training.steps import make_step
 from grokscope.training.track import untracked
 from grokscope.training.transfer import frozen
@@ -44,6 +48,7 @@ def train(
     device: str = ...,
     track: TrackRun = ...,
     save_every: float = ...,
+    stacked: bool = ...,
 ) -> Run: ...
 @overload
 def train(
@@ -53,6 +58,7 @@ def train(
     device: str = ...,
     track: TrackRun = ...,
     save_every: float = ...,
+    stacked: bool = ...,
 ) -> list[Run]: ...
 def train(
     specs: Spec | Sequence[Spec],
@@ -61,40 +67,87 @@ def train(
     device: str = "cpu",
     track: TrackRun = untracked,
     save_every: float = 10.0,
+    stacked: bool = False,
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
 
     A run that is finished is not repeated. The state to resume from is written every `save_every`
-    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. Raises
-    `BadInput`, before anything is written, if a spec cannot be trained; `StorageError` if the disk
-    refuses or another process is training the same run; and `DamagedFile` if what it is to go on
-    from is not as it was written.
+    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. `stacked`: what
+    was not begun before, and can train together, is kept as a batch, with few files however many
+    networks; what was begun stays where it is. Raises `BadInput`, before anything is written, if a
+    spec cannot be trained; `StorageError` if the disk refuses or another process is training the
+    same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
-    runs = {spec.id: Run.of(spec, out) for spec in asked}
+    runs = {run.spec.id: run for run in runs_of(asked, out)}
     for run in runs.values():
         refuse_imported(run.spec)
         refuse_another(run)
-    for run in runs.values():
-        if run.leftovers:
-            with suppress(StorageError), lock(run):  # who holds it will remove them
-                run.tidy()
+    for home, run in {run.home: run for run in runs.values() if run.leftovers}.items():
+        with suppress(StorageError), lock(home):  # who holds it will remove them
+            run.tidy()
     waiting = [run for run in runs.values() if not run.is_finished]
     for run in waiting:
         check(run, device)
     keep_memory()
     for alike in _batches(waiting, device):
-        with ExitStack() as locks:
-            for run in alike:
-                locks.callback(lock(run).release)
-                run.tidy()
-            members = [begin(run, device) for run in alike if not run.is_finished]
-            for step, formulation in sorted({(m.step, m.formulation) for m in members}):
-                started = [m for m in members if (m.step, m.formulation) == (step, formulation)]
-                _train_together(started, device, track, save_every)
+        for home, some in _homes(alike, Path(out), stacked):
+            with ExitStack() as locks:
+                for folder in [home] if home is not None else [run.home for run in some]:
+                    locks.callback(lock(folder).release)
+                if home is not None:
+                    some = _in_batch(some, home)
+                    runs |= {run.spec.id: run for run in some}
+                _train_those_unfinished(some, home, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
+
+
+def _homes(
+    runs: Sequence[Run], out: Path, stacked: bool
+) -> Iterator[tuple[Path | None, list[Run]]]:
+    """The runs that are kept together, with the batch that they are in, or are to be; None for
+    those with a folder each."""
+    begun: dict[Path | None, list[Run]] = {}
+    new: list[Run] = []
+    for run in runs:
+        if stacked and not run.is_begun:
+            new.append(run)
+        else:
+            begun.setdefault(None if run.share is None else run.share.batch, []).append(run)
+    yield from begun.items()
+    for start in range(0, len(new), MOST):
+        some = new[start : start + MOST]
+        yield folder_for([run.spec.id for run in some], out), some
+
+
+def _in_batch(runs: Sequence[Run], home: Path) -> list[Run]:
+    """The runs in the batch `home`, which is made if it is new."""
+    if not is_batch(home):
+        write_specs(home, [run.spec for run in runs])
+    batched = [Run(run.spec, home / run.spec.id) for run in runs]
+    if any(run.share is None for run in batched):
+        raise no_spec(home)
+    return batched
+
+
+def _train_those_unfinished(
+    runs: Sequence[Run], home: Path | None, device: str, track: TrackRun, save_every: float
+) -> None:
+    """Train runs whose folders are locked, and all of which are kept in the batch `home`, or each
+    in a folder of its own."""
+    for run in runs:
+        run.tidy()
+    members = [begin(run, device) for run in runs if not run.is_finished]
+    if not members:
+        return
+    with Apart() if home is None else InBatch(home) as keeping:
+        keeping.begin(members)
+        for step, formulation in sorted({(m.step, m.formulation) for m in members}):
+            started = [m for m in members if (m.step, m.formulation) == (step, formulation)]
+            _train_together(started, keeping, device, track, save_every)
+        keeping.settle()
 
 
 def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
@@ -121,12 +174,12 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
             yield group[start : start + size]
 
 
-class _Batch:
+class _Together:
     """Members that train as one stack: their weights, and the step and the update they take."""
 
-    def __init__(self, members: list[Member], device: str):
+    def __init__(self, members: list[Member], keeping: Keeping, device: str):
         spec = members[0].spec
-        self.members = members
+        self.members, self.keeping = members, keeping
         self.is_whole = True  # nothing is half done, so that it could be saved
         self.stack = Stack([m.model for m in members], device, DTYPES[spec.precision])
         self.stack.hold(frozen(members[0].model, spec.freeze))
@@ -152,15 +205,35 @@ class _Batch:
         self.stack.restore()
         self.is_whole = True
 
-    def save_all(self) -> None:
-        """Write what each member can go on from, if that is whole."""
-        for k in range(len(self.members) * self.is_whole):
-            self.save(k)
+    def evaluate(self, ks: list[int]) -> None:
+        """Evaluate members, and keep that."""
+        for k in ks:
+            evaluate(self.members[k], self.stack, k)
+        self.keeping.evaluated([self.members[k] for k in ks])
 
-    def save(self, k: int) -> None:
-        """Write what one member can go on from."""
-        state = {name: rows[k] for name, rows in self.rules.state.items()}
-        save(self.members[k], self.stack.state(k), state)
+    def checkpoint(self, ks: list[int]) -> None:
+        if ks:
+            self.keeping.checkpoint(self._those(ks), self.stack.states(ks))
+
+    def save(self, ks: list[int]) -> None:
+        """Keep what members can go on from."""
+        self.keeping.save(self._those(ks), self.stack.states(ks), self._update_states(ks))
+
+    def end(self, ks: list[int]) -> None:
+        if ks:
+            self.keeping.end(self._those(ks), self.stack.states(ks), self._update_states(ks))
+
+    def save_all(self) -> None:
+        """Keep what all can go on from, if that is whole, and wait until it is on the disk."""
+        if self.is_whole:
+            self.save(list(range(len(self.members))))
+        self.keeping.settle()
+
+    def _those(self, ks: list[int]) -> list[Member]:
+        return [self.members[k] for k in ks]
+
+    def _update_states(self, ks: list[int]) -> State:
+        return {name: rows[ks].cpu() for name, rows in self.rules.state.items()}
 
     def keep(self, rows: list[int]) -> None:
         """Go on without the other members."""
@@ -173,65 +246,77 @@ class _Batch:
         self.is_whole = True
 
 
-def _train_together(members: list[Member], device: str, track: TrackRun, save_every: float) -> None:
-    """The loop, whose state is written when someone interrupts it."""
-    batch = _Batch(members, device)
+def _train_together(
+    members: list[Member], keeping: Keeping, device: str, track: TrackRun, save_every: float
+) -> None:
+    """The loop, whose state is kept when someone interrupts it."""
+    together = _Together(members, keeping, device)
     with deferred() as is_to_end:
         try:
-            for _ in _steps(batch, members[0].step, track, save_every):
+            for _ in _steps(together, members[0].step, track, save_every):
                 if is_to_end():
-                    batch.save_all()
+                    together.save_all()
                     return
         except KeyboardInterrupt:
             if not is_to_end():  # the tracker's own; else a second signal, which waits for nothing
-                batch.save_all()
+                together.save_all()
             raise
 
 
-def _steps(batch: _Batch, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
-    """See to every member, leave out those that are done, yield, take a step: what is saved at the
+def _steps(together: _Together, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
+    """See to all members, leave out those that are done, yield, take a step: what is saved at the
     yield is whole."""
     clock = time.monotonic()
     for step in itertools.count(start):
         now = time.monotonic()
-        for member in batch.members:
+        for member in together.members:
             member.step, member.seconds = step, member.seconds + now - clock
             member.unsaved += now - clock
         clock = now
-        going_on = [k for k in range(len(batch.members)) if _tend(batch, k, track, save_every)]
-        if len(going_on) < len(batch.members):
-            batch.keep(going_on)
-        if not batch.members:
+        going_on = _tend(together, step, track, save_every)
+        if len(going_on) < len(together.members):
+            together.keep(going_on)
+        if not together.members:
+            together.save([])
             return
         yield
-        batch.update(step)
+        together.update(step)
 
 
-def _tend(batch: _Batch, k: int, track: TrackRun, save_every: float) -> bool:
-    """Evaluate and save a member as its spec asks; whether it goes on.
+def _tend(together: _Together, step: int, track: TrackRun, save_every: float) -> list[int]:
+    """Evaluate and save members as their specs ask; those that go on.
 
     The state to resume from is written at the first evaluation after `save_every` seconds.
     """
-    member = batch.members[k]
-    step, spec, rows = member.step, member.spec, member.rows
-    is_new = not rows or rows[-1]["step"] < step  # else it was just resumed from here
-    is_evaluated = step % spec.eval_every == 0 or step >= spec.steps
-    goes_on = True
-    if is_evaluated:
-        if is_new:
-            evaluate(member, batch.stack, k)
-        events = find_events(spec, rows)
-        if is_new:
-            track(member.run, rows[-1], events)
-        goes_on = events.stop is None
-    is_kept = not goes_on or is_checkpoint(step, spec.checkpoint_every)
-    if is_kept and (is_new or not member.run.checkpoint(step).exists()):
-        write_checkpoint(member, batch.stack.state(k))
-    if not goes_on or (is_evaluated and member.unsaved >= save_every):
-        batch.save(k)
-    if not goes_on:
-        member.run.tidy()
-    return goes_on
+    members = together.members
+    every = list(range(len(members)))
+    due = [k for k in every if is_evaluated(members[k].spec, step)]
+    kept = {k for k in every if is_checkpoint(step, members[k].spec.checkpoint_every)}
+    if not (due or kept):
+        return every
+    # Else it was just resumed from here.
+    new = {k for k in every if not members[k].rows or members[k].rows[-1]["step"] < step}
+    together.evaluate([k for k in due if k in new])
+    ending: set[int] = set()
+    for k in due:
+        events = find_events(members[k].spec, members[k].rows)
+        if k in new:
+            track(members[k].run, members[k].rows[-1], events)
+        if events.stop is not None:
+            ending.add(k)
+    together.end(sorted(ending))
+    going_on = [k for k in every if k not in ending]
+    lacking = [k for k in going_on if k in kept and (k in new or not members[k].run.has(step))]
+    together.checkpoint(lacking)
+    to_save = [k for k in due if k not in ending and members[k].unsaved >= save_every]
+    if to_save:
+        together.save(going_on if together.keeping.saves_all else to_save)
+    return going_on
+
+
+def is_evaluated(spec: Spec, step: int) -> bool:
+    """Whether a network is evaluated at this step."""
+    return step % spec.eval_every == 0 or step >= spec.steps
 
 
 def is_checkpoint(step: int, every: int) -> bool:

@@ -15,7 +15,6 @@ from torch import Tensor
 from grokscope.errors import BadInput, brief, unknown
 from grokscope.models.model import Model
 from grokscope.training.run import Run, find_folders
-from grokscope.training.tensors import read_tensors
 
 EMBED = ("W_E*", "W_x", "W_y", "W_pos", "E", "embed*")
 UNEMBED = ("W_U*", "b_U", "unembed*")
@@ -34,12 +33,12 @@ def initial_model(run: Run) -> Model:
                 "runs` shows them). For random and frozen parts, use freeze alone."
             )
         return model
-    if run.resume.exists() or run.older_resume.exists():
+    if run.states:
         return model  # what was loaded is in there, and may have been trained on
     source = Run.open(_folder(run, spec.load))
     if not source.is_finished:
         raise BadInput(f"load={spec.load}: that run is not finished. Train it to its end first.")
-    weights, _ = read_tensors(source.checkpoint(source.steps[-1]))
+    weights = source.weights(source.steps[-1])
     own: dict[str, Tensor] = dict(model.named_parameters())
     generator = torch.Generator().manual_seed(spec.seed)
     for name in named(model, spec.load_parts, "load_parts"):
@@ -107,7 +106,7 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _folder(run: Run, name: str) -> Path:
-    folders = {folder.name: folder for folder in find_folders(run.folder.parent)}
+    folders = {folder.name: folder for folder in find_folders(run.out)}
     if name not in folders:
         raise unknown("run to load from", name, folders)
     return folders[name]

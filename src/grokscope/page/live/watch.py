@@ -243,7 +243,7 @@ def _event(name: str, data: str) -> str:
 def _stamp(run: Run) -> tuple[int, ...]:
     """What changes with the run's evaluations and checkpoints."""
     steps = run.steps
-    files = [run.folder / "metrics.jsonl", *(run.checkpoint(step) for step in steps[-1:])]
+    files = [run.metrics_file, *(run.checkpoint(step) for step in steps[-1:])]
     found = [file.stat() for file in files if file.exists()]
     return len(steps), *(x for stat in found for x in (stat.st_mtime_ns, stat.st_size))
 
