@@ -34,6 +34,7 @@ def run(
     device: Annotated[str, arg(help="cpu or cuda")] = "cpu",
     threads: Threads = None,
     seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
+    stacked: Annotated[bool, arg(help="keep new networks in one folder, with few files")] = False,
     dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
     watch: Annotated[bool, arg(help="show its page in a browser while it trains")] = False,
     json: Json = False,
@@ -62,7 +63,7 @@ def run(
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
             with progress_bar(specs, notes) as track:
-                runs = train(specs, out, device=device, track=track)
+                runs = train(specs, out, device=device, track=track, stacked=stacked)
         except Ended as end:
             raise type(end)(f" {_goes_on(specs, out)}") from None
         if live is not None:

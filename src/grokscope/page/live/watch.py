@@ -25,7 +25,8 @@ from pathlib import Path
 from string import Template
 from threading import Event, Thread
 
-from grokscope.errors import BadInput
+from grokscope.disk import open_regular
+from grokscope.errors import BadInput, GrokscopeError
 from grokscope.page.page import page
 from grokscope.reading.reading import read
 from grokscope.training.files import as_json
@@ -223,9 +224,9 @@ def waiting(run: Run, told: str | None = None) -> str:
     return text.substitute(title=escape(run.name), told=escape(told))
 
 
-def live(shown: Shown, folder: Path) -> str:
+def live(shown: Shown, run: Run) -> str:
     """The page with its bar, which listens unless it is the last."""
-    links = [f'<a href="{name}" download>{name}</a>' for name in FILES if _own(folder, name)]
+    links = [f'<a href="{name}" download>{name}</a>' for name in FILES if _has(run, name)]
     bar = Template((ASSETS / "live.html").read_text("utf-8")).substitute(
         version=shown.version,
         is_last="yes" if shown.is_last else "no",
@@ -250,15 +251,33 @@ def _stamp(run: Run) -> tuple[int, ...]:
 
 def _last_row(run: Run) -> str | None:
     """Step and accuracies of the last evaluation that is written in full, as JSON."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        path = run.folder / "metrics.jsonl"
-        if not path.is_file():  # a pipe would be waited for
-            return None
-        with path.open("rb") as file:
-            file.seek(-min(LONGEST_ROW, file.seek(0, os.SEEK_END)), os.SEEK_END)
-            row = json.loads(file.read().split(b"\n")[-2])
+    with suppress(OSError, ValueError, LookupError, TypeError, GrokscopeError):
+        row = json.loads(_end_of_rows(run).split(b"\n")[-2])
         return as_json({key: row[key] for key in ("step", "train_accuracy", "test_accuracy")})
     return None
+
+
+def _end_of_rows(run: Run) -> bytes:
+    if run.share is not None:
+        return run.lines
+    with open_regular(run.metrics_file) as file:  # a pipe would be waited for
+        file.seek(-min(LONGEST_ROW, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return file.read()
+
+
+def _has(run: Run, name: str) -> bool:
+    shared = run.share is not None and name in ("metrics.jsonl", "spec.json")
+    return shared or _own(run.folder, name) is not None
+
+
+def _content(run: Run, name: str) -> bytes | None:
+    """What may be sent of the run under this name; of a batch's files, its own share."""
+    if run.share is not None and name == "metrics.jsonl":
+        return run.lines
+    if run.share is not None and name == "spec.json":
+        return run.spec.to_json().encode()
+    path = _own(run.folder, name)
+    return None if path is None else path.read_bytes()
 
 
 def _own(folder: Path, name: str) -> Path | None:
@@ -283,7 +302,7 @@ def _app(watch: Watch) -> Starlette:
     """The page, its events and the files, and an icon that browsers ask for; nothing else."""
 
     def home(request: Request) -> Response:
-        html = live(watch.shown, watch.run.folder)
+        html = live(watch.shown, watch.run)
         return Response(html, media_type="text/html", headers=HEADERS)
 
     async def events(request: Request) -> Response:
@@ -292,11 +311,11 @@ def _app(watch: Watch) -> Starlette:
 
     def file(name: str) -> Callable[[Request], Response]:
         def sent(request: Request) -> Response:
-            path = _own(watch.run.folder, name)
-            if path is None:
+            content = _content(watch.run, name)
+            if content is None:
                 raise HTTPException(404, f"the run has no {name} yet")
             own = {"Content-Disposition": f'attachment; filename="{name}"'}
-            return Response(path.read_bytes(), media_type=FILES[name], headers={**HEADERS, **own})
+            return Response(content, media_type=FILES[name], headers={**HEADERS, **own})
 
         return sent
 
