@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.integrity.check import check
+from grokscope.measures import kept
 from grokscope.measures.trace import trace
 from grokscope.spec import Spec
 from grokscope.training.batch import header, is_batch
@@ -193,7 +193,9 @@ def test_a_lost_evaluation_is_told_and_mended(batch, whole):
     assert untimed(Run.open(batch / whole[0].folder.name)) == untimed(whole[0])
     assert not check(batch).is_sound
     assert check(run.folder, repair=True).is_sound
-    assert untimed(run) == [{**x, **y} for x, y in zip(untimed(whole[1]), untimed(run), strict=True)]
+    assert untimed(run) == [
+        {**x, **y} for x, y in zip(untimed(whole[1]), untimed(run), strict=True)
+    ]
     assert check(batch).findings == ()
 
 
@@ -233,25 +235,24 @@ def test_the_verbs_work_on_a_network_of_a_batch(batch, whole, call):
     assert {row["state"] for row in rows} == {"finished"}
     assert call("show", name, "--out", out).code == 0
     assert call("explain", batch / name).code == 0
-    assert call("trace", name, "--out", out, "--measures", "gini").code == 0
     assert call("report", name, "--out", out).code == 0
-    assert {"report.html", "trace.parquet"} <= set(os.listdir(batch / name))
+    assert all((batch / name / file).exists() for file in ("report.html", "trace.parquet"))
     assert call("check", name, "--out", out).code == 0
     assert call("check", batch).code == 0
-    assert call("judge", batch / name).code == 0
     said = call("show", batch)
-    assert said.code == 1
+    assert said.code == 2
     assert "is a batch of 4 networks. Name one of them" in said.err
 
 
 def test_a_trace_is_kept_in_the_networks_own_folder_and_used_again(batch, whole, monkeypatch):
     run = Run.open(batch / whole[0].folder.name)
     table = trace(run, ["gini"])
-    monkeypatch.setattr("grokscope.measures.trace.evaluate", None)  # nothing is measured again
+    monkeypatch.setattr(kept.Kept, "add", None)  # nothing is measured again
     assert trace(run, ["gini"]).equals(table)
 
 
-def test_the_command_line_keeps_seeds_in_a_batch(call, tmp_path):
+def test_the_command_line_keeps_seeds_in_a_batch(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("grokscope.cli.run._report", lambda run, json: None)
     settings = ["model=mlp", "task.p=5", "model.d_mlp=4", "model.d_embed=4", "steps=5",
                 "eval_every=5", "train_fraction=.6"]  # fmt: skip
     said = call("run", *settings, "--seeds", 3, "--stacked", "--out", tmp_path)
@@ -318,7 +319,7 @@ def test_saved_is_not_before_it_is_flushed(tmp_path, monkeypatch):
 
     def fsync(file: int) -> None:
         real(file)
-        flushed.append(os.readlink(f"/proc/self/fd/{file}"))
+        flushed.append(str(Path(f"/proc/self/fd/{file}").readlink()))
 
     def press(run, row, events):
         if row["step"] == 25:
@@ -330,4 +331,3 @@ def test_saved_is_not_before_it_is_flushed(tmp_path, monkeypatch):
     home = Run.of(BASE, tmp_path).home
     assert flushed[-1] == str(home)  # the name of the state, after the state, after the rows
     assert "resume" in flushed[-3] or "resume" in flushed[-2]
-    assert torch.equal(Run.of(BASE, tmp_path).weights(0)["W"], Run.of(BASE, tmp_path).weights(0)["W"])

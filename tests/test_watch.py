@@ -279,14 +279,14 @@ def test_hostile_names_are_shown_as_text(tmp_path, finished):
     spec = replace(finished.spec, source=HOSTILE)
     run = Run(spec, tmp_path / HOSTILE)
     assert run.name == HOSTILE
-    for text in (waiting(run), waiting(run, HOSTILE), live(Shown(waiting(run), False), run.folder)):
+    for text in (waiting(run), waiting(run, HOSTILE), live(Shown(waiting(run), False), run)):
         assert "&lt;img src=x onerror=alert(1)&gt;&quot;&amp;" in text
         assert not re.search(r"<img|onerror=alert\(1\)>", text)
 
 
 def test_the_bar_stands_in_the_body_however_the_page_ends(finished):
     for html in ("<body>x</body></html>", "<body><script>'</body>'</script>x</body>", "x"):
-        text = live(Shown(html, False), finished.folder)
+        text = live(Shown(html, False), finished)
         before, _, after = html.rpartition("</body>")
         assert text.startswith(before or "x")
         assert text.endswith("</body>" + after if before else "</script>\n")

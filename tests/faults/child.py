@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ SMALL = Spec(
     eval_every=2,
     checkpoint_every=4,
 )
+
+BATCH = [SMALL, replace(SMALL, seed=1, steps=9), replace(SMALL, seed=2)]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
@@ -61,8 +64,9 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train_and_die(out: Path, at: int) -> None:
-    """Train `SMALL`, and be killed before the file operation of this number."""
+def train_and_die(out: Path, at: int, specs: Spec | list[Spec] = SMALL) -> None:
+    """Train `SMALL`, or several as a batch, and be killed before the file operation of this
+    number."""
     torch.set_num_threads(1)
     left = iter(range(at))
 
@@ -71,7 +75,7 @@ def train_and_die(out: Path, at: int) -> None:
             die()
 
     with installed(count):
-        train(SMALL, out, save_every=0.0)
+        _train(specs, out)
 
 
 def train_and_lose_power(out: Path, after: Path, at: int) -> None:
@@ -99,6 +103,36 @@ def train_and_lose_power(out: Path, after: Path, at: int) -> None:
         run = train(SMALL, out, save_every=0.0, track=tell)
     _note(said, run.resumes_at)
     power.fail(after)
+
+
+def train_batch_and_lose_power(out: Path, after: Path, at: int) -> None:
+    """Train `BATCH` until the power fails before the file operation of this number; what is on the
+    disk then is in `after`."""
+    torch.set_num_threads(1)
+    out.mkdir()
+    power, left = Power(out), iter(range(at))
+    real = os.fsync
+
+    def count(operation: str, path: str) -> None:
+        if next(left, None) is None:
+            power.fail(after)
+            die()
+
+    def fsync(file: int) -> None:
+        real(file)
+        power.fsync(file)
+
+    os.fsync = fsync
+    with installed(count):
+        _train(BATCH, out)
+    power.fail(after)
+
+
+def _train(specs: Spec | list[Spec], out: Path) -> None:
+    if isinstance(specs, Spec):
+        train(specs, out, save_every=0.0)
+    else:
+        train(specs, out, save_every=0.0, stacked=True)
 
 
 def _note(file: Path, step: int | None) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from grokscope.integrity.check import check
 from grokscope.training.run import Run
-from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 from tests.faults import child
 from tests.faults.child import SMALL
@@ -34,7 +33,7 @@ def assert_same(one: Run, other: Run) -> None:
     assert untimed(one) == untimed(other)
     assert one.steps == other.steps
     for step in one.steps:
-        mine, others = (read_tensors(r.checkpoint(step))[0] for r in (one, other))
+        mine, others = one.weights(step), other.weights(step)
         assert mine.keys() == others.keys()
         assert all(mine[k].equal(others[k]) for k in mine)
     assert not one.leftovers

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from grokscope.disk import names_in, read_regular
-from grokscope.errors import BadInput, DamagedFile
+from grokscope.disk import read_regular
+from grokscope.errors import BadInput
 from grokscope.integrity.finding import Finding, keep_copy
 from grokscope.spec import Spec
 from grokscope.training.batch import (
@@ -14,9 +14,9 @@ from grokscope.training.batch import (
     LARGEST_SPECS,
     METRICS,
     SPECS,
-    header,
     numbers_in,
     prefix,
+    recorded_specs,
 )
 from grokscope.training.files import write_atomically
 from grokscope.training.shares import spec_line
@@ -24,7 +24,7 @@ from grokscope.training.shares import spec_line
 
 def check_specs(batch: Path, repair: bool) -> Iterator[Finding]:
     """What is wrong with specs.jsonl, by what the checkpoints' notes say of each network."""
-    recorded = _recorded(batch)
+    recorded = recorded_specs(batch)
     try:
         lines = read_regular(batch / SPECS, LARGEST_SPECS).splitlines(keepends=True)
     except FileNotFoundError:
@@ -47,21 +47,6 @@ def check_specs(batch: Path, repair: bool) -> Iterator[Finding]:
     there = dict(enumerate(lines)) | {k: spec_line(spec) for k, spec in recorded.items()}
     write_atomically(batch / SPECS, b"".join(there.get(k, b"\n") for k in range(count)))
     yield Finding(SPECS, "mended", what, then)
-
-
-def _recorded(batch: Path) -> dict[int, Spec]:
-    """The spec of each network in the notes of the checkpoints."""
-    recorded: dict[int, Spec] = {}
-    for name in names_in(batch):
-        if not name.endswith(".safetensors") or name.startswith(("resume", "damaged", ".")):
-            continue
-        try:
-            there = header(batch / name)
-            for number in there.members.keys() - recorded.keys():
-                recorded[number] = Spec.from_json(there.notes[there.members[number]]["spec"])
-        except (DamagedFile, BadInput, KeyError):
-            continue
-    return recorded
 
 
 def _is_spec(line: bytes) -> bool:

@@ -21,6 +21,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,8 +96,30 @@ def batches_in(out: Path) -> list[Path]:
 
 
 def members_in(out: Path) -> dict[str, Path]:
-    """The networks that are kept in batches under `out`: id -> the folder that is its own."""
-    return {name: folder / name for folder in batches_in(out) for name in numbers_in(folder)}
+    """The networks that are kept in batches under `out`: id -> the folder that is its own. Those
+    whose line of specs.jsonl is damaged are known by their checkpoints."""
+    found: dict[str, Path] = {}
+    for folder in batches_in(out):
+        names = list(numbers_in(folder))
+        if not are_specs_whole(folder):
+            names += [spec.id for spec in recorded_specs(folder).values()]
+        found |= {name: folder / name for name in names}
+    return found
+
+
+def recorded_specs(folder: Path) -> dict[int, Spec]:
+    """The spec of each network of a batch, by the notes of the checkpoints."""
+    recorded: dict[int, Spec] = {}
+    for name in names_in(folder):
+        if STEP.fullmatch(name) is None and name != LAST:
+            continue
+        try:
+            there = header(folder / name)
+            for number in there.members.keys() - recorded.keys():
+                recorded[number] = Spec.from_json(there.notes[there.members[number]]["spec"])
+        except (DamagedFile, BadInput, KeyError):
+            continue
+    return recorded
 
 
 @dataclass(frozen=True)
@@ -157,6 +180,15 @@ class Share:
         if not self.is_in(regular) and self.last_step == step:
             return self.batch / LAST
         return regular
+
+    @property
+    def spent(self) -> list[Path]:
+        """The states to resume from that no network needs any more."""
+        with suppress(FileNotFoundError, DamagedFile):
+            finished = header(self.batch / LAST).members.keys()
+            files = [self.batch / name for name in (RESUME, OLDER)]
+            return [x for x in files if is_there(x) and header(x).members.keys() <= finished]
+        return []
 
     def is_in(self, file: Path) -> bool:
         """Whether a file of tensors has a share of it; of one that is damaged it may."""

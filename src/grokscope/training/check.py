@@ -7,6 +7,7 @@ from grokscope.errors import BadInput, StorageError, brief
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
+from grokscope.training.batch import is_batch
 from grokscope.training.choice import chosen_step
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.memory import refuse, training
@@ -80,6 +81,8 @@ def refuse_another(run: Run) -> None:
     it has lost its own."""
     if run.share is not None:  # its line was found by its id
         return
+    if is_batch(run.folder.parent):
+        raise no_spec(run.folder)
     has_spec = is_there(run.folder / "spec.json")
     if has_spec and Run.open(run.folder).spec != run.spec:
         raise StorageError(

@@ -457,7 +457,7 @@ class Run:
         """The files that writes which were killed have left."""
         left = [*self.home.glob(".*.part"), *self.home.glob("resume.new.*")]
         if self.share is not None:
-            return [*left, *self.folder.glob(".*.part")]
+            return [*left, *self.folder.glob(".*.part"), *self.share.spent]
         with suppress(DamagedFile):  # then it is not known to be finished
             left += [self.older_resume] if self.older_resume.exists() and self.is_finished else []
         return left
