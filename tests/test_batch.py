@@ -305,7 +305,7 @@ def test_the_writer_says_what_failed_and_does_nothing_after_it():
 
 def test_who_is_interrupted_does_not_wait_for_the_writer():
     is_free, writer = threading.Event(), Writer()
-    writer.ask(lambda: is_free.wait(30) and None)
+    writer.ask(lambda: [None, None][is_free.wait(30)])
     writer.close(wait=False)
     is_free.set()
     writer._thread.join(30)

@@ -13,10 +13,10 @@ from grokscope.models.model import Fold, Model
 from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training import steps
-from grokscope.training.folded import Plan, _faithful, _plain
+from grokscope.training.folded import Plan, _mean_faithful, _mean_plain
 from grokscope.training.loss import cross_entropy
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, Formulation, folded, last, reference
+from grokscope.training.steps import Examples, Formulation, folded, last, reference, stacked
 
 SMALL = {
     "transformer": {"d_model": 12, "n_heads": 3, "d_mlp": 20},
@@ -50,7 +50,7 @@ def gradients(formulation: Formulation, models: list[Model], sets: list[Examples
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("formulation", [last, folded])
+@pytest.mark.parametrize("formulation", [last, folded, stacked])
 @pytest.mark.parametrize("count", [1, 3])
 def test_values_and_gradients_equal_the_plain_ones(name, formulation, count):
     models, sets = networks(name, count), examples(count)
@@ -108,7 +108,7 @@ def test_the_float32_softmax_over_the_other_classes_is_faithful(scale):
     exact_loss = cross_entropy(exact, answers)
     exact_loss.backward()
     assert exact.grad is not None
-    loss, gradient = _faithful(logits.clone(), answers, 113)
+    loss, gradient = _mean_faithful(logits.clone(), answers, 113)
     assert float(loss) == pytest.approx(exact_loss.item(), rel=1e-5)
     assert (gradient - exact.grad).norm() < 1e-5 * exact.grad.norm()
 
@@ -119,7 +119,7 @@ def test_the_float32_softmax_over_the_other_classes_is_faithful(scale):
         assert (naive.grad - exact.grad).norm() > 0.01 * exact.grad.norm()
 
 
-@pytest.mark.parametrize("softmax", [_faithful, _plain])
+@pytest.mark.parametrize("softmax", [_mean_faithful, _mean_plain])
 def test_classes_that_are_not_there_get_nothing(softmax):
     padded = torch.randn(5, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     answers = torch.arange(5)

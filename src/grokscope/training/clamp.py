@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.spec import Spec
-from grokscope.training.rule import Rule, by_member
+from grokscope.training.rule import Count, Rule, by_member
 from grokscope.training.stack import Stack
 
 
@@ -24,7 +24,7 @@ class NormClamp(Rule):
         super().__init__(specs, stack)
         self.state = {"start_norm": _norms(stack)}
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         factors = [s.norm_clamp if s.norm_clamp is not None else torch.inf for s in self.specs]
         most = self.state["start_norm"] * self.lr.new_tensor(factors)[:, None]
         norm = _norms(stack)

@@ -79,15 +79,22 @@ def folded_loss(
 
     The gradient at the logits is written out for cross-entropy; other losses leave it to autograd.
     """
-    is_per_class = objective.loss is cross_entropy_per_class
-    if (is_per_class or objective.loss is cross_entropy) and objective.temperature == 1:
-        head: Head = _faithful if loss_precision == "float64" else _plain
+    is_per_class = False
+    if is_written_out(objective):
+        is_per_class = objective.loss is cross_entropy_per_class
+        head: Head = _mean_faithful if loss_precision == "float64" else _mean_plain
     else:
-        head, is_per_class = partial(_by_autograd, objective, loss_precision), False
+        head = partial(_by_autograd, objective, loss_precision)
     loss: Tensor = _FoldedLoss.apply(  # pyright: ignore[reportAssignmentType]
         fold.table, fold.weights, fold.W_L, plan, answers, fold.n_classes, fold.act, head
     )
     return loss / fold.n_classes if is_per_class else loss
+
+
+def is_written_out(objective: Objective) -> bool:
+    """Whether the gradient of a loss at the logits is written out: that of cross-entropy."""
+    is_plain = objective.loss in (cross_entropy, cross_entropy_per_class)
+    return is_plain and objective.temperature == 1
 
 
 class _FoldedLoss(torch.autograd.Function):
@@ -125,10 +132,28 @@ class _FoldedLoss(torch.autograd.Function):
         return *scaled, None, None, None, None, None
 
 
-def _faithful(
+def _mean_faithful(
     logits: Float[Tensor, "pair padded"], answers: Int[Tensor, " pair"], n_classes: int
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "pair padded"]]:
-    """Mean cross-entropy over the first `n_classes` and its gradient, overwriting `logits`.
+    losses, gradient = faithful(logits, answers, n_classes, len(logits))
+    return losses.double().mean(), gradient
+
+
+def _mean_plain(
+    logits: Float[Tensor, "pair padded"], answers: Int[Tensor, " pair"], n_classes: int
+) -> tuple[Float[Tensor, ""], Float[Tensor, "pair padded"]]:
+    losses, gradient = plain(logits, answers, n_classes, len(logits))
+    return losses.mean(), gradient
+
+
+def faithful(
+    logits: Float[Tensor, "pair padded"],
+    answers: Int[Tensor, " pair"],
+    n_classes: int,
+    divisor: int | Float[Tensor, "pair 1"],
+) -> tuple[Float[Tensor, " pair"], Float[Tensor, "pair padded"]]:
+    """Cross-entropy of each pair over the first `n_classes`, and its gradient divided by `divisor`,
+    overwriting `logits`.
 
     Where the answer's probability rounds to 1, 1 - probability is still exact: it is summed over
     the *other* classes. In float32 this is as good as a float64 softmax, at a float32 one's cost.
@@ -141,23 +166,26 @@ def _faithful(
     others.scatter_(1, y, 0)
     rest = others.sum(dim=1, keepdim=True)
     total = rest + (-below).exp()
-    loss = torch.where(below == 0, rest.log1p(), total.log() + below)
-    total.mul_(len(logits))
+    losses = torch.where(below == 0, rest.log1p(), total.log() + below)
+    total.mul_(divisor)
     gradient = others.div_(total).scatter_(1, y, -rest / total)
-    return loss.double().mean(), gradient
+    return losses[:, 0], gradient
 
 
-def _plain(
-    logits: Float[Tensor, "pair padded"], answers: Int[Tensor, " pair"], n_classes: int
-) -> tuple[Float[Tensor, ""], Float[Tensor, "pair padded"]]:
+def plain(
+    logits: Float[Tensor, "pair padded"],
+    answers: Int[Tensor, " pair"],
+    n_classes: int,
+    divisor: int | Float[Tensor, "pair 1"],
+) -> tuple[Float[Tensor, " pair"], Float[Tensor, "pair padded"]]:
     """The same as an ordinary softmax in the precision of the weights, for experiments on it."""
     y = answers[:, None]
     log_probability = logits[:, :n_classes].log_softmax(dim=1)
-    loss = -log_probability.gather(1, y).mean()
+    losses = -log_probability.gather(1, y)[:, 0]
     gradient = torch.zeros_like(logits)
     gradient[:, :n_classes] = log_probability.exp_()
     gradient.scatter_add_(1, y, torch.full_like(y, -1, dtype=gradient.dtype))
-    return loss, gradient.div_(len(logits))
+    return losses, gradient.div_(divisor)
 
 
 def _by_autograd(

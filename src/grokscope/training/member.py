@@ -136,7 +136,12 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
 
 def evaluate(member: Member, stack: Stack, k: int) -> None:
     """Evaluate the member, which is row `k` of the stack, into its rows."""
-    evaluation, seconds = _evaluation(member, stack, k), round(member.seconds, 3)
+    add_row(member, _evaluation(member, stack, k))
+
+
+def add_row(member: Member, evaluation: Row) -> None:
+    """Add the evaluation of this step to the member's rows."""
+    seconds = round(member.seconds, 3)
     member.rows.append({"step": member.step, **evaluation, "seconds": seconds})
 
 

@@ -24,6 +24,7 @@ from grokscope.training.steps import why_not_native
 from grokscope.training.update import sketch
 
 PAIRS_AT_ONCE = 20_000  # in an evaluation
+AT_ONCE_ON_GPU = 10 * PAIRS_AT_ONCE  # of all members
 MOST_LOGITS = 60_000_000  # of a table that is read as one, or explained without a sample
 LOGITS_AT_ONCE = 8_000_000  # of a larger one
 SHARE = 4  # a sample has a quarter of what would be read as one
@@ -53,6 +54,10 @@ class Needs:
         """At the peak, of so many in one stack."""
         passing = max(self.evaluation, self.step + members * self.graph)
         return CODE + members * self.kept + passing
+
+    def side_by_side(self) -> "Needs":
+        """Where all members take a step at once, and are evaluated at once."""
+        return Needs(10 * self.evaluation, 0, self.kept, self.graph + self.step)
 
     def most(self, free: int) -> int:
         """How many members fit into so many bytes; at least one."""

@@ -19,6 +19,8 @@ from grokscope.errors import BadInput, must_be
 from grokscope.spec import Spec
 from grokscope.training.stack import Stack
 
+Count = int | Tensor  # of updates; on a GPU a tensor that stays there
+
 
 class Rule(ABC):
     """A change in every step, and what it remembers from one step to the next.
@@ -49,13 +51,14 @@ class Rule(ABC):
         self.warmup = column([float(s.warmup) for s in specs])
 
     @abstractmethod
-    def update(self, stack: Stack, step: int) -> None:
-        """Change `stack.grad` or `stack.flat` in update number `step`, from 0.
+    def update(self, stack: Stack, step: Count) -> None:
+        """Change `stack.grad` or `stack.flat` in update number `step`, from 0;
+        on a GPU that is a float64 tensor of one number there, so that nothing waits for it.
 
         Called without autograd. Their named views are `stack.gradients` and `stack.weights`.
         """
 
-    def ramp(self, step: int) -> Float[Tensor, "member 1"]:
+    def ramp(self, step: Count) -> Float[Tensor, "member 1"]:
         """The share of the learning rate while it warms up: step / warmup, then 1."""
         return torch.where(self.warmup > step, step / self.warmup, 1.0)
 

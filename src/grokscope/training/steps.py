@@ -23,14 +23,10 @@ from grokscope.errors import BadInput, RewriteError, lookup
 from grokscope.models.model import Factors, Fold, Model
 from grokscope.score import is_right
 from grokscope.training import native as core
-from grokscope.training.folded import Plan, folded_loss
-from grokscope.training.losses import (
-    CROSS_ENTROPY,
-    Objective,
-    cross_entropy,
-    cross_entropy_per_class,
-)
+from grokscope.training.folded import Plan, folded_loss, is_written_out
+from grokscope.training.losses import CROSS_ENTROPY, Objective, cross_entropy_per_class
 from grokscope.training.stack import Stack
+from grokscope.training.stacked import StackedPlan, fill, stacked_loss
 
 TOLERANCE = 1e-10
 NATIVE_TOLERANCE = 1e-5  # of the norm of an error, relative to that of the gradient
@@ -97,6 +93,31 @@ def folded(
     return step
 
 
+def stacked(
+    model: Model,
+    examples: Sequence[Examples],
+    loss_precision: str,
+    objective: Objective = CROSS_ENTROPY,
+) -> Step:
+    """The folded step of all members at once, for a GPU; cross-entropy alone."""
+    if not is_written_out(objective):
+        return folded(model, examples, loss_precision, objective)
+    some, tables = fill(*_columns(examples)), stacked_tables(model)
+    fold, rows = first_fold(model, examples[0].inputs), rows_of(model, some.inputs)
+    scale = 1 / fold.n_classes if objective.loss is cross_entropy_per_class else 1.0
+    plan: StackedPlan | None = None
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        nonlocal plan
+        table, weights, W_L = tables(stack.weights, some.inputs)
+        plan = plan or StackedPlan(rows, table.shape[1], some)
+        losses = scale * stacked_loss(table, weights, W_L, fold, plan, loss_precision)
+        stack.backward(losses)
+        return losses.detach()
+
+    return step
+
+
 def native(
     model: Model,
     examples: Sequence[Examples],
@@ -126,10 +147,50 @@ def native(
     return step
 
 
+Tables = tuple[Tensor, Tensor | None, Tensor]  # table, weights and W_L, each with a row a member
+
+
+def stacked_tables(model: Model) -> Callable[[dict[str, Tensor], Tensor], Tables]:
+    """A function of all members' weights and inputs to their folds' tables."""
+    called = Called(model, "fold")
+
+    def of_one(weights: dict[str, Tensor], inputs: Tensor) -> tuple[Tensor, ...]:
+        fold: Fold = functional_call(called, prefixed(weights), (inputs,))
+        return fold.table, fold.W_L, *(() if fold.weights is None else (fold.weights,))
+
+    def of_all(weights: dict[str, Tensor], inputs: Tensor) -> Tables:
+        table, W_L, *mixing = vmap(of_one)(weights, inputs)
+        return table, mixing[0] if mixing else None, W_L
+
+    return of_all
+
+
+@torch.no_grad()
+def first_fold(model: Model, inputs: Int[Tensor, "pair operand"]) -> Fold:
+    """The fold of one pair: what is alike for all members and pairs."""
+    fold = model.fold(inputs[:1])
+    assert fold is not None
+    return fold
+
+
+@torch.no_grad()
+def rows_of(
+    model: Model, inputs: Int[Tensor, "member pair operand"]
+) -> Int[Tensor, "member pair term"]:
+    """Which rows of its table make which pair of each member."""
+    folds = [model.fold(some) for some in inputs]
+    return torch.stack([fold.rows for fold in folds if fold is not None])
+
+
+def _columns(examples: Sequence[Examples]) -> tuple[list[Tensor], list[Tensor]]:
+    return [e.inputs for e in examples], [e.answers for e in examples]
+
+
 FORMULATIONS: dict[str, Formulation] = {
     "reference": reference,
     "last": last,
     "folded": folded,
+    "stacked": stacked,
     "native": native,
 }
 
@@ -171,12 +232,14 @@ def fastest(
     """The best formulation that this model, trained so on `device`, has on this machine."""
     if why_not_native(model, inputs, loss_precision, objective, device) is None:
         return "native"
-    return fastest_of_torch(model)
+    return fastest_of_torch(model, device)
 
 
-def fastest_of_torch(model: Model) -> str:
+def fastest_of_torch(model: Model, device: str = "cpu") -> str:
     """The best that needs no library."""
-    return "folded" if can_fold(model) else "last"
+    if not can_fold(model):
+        return "last"
+    return "folded" if device == "cpu" else "stacked"
 
 
 @torch.no_grad()
@@ -191,12 +254,11 @@ def why_not_native(
     if (reason := core.why_not()) is not None:
         return reason
     weight = next(model.parameters())
-    is_plain = objective.loss in (cross_entropy, cross_entropy_per_class)
     if weight.dtype != torch.float32:
         return "it is for precision=float32"
     if device != "cpu":
         return f"it is for --device cpu, not {device}"
-    if not is_plain or objective.temperature != 1 or loss_precision != "float64":
+    if not is_written_out(objective) or loss_precision != "float64":
         return "it is for cross-entropy, temperature=1 and loss_precision=float64"
     fold = model.fold(inputs[:2]) if can_fold(model) else None
     if fold is None:
@@ -217,7 +279,7 @@ def factors_of(model: Model) -> Factors | None:
 def check_step(name: str, model: Model) -> None:
     """Raise unless `name` is a step that this model can take."""
     lookup("formulation", name, {"fast": None, **FORMULATIONS})
-    if name == "folded" and not can_fold(model):
+    if name in ("folded", "stacked") and not can_fold(model):
         raise BadInput(
             f"`{type(model).__name__}` has no fold. Use formulation=fast or formulation=last."
         )
@@ -389,15 +451,8 @@ def _by_autograd(
     called: Called, examples: Sequence[Examples], loss_precision: str, objective: Objective
 ) -> Step:
     """Members side by side by `vmap`; the shorter training sets are filled up with weight 0."""
-    longest = max(len(e.answers) for e in examples)
-
-    def filled(x: Tensor) -> Tensor:
-        return torch.cat([x, x[:1].expand(longest - len(x), *x.shape[1:])])
-
-    inputs = torch.stack([filled(e.inputs) for e in examples])
-    answers = torch.stack([filled(e.answers) for e in examples])
-    sizes = torch.tensor([len(e.answers) for e in examples], device=inputs.device)[:, None]
-    share = (torch.arange(longest, device=inputs.device) < sizes) / sizes.double()
+    inputs, answers, divisor = fill(*_columns(examples))
+    share = 1 / divisor
 
     def member_loss(weights: dict[str, Tensor], *data: Tensor) -> Tensor:
         inputs, answers, share = data

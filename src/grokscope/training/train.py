@@ -15,16 +15,19 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import overload
 
+import torch
+
 from grokscope.errors import StorageError
 from grokscope.spec import Spec
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
+from grokscope.training.evaluation import AllAtOnce
 from grokscope.training.events import Events, Row, find_events
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
-from grokscope.training.member import Member, begin, evaluate
+from grokscope.training.member import Member, add_row, begin, evaluate
 from grokscope.training.memory import training
 from grokscope.training.run import Run, no_spec, runs_of
 from grokscope.training.shares import write_specs
@@ -169,7 +172,10 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in alike.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
-        size = min(training(run, run.new_model(), device).most(free) for run in group)
+        needs = [training(run, run.new_model(), device) for run in group]
+        if device != "cpu":
+            needs = [x.side_by_side() for x in needs]
+        size = min(x.most(free) for x in needs)
         for start in range(0, len(group), size):
             yield group[start : start + size]
 
@@ -188,6 +194,9 @@ class _Together:
             if member.state is not None:
                 for name, rows in self.rules.state.items():
                     rows[k] = member.state[name]
+        flat = self.stack.flat
+        self.count = torch.tensor(float(members[0].step), dtype=torch.float64, device=flat.device)
+        self.on_gpu = flat.is_cuda
         self._choose_step()
 
     def _choose_step(self) -> None:
@@ -196,19 +205,26 @@ class _Together:
         objective = Objective.of(spec)
         self.stack.is_native = name == "native"
         self.gradients = make_step(name, self.stack.template, examples, precision, objective)
+        can = self.on_gpu and AllAtOnce.can(self.members, self.stack)
+        self.all_at_once = AllAtOnce(self.members, self.stack) if can else None
 
     def update(self, step: int) -> None:
         """Train every member by one step."""
         self.gradients(self.stack)
         self.is_whole = False
-        self.rules(self.stack, step)
+        self.rules(self.stack, self.count if self.on_gpu else step)
+        self.count += 1
         self.stack.restore()
         self.is_whole = True
 
     def evaluate(self, ks: list[int]) -> None:
         """Evaluate members, and keep that."""
-        for k in ks:
-            evaluate(self.members[k], self.stack, k)
+        if self.all_at_once is not None and len(ks) == len(self.members):
+            for member, values in zip(self.members, self.all_at_once(self.stack), strict=True):
+                add_row(member, values)
+        else:
+            for k in ks:
+                evaluate(self.members[k], self.stack, k)
         self.keeping.evaluated([self.members[k] for k in ks])
 
     def checkpoint(self, ks: list[int]) -> None:

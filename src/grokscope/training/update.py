@@ -14,7 +14,7 @@ from grokscope.spec import Spec, typed
 from grokscope.training import filters as _filters  # noqa: F401  (registers the built-in ones)
 from grokscope.training import optimizers as _optimizers  # noqa: F401
 from grokscope.training.clamp import NormClamp
-from grokscope.training.rule import FILTERS, OPTIMIZERS, Rule
+from grokscope.training.rule import FILTERS, OPTIMIZERS, Count, Rule
 from grokscope.training.stack import Stack
 
 
@@ -54,7 +54,7 @@ class Update:
         }
 
     @torch.no_grad()
-    def __call__(self, stack: Stack, step: int) -> None:
+    def __call__(self, stack: Stack, step: Count) -> None:
         """Update number `step`, from 0, by the gradients in `stack.grad`."""
         for rule in self.rules.values():
             rule.update(stack, step)

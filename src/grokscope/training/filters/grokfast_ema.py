@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from grokscope.spec import Spec
-from grokscope.training.rule import Rule, gradient_filter, require
+from grokscope.training.rule import Count, Rule, gradient_filter, require
 from grokscope.training.stack import Stack
 
 
@@ -26,7 +26,7 @@ class Grokfast_EMA(Rule):
         self.alpha, self.lamb = alpha, lamb
         self.state = {"ema": torch.zeros_like(stack.grad)}
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         average = self.state["ema"]
         average.lerp_(stack.grad, 1.0 if step == 0 else 1 - self.alpha)
         stack.grad.add_(average, alpha=self.lamb)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from grokscope.spec import Spec
-from grokscope.training.rule import Rule, by_member, gradient_filter, require
+from grokscope.training.rule import Count, Rule, by_member, gradient_filter, require
 from grokscope.training.stack import Stack
 
 
@@ -34,7 +34,7 @@ class Grokfast_MA(Rule):
             "sum": torch.zeros_like(stack.grad, dtype=torch.float64),
         }
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         window, total = self.state["window"], self.state["sum"]
         slot = step % self.window
         total.sub_(window[:, slot]).add_(stack.grad)

@@ -9,7 +9,7 @@ Axes: member = one network.
 
 from torch import Tensor
 
-from grokscope.training.rule import Rule, gradient_filter
+from grokscope.training.rule import Count, Rule, gradient_filter
 from grokscope.training.stack import Stack
 
 TINY = 1e-30  # added where a norm may be 0, as in their code
@@ -19,7 +19,7 @@ TINY = 1e-30  # added where a norm may be 0, as in their code
 class Orthogonal(Rule):
     """⊥Grad: of each tensor's gradient the part orthogonal to the tensor, at the length it had."""
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         for name, weight in stack.weights.items():
             for w, g in zip(weight.detach(), stack.gradients[name], strict=True):
                 g.copy_(orthogonal_part(w.double(), g.double()))

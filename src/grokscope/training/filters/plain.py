@@ -1,6 +1,6 @@
 """The gradient as it is."""
 
-from grokscope.training.rule import Rule, gradient_filter
+from grokscope.training.rule import Count, Rule, gradient_filter
 from grokscope.training.stack import Stack
 
 
@@ -8,5 +8,5 @@ from grokscope.training.stack import Stack
 class Plain(Rule):
     """The gradient as it is."""
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         pass

@@ -11,7 +11,7 @@ import torch
 
 from grokscope.spec import Spec
 from grokscope.training.optimizers.moments import adam_change, no_moments
-from grokscope.training.rule import Rule, optimizer
+from grokscope.training.rule import Count, Rule, optimizer
 from grokscope.training.stack import Stack
 
 
@@ -30,7 +30,7 @@ class Adam(Rule):
         ]
         self.is_decayed = torch.cat(row).to(stack.flat)
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         decay = self.weight_decay.to(stack.flat) * self.is_decayed
         decayed = stack.grad + decay * stack.flat
         stack.flat.sub_(adam_change(self, decayed, step))

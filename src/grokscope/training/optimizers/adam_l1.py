@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from grokscope.spec import Spec
 from grokscope.training.optimizers.moments import adam_change, no_moments
-from grokscope.training.rule import Rule, optimizer
+from grokscope.training.rule import Count, Rule, optimizer
 from grokscope.training.stack import Stack
 
 
@@ -20,6 +20,6 @@ class Adam_L1(Rule):
         super().__init__(specs, stack)
         self.state = no_moments(stack.flat)
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         decayed = stack.grad + self.weight_decay.to(stack.flat) * stack.flat.sign()
         stack.flat.sub_(adam_change(self, decayed, step))

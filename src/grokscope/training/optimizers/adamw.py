@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from grokscope.spec import Spec
 from grokscope.training import native
 from grokscope.training.optimizers.moments import adam_change, no_moments
-from grokscope.training.rule import Rule, optimizer
+from grokscope.training.rule import Count, Rule, optimizer
 from grokscope.training.stack import Stack
 
 
@@ -21,9 +21,9 @@ class AdamW(Rule):
         super().__init__(specs, stack)
         self.state = no_moments(stack.flat)
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         if stack.is_native:
-            return self._natively(stack, step)
+            return self._natively(stack, int(step))  # on a CPU it is a number
         change = adam_change(self, stack.grad, step)
         decay = self.ramp(step) * (self.lr * self.weight_decay)
         stack.flat.mul_((1 - decay).to(stack.flat)).sub_(change)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.training.rule import Rule
+from grokscope.training.rule import Count, Rule
 
 
 def no_moments(like: Float[Tensor, "member weight"]) -> dict[str, Tensor]:
@@ -17,7 +17,7 @@ def no_moments(like: Float[Tensor, "member weight"]) -> dict[str, Tensor]:
 
 
 def adam_change(
-    rule: Rule, gradient: Float[Tensor, "member weight"], step: int
+    rule: Rule, gradient: Float[Tensor, "member weight"], step: Count
 ) -> Float[Tensor, "member weight"]:
     """ramp · lr · m̂ / (√v̂ + eps), to be subtracted; both moments of `rule` take `gradient` in."""
     m, v = rule.state["moment1"], rule.state["moment2"]

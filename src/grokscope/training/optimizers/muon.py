@@ -22,7 +22,7 @@ from torch import Tensor
 from grokscope.errors import lookup
 from grokscope.spec import Spec
 from grokscope.training.optimizers.moments import adam_change, no_moments
-from grokscope.training.rule import Rule, by_member, optimizer, require
+from grokscope.training.rule import Count, Rule, by_member, optimizer, require
 from grokscope.training.stack import Stack
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan's post: steepest at 0
@@ -69,7 +69,7 @@ class Muon(Rule):
         for name in self.matrices:
             self.state[f"momentum.{name}"] = torch.zeros_like(stack.gradients[name])
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         rate = self.ramp(step) * self.lr
         keep = (1 - self.ramp(step) * (self.lr * self.weight_decay)).to(stack.flat)
         change = adam_change(self, stack.grad[:, self.others], step)

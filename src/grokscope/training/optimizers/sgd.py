@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from grokscope.spec import Spec
-from grokscope.training.rule import Rule, optimizer, require
+from grokscope.training.rule import Count, Rule, optimizer, require
 from grokscope.training.stack import Stack
 
 
@@ -22,7 +22,7 @@ class SGD(Rule):
         self.momentum = momentum
         self.state = {"velocity": torch.zeros_like(stack.flat)}
 
-    def update(self, stack: Stack, step: int) -> None:
+    def update(self, stack: Stack, step: Count) -> None:
         flat, velocity = stack.flat, self.state["velocity"]
         velocity.mul_(self.momentum).add_(stack.grad + self.weight_decay.to(flat) * flat)
         flat.sub_((self.ramp(step) * self.lr).to(flat) * velocity)
