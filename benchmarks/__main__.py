@@ -3,7 +3,7 @@
 from importlib import import_module
 
 NAMES = (
-    "step", "native", "reading", "explaining", "report", "recipes", "scrubbing", "peers",
+    "step", "native", "reading", "explaining", "report", "recipes", "scrubbing", "peers", "gpu",
 )  # fmt: skip
 
 

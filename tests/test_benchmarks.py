@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import peers, phases, reading
+from benchmarks import gpu, peers, phases, reading
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Phases
 from grokscope.training.run import Run
@@ -36,6 +36,18 @@ def test_the_step_is_timed_beside_its_plain_twin_and_the_floor():
         assert found[key] > 0, key
     assert found["threads"] == 1
     assert found["ratio"] == pytest.approx(found["reference_ms"] / found["folded_ms"], rel=0.01)
+
+
+def test_without_a_gpu_that_is_said_and_with_one_all_ways_are_timed(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["gpu"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpu.main()
+    assert "No CUDA device was found" in capsys.readouterr().out
+    small = replace(gpu.PROBLEMS["mlp 59"], task_args={"p": 7})
+    device = "cpu" if torch.cuda.device_count() == 0 else "cuda"
+    found = gpu.rates(small, 2, device, least=0.01)
+    assert {"folded", "stacked"} <= set(found)
+    assert all(x and x > 0 for x in found.values())
 
 
 def test_both_readings_that_are_timed_give_the_same():
