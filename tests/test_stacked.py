@@ -54,7 +54,7 @@ class Dispatched(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", ["mlp", "transformer"])
 def test_a_step_has_as_many_operations_however_many_members_and_waits_for_none(name, tmp_path):
     counted = []
     for count in (2, 5):
@@ -112,9 +112,8 @@ def test_all_members_evaluated_at_once_are_those_evaluated_alone(name, tmp_path,
         assert set(alone) - set(row) == {"step", "seconds"}
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_member_k_of_a_stack_is_the_run_alone(name, tmp_path):
-    some = specs(name, 3)
+def test_member_k_of_a_stack_is_the_run_alone(tmp_path):
+    some = specs("mlp", 3)
     stacked = train(some, tmp_path / "stack", stacked=True)
     for spec, one in zip(some, stacked, strict=True):
         alone = train(replace(spec, formulation="folded"), tmp_path / "alone")
@@ -123,10 +122,10 @@ def test_member_k_of_a_stack_is_the_run_alone(name, tmp_path):
 
 
 def test_a_loss_that_is_not_written_out_takes_the_folded_step(tmp_path):
-    some = [replace(spec, temperature=2.0) for spec in specs("mlp", 2)]
+    some = [replace(spec, temperature=2.0, steps=5) for spec in specs("mlp", 2)]
     one, other = (
         train(some, tmp_path / "a"),
         train([replace(spec, formulation="folded") for spec in some], tmp_path / "b"),
     )
     for mine, its in zip(one, other, strict=True):
-        assert all(mine.weights(50)[k].equal(its.weights(50)[k]) for k in mine.weights(50))
+        assert all(mine.weights(5)[k].equal(w) for k, w in its.weights(5).items())

@@ -37,14 +37,14 @@ def goes_on(out: Path, undisturbed: list[Run]) -> None:
     assert not list(home.glob("resume*"))
 
 
-@pytest.mark.parametrize("at", quick(range(1, OPERATIONS), every=60))
+@pytest.mark.parametrize("at", quick(range(1, OPERATIONS), every=70))
 def test_killed_at_a_file_operation_a_batch_goes_on(at, tmp_path, undisturbed):
     code = child.ended(child.train_and_die, tmp_path / "out", at, BATCH)
     assert code in (0, -signal.SIGKILL)
     goes_on(tmp_path / "out", undisturbed)
 
 
-@pytest.mark.parametrize("at", quick(range(4, OPERATIONS, 3), every=30))
+@pytest.mark.parametrize("at", quick(range(4, OPERATIONS, 3), every=50))
 def test_without_power_a_batch_goes_on(at, tmp_path, undisturbed):
     after = tmp_path / "after"
     code = child.ended(child.train_batch_and_lose_power, tmp_path / "out", after, at)
