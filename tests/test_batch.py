@@ -252,7 +252,7 @@ def test_a_trace_is_kept_in_the_networks_own_folder_and_used_again(batch, whole,
 
 
 def test_the_command_line_keeps_seeds_in_a_batch(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("grokscope.cli.run._report", lambda run, json: None)
+    monkeypatch.setattr("grokscope.cli.run._report", lambda *_: None)
     settings = ["model=mlp", "task.p=5", "model.d_mlp=4", "model.d_embed=4", "steps=5",
                 "eval_every=5", "train_fraction=.6"]  # fmt: skip
     said = call("run", *settings, "--seeds", 3, "--stacked", "--out", tmp_path)

@@ -8,6 +8,7 @@ has this machine's own stamp: what came with a folder from elsewhere is read aga
 what cannot be read is read from the weights, what cannot be written is not kept.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
@@ -73,13 +74,20 @@ def _file(run: Run) -> Path:
 def _key(run: Run, plugins: Iterable[Path]) -> dict[str, Any]:
     """What the words depend on. Of the checkpoints before the last, when they were written."""
     checkpoints = [run.checkpoint(step) for step in run.steps]
-    whole = [run.folder / "spec.json", run.folder / "metrics.jsonl", *checkpoints[-1:]]
-    split = run.folder / SPLIT_FILE
     beside = sorted({f for file in plugins for f in Path(file).resolve().parent.glob("*.py")})
     return {
         "folder": str(run.folder),
         "package": of_package(),
         "plugins": of_files(*plugins, *beside),
-        "files": of_files(*(file for file in [*whole, split] if file.exists())),
+        "files": _files(run, checkpoints[-1:]),
         "checkpoints": [[x.name, x.stat().st_size, x.stat().st_mtime_ns] for x in checkpoints],
     }
+
+
+def _files(run: Run, last: list[Path]) -> str:
+    """A hash of what is written of the run but its earlier checkpoints, or of its share of that."""
+    if run.share is not None:
+        own = [run.spec.to_json().encode(), run.lines, *map(run.content, last)]
+        return hashlib.sha256(b"".join(hashlib.sha256(x).digest() for x in own)).hexdigest()[:16]
+    files = [run.folder / "spec.json", run.metrics_file, *last, run.folder / SPLIT_FILE]
+    return of_files(*(file for file in files if file.exists()))
