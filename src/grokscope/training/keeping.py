@@ -16,9 +16,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from grokscope.disk import cannot_write
+from grokscope.disk import cannot_write, is_there
 from grokscope.errors import StorageError
-from grokscope.training.batch import LAST, METRICS, OLDER, RESUME, stacked_lines, step_file
+from grokscope.training.batch import LAST, METRICS, OLDER, RESUME, header, stacked_lines, step_file
 from grokscope.training.files import as_json, flush, make_folder, settle, writing
 from grokscope.training.member import Member, noted, save, to_go_on, write_checkpoint
 from grokscope.training.shares import Shares, drop, put, put_lines
@@ -149,7 +149,6 @@ class InBatch(Keeping):
         self.numbers: dict[Member, int] = {}
         self.seals: dict[int, _Seal] = {}
         self.finished: list[Shares] = []  # that wait to be written
-        self.ended: set[int] = set()
 
     def begin(self, members: Sequence[Member]) -> None:
         later: dict[Path, list[int]] = {}
@@ -185,15 +184,14 @@ class InBatch(Keeping):
     def save(self, members: Sequence[Member], weights: State, state: State) -> None:
         notes = [to_go_on(m) | self._seal(m) for m in members]
         shares = self._shares(members, weights | state, notes)
-        finished, ended, self.finished = self.finished, frozenset(self.ended), []
-        self.writer.ask(lambda: self._save(shares, finished, ended))
+        finished, self.finished = self.finished, []
+        self.writer.ask(lambda: self._save(shares, finished))
         for member in members:
             member.unsaved = 0.0
 
     def end(self, members: Sequence[Member], weights: State, state: State) -> None:
         notes = [noted(m) | self._seal(m) for m in members]
         self.finished.append(self._shares(members, weights, notes))
-        self.ended |= {self.numbers[m] for m in members}
 
     def settle(self) -> None:
         self.writer.settle()
@@ -219,12 +217,13 @@ class InBatch(Keeping):
         except OSError as error:
             raise cannot_write(path, len(lines), error) from error
 
-    def _save(self, shares: Shares, finished: list[Shares], ended: frozenset[int]) -> None:
+    def _save(self, shares: Shares, finished: list[Shares]) -> None:
         metrics, resume = self.batch / METRICS, self.batch / RESUME
         with writing(metrics), metrics.open("rb") as file:
             flush(file.fileno())
         if finished:
             put(self.batch / LAST, _together(finished))
+        ended = header(self.batch / LAST).members if is_there(self.batch / LAST) else {}
         if not shares.numbers:
             for file in (resume, self.batch / OLDER):
                 drop(file, ended)
