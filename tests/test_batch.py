@@ -83,6 +83,11 @@ def test_a_network_of_a_batch_is_the_one_that_trains_alone(alone, whole):
         assert not other.leftovers
 
 
+def test_in_float32_a_network_of_a_batch_has_the_bits_of_the_one_alone(tmp_path):
+    specs = [replace(spec, precision="float32", steps=20) for spec in SPECS]
+    assert_same(train(specs, tmp_path, stacked=True), [train(s, tmp_path / "b") for s in specs])
+
+
 def test_a_batch_has_few_files_and_no_folder_of_a_network(whole):
     names = {file.name for file in whole[0].home.iterdir()}
     steps = {f"step-{s:06d}.safetensors" for s in (0, 1, 2, 4, 8, 16, 20, 32, 40)}
