@@ -5,6 +5,7 @@ Axes: pair = one input; operand = its symbols; answer = where an input has sever
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 
 import torch
@@ -189,9 +190,15 @@ def noted(member: Member) -> dict[str, str]:
     """What is noted beside the weights of a step."""
     return {
         "step": str(member.step),
-        "grokscope": version("grokscope"),
+        "grokscope": _version(),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
         NOTE: member.formulation,
         "spec": member.spec.to_json(),
     }
+
+
+@cache
+def _version() -> str:
+    """Of this package; looking it up costs as much as a few steps of a small network."""
+    return version("grokscope")
