@@ -86,10 +86,12 @@ class Run:
 
     @cached_property
     def task(self) -> "Task":
-        from grokscope.tasks import make_task
+        """The task, which runs that ask the same share: so its lenses, irreps and subgroups are
+        computed once for all of them."""
+        from grokscope.tasks import shared_task
 
         with self._its_spec():
-            return make_task(self.spec.task, self.spec.task_args)
+            return shared_task(self.spec.task, self.spec.task_args)
 
     @contextmanager
     def _its_spec(self) -> Iterator[None]:
