@@ -43,7 +43,7 @@ class Kept:
     def __init__(self, run: Run, steps: Iterable[int], keys: tuple[str, ...] | None):
         self.path = run.folder / "trace.parquet"
         self.keys = None if keys is None else list(keys)
-        self.files = {step: _digest(run.checkpoint(step)) for step in steps}
+        self.files = {step: file_digest(run.checkpoint(step)) for step in steps}
         self.rows: dict[int, dict[str, float]] = {step: {} for step in self.files}
         self.columns: dict[str, list[str]] = {}
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
@@ -115,7 +115,8 @@ def _content(note: Any, table: pl.DataFrame) -> bytes:
     return json.dumps([note, table.to_dict(as_series=False)], sort_keys=True).encode()
 
 
-def _digest(file: Path) -> str:
+def file_digest(file: Path) -> str:
+    """A hash of a file's bytes."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
@@ -123,10 +124,10 @@ def _digest(file: Path) -> str:
 def code(run: Run, measure: Callable[..., Any]) -> str:
     """A hash of the code that a measure's value on this run depends on."""
     makers = (measure, MODELS.get(run.spec.model), TASKS.get(run.spec.task))
-    return of_package() + "".join(_outside(maker) for maker in makers if maker is not None)
+    return of_package() + "".join(outside_code(maker) for maker in makers if maker is not None)
 
 
-def _outside(maker: Callable[..., Any]) -> str:
+def outside_code(maker: Callable[..., Any]) -> str:
     """A hash of the Python files beside the one that defines `maker`, or of its own code where it
     has no file; nothing for what this package defines."""
     function = unwrap(maker)

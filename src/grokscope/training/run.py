@@ -7,6 +7,7 @@
         resume.safetensors          weights and state to go on from; the one before it is
         resume.older.safetensors    kept beside it
         report.html                 what a person reads
+        explanation.json            what was found of its checkpoints
         split.safetensors           of an imported network, where its split was saved with it
 
 The folder is read without torch; what of it is tensors brings torch in when it is asked for, so
@@ -47,7 +48,8 @@ RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
-    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|circuit\.py|\.lock|"
+    r"spec\.json|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|explanation\.json|"
+    r"circuit\.py|\.lock|"
     r"(step-|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
