@@ -14,35 +14,48 @@ from grokscope.integrity.check import check
 from grokscope.measures.entries import EXPLANATIONS, MOST, read_entries
 from grokscope.page.contents import contents
 from grokscope.page.page import write_page
-from grokscope.planted import kind
+from grokscope.planted import kind, waves
+from grokscope.planted.neurons import Neurons
 from grokscope.reading import explained as module
 from grokscope.reading.explained import Explained, explained, explanation_facts
 from grokscope.reading.plain import from_plain, to_plain
 from grokscope.reading.reading import read
 from grokscope.reading.record import of_explanation
 from grokscope.spec import Spec
-from grokscope.training.files import read_tensors, write_tensors
 from grokscope.training.run import Run
+from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
 
 FORM = ("convolution",)
 
 
+P = 13
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A network that has learned a+b mod 13 well enough to have a circuit, and one checkpoint
-    before."""
+    """A network that was planted in the folder of a short training, which it does not fit: only
+    what was found of it is looked at here."""
+    planted = waves.clock_relu(1, 0.0, p=P)
+    model = planted.model
+    assert isinstance(model, Neurons)
     spec = Spec(
-        task_args={"p": 13},
+        task_args={"p": P},
         model="mlp",
-        model_args={"d_embed": 16, "d_mlp": 32},
-        lr=2e-2,
-        train_fraction=0.8,
-        steps=600,
-        eval_every=50,
-        checkpoint_every=300,
+        model_args={"d_embed": P, "d_mlp": model.L.shape[1]},
+        train_fraction=0.6,
+        steps=2,
+        eval_every=1,
+        checkpoint_every=1,
+        warmup=0,
     )
-    return train(spec, tmp_path_factory.mktemp("runs"))
+    run = train(spec, tmp_path_factory.mktemp("runs"))
+    one, both = torch.eye(P), torch.cat([model.L, model.R])
+    weights = {"W_x": one, "W_y": one.clone(), "W": both, "W_U": model.W_U}
+    for step in run.steps:
+        notes = read_tensors(run.checkpoint(step))[1]
+        write_tensors(run.checkpoint(step), weights, notes)
+    return run
 
 
 @pytest.fixture
@@ -62,7 +75,7 @@ def nothing_is_computed(monkeypatch):
     return lambda: monkeypatch.setattr(module, "explain", computed)
 
 
-@pytest.mark.parametrize("name", ["cosets", "parity", "hidden_table", "no_number"])
+@pytest.mark.parametrize("name", ["cosets", "hidden_table", "no_number"])
 def test_facts_come_back_from_a_file_as_they_were(name):
     planted = kind(name).draw(1)
     facts = explanation_facts(explain(planted.snapshot))
@@ -97,20 +110,20 @@ def test_report_and_reading_use_the_kept_one(run, nothing_is_computed):
 
 
 def test_steps_and_forms_are_kept_apart(run, nothing_is_computed):
-    for step in (0, 300):
+    for step in (0, 1):
         explained(run, step, FORM)
-    explained(run, 300)
+    explained(run, 1)
     nothing_is_computed()
     assert explained(run, 0, FORM).facts.step == 0
-    assert explained(run, 300, FORM).is_kept
-    assert explained(run, 300).is_kept
+    assert explained(run, 1, FORM).is_kept
+    assert explained(run, 1).is_kept
     with pytest.raises(AssertionError, match="again"):
-        explained(run, 300, ("lookup",))
+        explained(run, 1, ("lookup",))
 
 
 def _other_weights(run):
-    weights, notes = read_tensors(run.checkpoint(600))
-    write_tensors(run.checkpoint(600), {k: w * 1.01 for k, w in weights.items()}, notes)
+    weights, notes = read_tensors(run.checkpoint(2))
+    write_tensors(run.checkpoint(2), {k: w * 1.01 for k, w in weights.items()}, notes)
     return run
 
 
@@ -127,7 +140,7 @@ def _other_spec(run, **changes):
         (lambda run: _other_spec(run, task="a-b"), "task"),
         (lambda run: _other_spec(run, train_fraction=0.7), "split"),
         (lambda run: _other_spec(run, split_seed=7), "seeds"),
-        (lambda run: _other_spec(run, lr=1e-3), "spec"),
+        (lambda run: _other_spec(run, lr=3e-3), "spec"),
     ],
 )
 def test_each_thing_it_rests_on_makes_it_anew(run, change, part):
@@ -159,8 +172,13 @@ def test_a_plug_in_that_changes_makes_it_anew(run, tmp_path, monkeypatch):
     assert explained(run, forms=FORM, plugins=[plugin]).why == ("use",)
 
 
+def _findings(run, **options):
+    """What check says of the file."""
+    return [x for x in check(run.folder, **options).findings if x.file == EXPLANATIONS]
+
+
 def _forged(x):
-    x["entries"][0]["found"]["facts"]["gate"]["verdict"] = "not generalised"
+    x["entries"][0]["found"]["facts"]["gate"]["verdict"] = "partial"
     return json.dumps(x)
 
 
@@ -183,22 +201,23 @@ def _unstamped(x):
 def test_a_forged_or_damaged_one_is_not_believed_and_check_says_so(run, change, why, state):
     true = explained(run, forms=FORM).facts
     path = run.folder / EXPLANATIONS
-    assert check(run.folder).findings == ()
+    assert _findings(run) == []
     path.write_text(change(json.loads(path.read_text())))
-    (finding,) = check(run.folder).findings
-    assert (finding.file, finding.state) == (EXPLANATIONS, state)
+    (finding,) = _findings(run)
+    assert finding.state == state
     again = explained(run, forms=FORM)
     assert (again.why, again.facts) == (why, true)
     assert explained(run, forms=FORM).is_kept
-    assert check(run.folder).findings == ()
+    assert _findings(run) == []
 
 
 def test_check_sets_a_damaged_one_aside(run):
     (run.folder / EXPLANATIONS).write_text("no")
-    assert not check(run.folder).is_sound
-    (finding,) = check(run.folder, repair=True).findings
+    (finding,) = _findings(run)
+    assert finding.state == "damaged"
+    (finding,) = _findings(run, repair=True)
     assert finding.state == "mended"
-    assert check(run.folder).is_sound
+    assert _findings(run) == []
     assert (run.folder / f"damaged.{EXPLANATIONS}").read_text() == "no"
 
 
@@ -220,14 +239,14 @@ def test_where_the_folder_cannot_be_written_it_is_kept_under_out(run, tmp_path, 
 
 
 def test_so_many_are_kept(run):
-    found = explained(run, 600, FORM)
+    found = explained(run, 2, FORM)
     path = run.folder / EXPLANATIONS
     entry = read_entries(path)[0]
     others = [replace(entry, key={**entry.key, "checkpoint": f"{k} x"}) for k in range(2 * MOST)]
     module.write_entries(path, [entry, *others])
     assert len(read_entries(path)) == MOST
     assert isinstance(found, Explained)
-    assert explained(run, 600, FORM).is_kept
+    assert explained(run, 2, FORM).is_kept
 
 
 def test_the_command_says_why_it_explains_again(run, call, nothing_is_computed):
@@ -235,7 +254,7 @@ def test_the_command_says_why_it_explains_again(run, call, nothing_is_computed):
     first = call("explain", name, "--json")
     second = call("explain", name, "--json")
     assert (first.out, second.err) == (second.out, "")
-    again = call("explain", os.fspath(_other_spec(run, lr=1e-3).folder), "--json")
+    again = call("explain", os.fspath(_other_spec(run, lr=3e-3).folder), "--json")
     assert again.err.strip() == "explained again: the spec has changed since."
     nothing_is_computed()
     assert call("explain", name, "--json").out == again.out

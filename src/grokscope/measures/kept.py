@@ -43,7 +43,7 @@ class Kept:
     def __init__(self, run: Run, steps: Iterable[int], keys: tuple[str, ...] | None):
         self.path = run.folder / "trace.parquet"
         self.keys = None if keys is None else list(keys)
-        self.files = {step: file_digest(run.checkpoint(step)) for step in steps}
+        self.files = {step: _digest(run.checkpoint(step)) for step in steps}
         self.rows: dict[int, dict[str, float]] = {step: {} for step in self.files}
         self.columns: dict[str, list[str]] = {}
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
@@ -115,8 +115,7 @@ def _content(note: Any, table: pl.DataFrame) -> bytes:
     return json.dumps([note, table.to_dict(as_series=False)], sort_keys=True).encode()
 
 
-def file_digest(file: Path) -> str:
-    """A hash of a file's bytes."""
+def _digest(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 

@@ -137,9 +137,7 @@ def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[P
     return {
         "checkpoint": f"{step} {of_files(run.checkpoint(step))}",
         "task": _hash(spec.task, spec.task_args, *map(outside_code, makers)),
-        "split": _hash(
-            spec.split, spec.train_fraction, of_files(split) if split.is_file() else ""
-        ),
+        "split": _hash(spec.split, spec.train_fraction, of_files(split) if split.is_file() else ""),
         "spec": _hash(spec.to_json()),
         "use": _hash(
             of_files(*plugins),

@@ -185,7 +185,7 @@ def _solve(
 
 def _blocks(
     gram: Float[Tensor, "column column"], owner: Int[Tensor, " column"]
-) -> list[tuple[Int[Tensor, " block"], Int[Tensor, "block _"], Float[Tensor, "block _ _"]]]:
+) -> list[tuple[Int[Tensor, " _"], Int[Tensor, "_ _"], Float[Tensor, "_ _ _"]]]:
     """The blocks of each width: which they are, their columns, and the inverses of their products
     with themselves."""
     widths, found = owner.bincount(), []
@@ -199,7 +199,7 @@ def _blocks(
 
 
 def _gains(
-    each: list[tuple[Int[Tensor, " block"], Int[Tensor, "block _"], Float[Tensor, "block _ _"]]],
+    each: list[tuple[Int[Tensor, " _"], Int[Tensor, "_ _"], Float[Tensor, "_ _ _"]]],
     along: Float[Tensor, "column unit"],
 ) -> Float[Tensor, "block unit"]:
     """How much of what is left of each unit each block would explain."""
