@@ -17,7 +17,7 @@ from dataclasses import replace
 import torch
 
 from benchmarks.timing import Spread, cpu_milliseconds, parser, show
-from grokscope.explain.explanation import explain
+from grokscope.explain.explanation import explain, spread
 from grokscope.papers import EXPERIMENTS
 from grokscope.reading.explained import explained
 from grokscope.snapshot import Snapshot
@@ -27,7 +27,7 @@ from grokscope.training.run import Run
 from grokscope.training.train import train
 
 SUM = Spec(
-    task_args={"p": 59}, model="mlp", lr=1e-2, train_fraction=0.6, steps=300, checkpoint_every=100
+    task_args={"p": 59}, model="mlp", lr=1e-2, train_fraction=0.6, steps=500, checkpoint_every=100
 )
 PAIR = Spec(
     task_args={"p": 31, "triangle": True},
@@ -55,6 +55,7 @@ TRANSFORMER = replace(
     checkpoint_every=100,
 )
 SEEDS = 2
+CHECKPOINTS = 4  # of one run
 LEARNERS: dict[str, list[Spec]] = {
     "a+b mod 59, MLP": [replace(SUM, seed=k) for k in range(SEEDS)],
     "a+b mod 31, PAIR's MLP": [replace(PAIR, seed=k) for k in range(SEEDS)],
@@ -90,18 +91,19 @@ def timed(runs: list[Run], rounds: int) -> tuple[dict[str, list[float]], list[fl
         times["pass"].append(cpu_milliseconds(one_pass, last))
         times["explain"].append(cpu_milliseconds(said, run, run.steps[-1]))
     found: list[str] = []
-    for step in runs[0].steps:
+    some = spread(runs[0].steps, CHECKPOINTS)
+    for step in some:
         times["every"].append(cpu_milliseconds(lambda s=step: found.append(said(runs[0], s))))
     for run in runs:
         explained(run)
         times["kept"].append(cpu_milliseconds(explained, run))
     ratios = [e / p for e, p in zip(times["explain"], times["pass"], strict=True)]
-    path = ", ".join(f"{step}: {x}" for step, x in zip(runs[0].steps, found, strict=True))
+    path = ", ".join(f"{step}: {x}" for step, x in zip(some, found, strict=True))
     return times, ratios, path
 
 
 def main() -> None:
-    args = parser(__doc__, threads=1, rounds=3).parse_args()
+    args = parser(__doc__, threads=1, rounds=2).parse_args()
     keep_memory()
     result: dict[str, object] = {"threads": args.threads, "rounds": args.rounds}
     rows, notes = [], ["Times are of the processor, all threads together."]
