@@ -15,7 +15,8 @@ from grokscope.foreign.tasks import KNOWN, MARGIN
 from grokscope.measures.measure import evaluate
 from grokscope.page.certificate import certificates
 from grokscope.page.page import page
-from grokscope.reading.reading import explanation_facts, read
+from grokscope.reading.explained import explanation_facts
+from grokscope.reading.reading import read
 from grokscope.reading.record import of_explanation, of_reading
 from grokscope.reading.sentences import account, sentences, summary
 from grokscope.snapshot import Snapshot

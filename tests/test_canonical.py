@@ -255,3 +255,22 @@ def test_the_logits_variation_is_that_of_their_centred_rows():
     x = s.logits.double()
     x = x - x.mean(dim=1, keepdim=True)
     assert logits_vary(s) == pytest.approx(float((x - x.mean(dim=0)).square().sum(1).mean()) ** 0.5)
+
+
+def test_neurons_that_may_be_parallel_are_seen_on_some_pairs(monkeypatch):
+    model = neurons()
+    L, R, W = (w.clone() for w in (model.L, model.R, model.W_U))
+    L[:, 1], R[:, 1] = 4 * L[:, 0], 4 * R[:, 0]  # a copy, at another scale
+    L[:, 2], R[:, 2] = L[:, 3] * (1 + 1e-3), R[:, 3]  # nearly one, and not
+    changed = Neurons(L, R, W).requires_grad_(False)
+    found = []
+    for seen in (40, 10**9):  # on so many pairs; on all
+        monkeypatch.setattr("grokscope.canonical.SEEN", seen)
+        to = coordinates(snapshot(changed))
+        assert to is not None
+        found.append((to.chosen.tolist(), to.owner.tolist(), to.ratio, to.factor))
+    assert found[0][:2] == found[1][:2]
+    assert 1 not in found[0][0]
+    assert {2, 3} <= set(found[0][0])
+    for one, all_ in zip(found[0][2:], found[1][2:], strict=True):
+        assert torch.allclose(one, all_, rtol=1e-12)

@@ -8,8 +8,8 @@ import pytest
 from grokscope.explain.explanation import explain
 from grokscope.page.certificate import certificates, is_main
 from grokscope.planted import IMPOSTORS, waves
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.facts import ExplanationFacts
-from grokscope.reading.reading import explanation_facts
 from grokscope.reading.sentences import number
 from grokscope.verify.evidence import Standing
 

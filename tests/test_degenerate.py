@@ -16,7 +16,8 @@ from grokscope.page.page import page
 from grokscope.planted import Neurons, digits, groups, waves
 from grokscope.planted.planted import task_of
 from grokscope.reading import record
-from grokscope.reading.reading import explanation_facts, read
+from grokscope.reading.explained import explanation_facts
+from grokscope.reading.reading import read
 from grokscope.score import agreement, is_right
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec

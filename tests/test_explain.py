@@ -15,13 +15,13 @@ from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.fourier.evidence import OfWaves
 from grokscope.errors import BadInput
 from grokscope.explain.explanation import explain, path, spread
-from grokscope.explain.program import write_circuit
+from grokscope.explain.program import circuit_file, write_circuit
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.planted import TRUTHS, groups
 from grokscope.planted.impostors import solved
 from grokscope.planted.neurons import Neurons
-from grokscope.reading.reading import explanation_facts
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.record import of_explanation
 from grokscope.reading.sentences import reason, rule
 from grokscope.snapshot import Snapshot
@@ -179,7 +179,9 @@ def test_the_simplest_circuit_is_left_as_a_program_that_gives_the_answers(tmp_pa
     assert e.simplest is not None
     assert e.simplest.circuit.size == min(c.circuit.size for c in e.named.values())
     run = Run(Spec(task="composition", task_args={"group": "S4"}), tmp_path)
-    assert write_circuit(run, e) == tmp_path / "circuit.py"
+    best = e.simplest.circuit
+    content = circuit_file(planted.task.name, 0, best.form, best.equation, best.program())
+    assert write_circuit(run, content) == tmp_path / "circuit.py"
     ask = "from circuit import answer; print([answer(a, b) for a in range(24) for b in range(24)])"
     done = subprocess.run(
         [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True

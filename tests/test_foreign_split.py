@@ -15,7 +15,8 @@ from grokscope.explain.verdict import gate
 from grokscope.foreign import import_network, sources
 from grokscope.measures.measure import evaluate
 from grokscope.planted import TRUTHS
-from grokscope.reading.reading import explanation_facts, read
+from grokscope.reading.explained import explanation_facts
+from grokscope.reading.reading import read
 from grokscope.reading.sentences import account, short, summary
 from grokscope.snapshot import Snapshot
 from grokscope.task import ALL_SPLIT

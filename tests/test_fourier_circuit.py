@@ -108,7 +108,7 @@ def assert_prints_itself(circuit: Fourier, s: Snapshot) -> None:
 def test_a_polynomial_of_degree_two_prints_its_sums():
     s = snapshot_of(waves.clock_relu, p=23, frequencies=4)
     x = find(s).waves
-    functions = functions_of_pairs(x.circle, x.frequencies, *x.circle.places(s.task), True)
+    functions = functions_of_pairs(x.circle, x.frequencies, s.task, True)
     inner, _ = least_squares(functions, s.mlp_post.double())
     polynomial = Fourier(replace(x, act=IDENTITY, has_products=True, inner=inner))
     sums = polynomial.hidden(s.task) @ polynomial.output() + x.bias

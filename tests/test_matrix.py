@@ -9,8 +9,8 @@ import torch
 
 from grokscope.explain.explanation import explain
 from grokscope.planted import TRUTHS
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.facts import BoundFacts, ExplanationFacts
-from grokscope.reading.reading import explanation_facts
 from grokscope.reading.sentences import account, reason
 from grokscope.spec import Spec
 from grokscope.terminal import print_table

@@ -13,8 +13,9 @@ from grokscope.measures.phases import find_phases
 from grokscope.page.page import write_page
 from grokscope.planted import IMPOSTORS, waves
 from grokscope.planted.planted import Planted
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.facts import UNDETERMINED, ExplanationFacts, Facts, NeuronFacts
-from grokscope.reading.reading import Reading, explanation_facts, read, task_facts
+from grokscope.reading.reading import Reading, read, task_facts
 from grokscope.reading.record import of_reading
 from grokscope.reading.sentences import (
     account,

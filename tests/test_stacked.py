@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from grokscope.spec import Spec
-from grokscope.training.evaluation import AllAtOnce
+from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.member import begin, evaluate
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
@@ -101,7 +101,7 @@ def test_an_update_counted_on_the_device_is_the_same(tmp_path):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_all_members_evaluated_at_once_are_those_evaluated_alone(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("grokscope.training.evaluation.AT_ONCE_ON_GPU", 30)  # in several parts
+    monkeypatch.setattr("grokscope.training.all_at_once.AT_ONCE_ON_GPU", 30)  # in several parts
     members, stack = stack_of(specs(name, 3), tmp_path)
     assert AllAtOnce.can(members, stack)
     together = AllAtOnce(members, stack)(stack)

@@ -9,7 +9,7 @@ from grokscope.circuits.circuit import FORMS
 from grokscope.cli.options import load
 from grokscope.explain.explanation import explain
 from grokscope.planted import TRUTHS, exam
-from grokscope.reading.reading import explanation_facts
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.sentences import algorithm
 
 FILE = '''

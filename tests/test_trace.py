@@ -276,7 +276,7 @@ def test_a_measure_of_ours_is_not_replaced():
 def test_a_package_that_was_changed_computes_all_again(run, count, monkeypatch):
     trace(run, OWN)
     count.clear()
-    monkeypatch.setattr("grokscope.measures.kept._package", lambda: "another version")
+    monkeypatch.setattr("grokscope.measures.kept.of_package", lambda: "another version")
     trace(run, OWN)
     assert set(count) == set(run.steps)
 

@@ -31,6 +31,7 @@ from grokscope.tap import Tap, no_tap
 
 SEEN = 1_000  # pairs on which a nonlinearity is told
 BLOCK = 16_384  # pairs held in float64 at a time
+ENOUGH = 1e-3  # of a neuron's squares, on the pairs that are looked at first
 PARALLEL = 1e-9  # 1 - cos at most, of neurons that are one: float32 leaves 1e-12
 DEAD = 1e-5  # of the logits' variation: what all dead neurons may add together
 LARGEST = 1e15  # a scale beyond it, or below its inverse, would leave float32
@@ -163,11 +164,13 @@ def coordinates(s: Snapshot) -> Coordinates | None:
     numbers, or does nothing. Raises `NotApplicable` where it has none."""
     act, W = activation_of(s), read_out_of(s)
     spread, mean = spread_after(s)
-    gram = _products(s)
-    if not all(bool(x.isfinite().all()) for x in (gram, spread, W)):
+    squares = torch.stack(
+        [x.double().square().sum(dim=0) for block in s.blocks() for x in block.mlp_pre.split(SEEN)]
+    ).sum(dim=0)
+    if not all(bool(x.isfinite().all()) for x in (squares, spread, W)):
         return None
     degree = None if act is None else act.degree
-    leader, ratio = _parallel(gram, degree, is_even=act is not None and act.is_even)
+    leader, ratio = _parallel(s, squares, degree, is_even=act is not None and act.is_even)
     factor = ratio.abs() ** (degree or 1)
     length = torch.zeros_like(W).index_add(0, leader, W * factor[:, None]).norm(dim=1)
     is_live = _alive(spread * length, logits_vary(s))
@@ -230,12 +233,17 @@ def digit_weights_of(
     return ()
 
 
-def _products(s: Snapshot) -> Float[Tensor, "neuron neuron"]:
-    """Those of the neurons before their nonlinearity with each other, summed over pairs."""
-    n_neurons = s.few.mlp_pre.shape[1]
-    gram = torch.zeros(n_neurons, n_neurons, dtype=torch.float64)
+def _products(
+    s: Snapshot, some: Int[Tensor, " some"], pairs: Int[Tensor, " pair"] | None = None
+) -> Float[Tensor, "some some"]:
+    """Those of some neurons before their nonlinearity with each other, summed over pairs; by
+    default over all."""
+    if pairs is not None:
+        x = s.at(pairs).mlp_pre[:, some].double()
+        return x.T @ x
+    gram = torch.zeros(len(some), len(some), dtype=torch.float64)
     for block in s.blocks():
-        for x in block.mlp_pre.split(BLOCK):
+        for x in block.mlp_pre[:, some].split(BLOCK):
             gram += x.double().T @ x.double()
     return gram
 
@@ -248,7 +256,7 @@ def spread_after(s: Snapshot) -> tuple[Float[Tensor, " neuron"], Float[Tensor, "
     squares = [
         (x.double() - mean).square().sum(dim=0)
         for block in s.blocks()
-        for x in block.mlp_post.split(BLOCK)
+        for x in block.mlp_post.split(SEEN)
     ]
     return (torch.stack(squares).sum(dim=0) / n).sqrt(), mean
 
@@ -260,17 +268,23 @@ def logits_vary(s: Snapshot) -> float:
     n, mean, squares = 0, torch.zeros(()), 0.0
     for block in s.blocks():  # each adds its own, and what its mean is away from those before
         m, own = len(block.logits), block.logits.mean(dim=0, dtype=torch.float64)
-        squares += sum(float(centred(x - own).square().sum()) for x in block.logits.split(BLOCK))
+        squares += sum(float(centred(x - own).square().sum()) for x in block.logits.split(SEEN))
         squares += float(centred(own - mean).square().sum()) * n * m / (n + m)
         mean, n = mean + (own - mean) * (m / (n + m)), n + m
     return (squares / n) ** 0.5
 
 
 def _parallel(
-    gram: Float[Tensor, "neuron neuron"], degree: int | None, is_even: bool
+    s: Snapshot, squares: Float[Tensor, " neuron"], degree: int | None, is_even: bool
 ) -> tuple[Int[Tensor, " neuron"], Float[Tensor, " neuron"]]:
     """For each neuron the first that it is a multiple of, and the multiple: positive, of either
-    sign for an even function, and 1 where no degree is known."""
+    sign for an even function, and 1 where no degree is known. `squares` are the neurons' squared
+    lengths over all pairs before the nonlinearity."""
+    leader, ratio = torch.arange(len(squares)), torch.ones_like(squares)
+    some = _maybe_parallel(s, squares)
+    if not len(some):
+        return leader, ratio
+    gram = _products(s, some)
     length = gram.diagonal().sqrt()
     if degree is None:
         apart = length.square()[:, None] + length.square() - 2 * gram
@@ -279,11 +293,29 @@ def _parallel(
         along = gram.abs() if is_even else gram
         is_one = (along >= (1 - PARALLEL) * length[:, None] * length) & (along > 0)
     is_one |= torch.eye(len(gram), dtype=torch.bool)
-    leader = is_one.int().argmax(dim=1)
-    leader = leader[leader]  # of nearly parallel ones in a row
-    if degree is None:
-        return leader, torch.ones_like(length)
-    return leader, gram.gather(1, leader[:, None])[:, 0] / length[leader].square().clamp(min=1e-300)
+    first = is_one.int().argmax(dim=1)
+    first = first[first]  # of nearly parallel ones in a row
+    leader[some] = some[first]
+    if degree is not None:
+        own = gram.gather(1, first[:, None])[:, 0]
+        ratio[some] = own / length[first].square().clamp(min=1e-300)
+    return leader, ratio
+
+
+def _maybe_parallel(s: Snapshot, squares: Float[Tensor, " neuron"]) -> Int[Tensor, " some"]:
+    """The neurons of which another may be a multiple, seen on some pairs: two that are parallel on
+    all pairs, to `PARALLEL`, are so there, to 1/`ENOUGH` times that, if so much of them is there;
+    of others nothing is known."""
+    n, everyone = len(s.task.inputs), torch.arange(len(squares))
+    if n <= 2 * SEEN:
+        return everyone
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    gram = _products(s, everyone, order[:SEEN].sort().values)
+    seen = gram.diagonal()
+    length = seen.sqrt()
+    is_near = gram.abs() >= (1 - 10 * PARALLEL / ENOUGH) * length[:, None] * length
+    is_near.fill_diagonal_(False)
+    return (is_near.any(dim=1) | (seen <= ENOUGH * squares)).nonzero()[:, 0]
 
 
 def _alive(adds: Float[Tensor, " neuron"], total: float) -> Bool[Tensor, " neuron"]:

@@ -78,5 +78,9 @@ def _numbers_with_mirrors(
 ) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"]]:
     """A number for each different input, and that of its mirror."""
     turned = inputs[:, [1, 0, *range(2, inputs.shape[1])]]
+    base = int(inputs.max()) + 1 if len(inputs) else 1
+    if base ** inputs.shape[1] < 2**63:  # its symbols as the digits of one number
+        digits = torch.tensor([base**i for i in range(inputs.shape[1])], device=inputs.device)
+        return inputs @ digits, turned @ digits
     both = torch.cat([inputs, turned]).unique(dim=0, return_inverse=True)[1]
     return both[: len(inputs)], both[len(inputs) :]

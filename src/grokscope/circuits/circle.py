@@ -5,7 +5,9 @@ Axes: symbol = an operand's value; point = a product; column = cos, sin; c = an 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,6 +17,8 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens
 from grokscope.algebra.splits import isotypic
 from grokscope.task import Task
+
+MOST_HELD = 8_000_000  # numbers of `Columns`: all frequencies of p = 113
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,8 @@ class Circle:
     answers: Int[Tensor, " point"]  # the answer it stands for, -1 for none
     n_answers: int
     kind: str  # of the names of its frequencies: "frequency" or "character"
+    seen: dict[int, Float[Tensor, "c column"]] = field(default_factory=dict, init=False)
+    columns: "Columns" = field(default_factory=lambda: Columns(), init=False)
 
     def name(self, k: int) -> str:
         """The lens's name of the part; k = 0 is what has no place."""
@@ -42,9 +48,12 @@ class Circle:
 
     def of_answers(self, k: int) -> Float[Tensor, "c column"]:
         """The wave as a function of the answer: the sum over the points it stands for."""
-        here = self.answers >= 0
-        wave = self.wave(k, self.points[here])
-        return wave.new_zeros(self.n_answers, wave.shape[1]).index_add(0, self.answers[here], wave)
+        if k not in self.seen:
+            here = self.answers >= 0
+            wave = self.wave(k, self.points[here])
+            zero = wave.new_zeros(self.n_answers, wave.shape[1])
+            self.seen[k] = zero.index_add(0, self.answers[here], wave)
+        return self.seen[k]
 
     def points_of(self, answer: int) -> list[int]:
         """The places of the points that an answer stands for."""
@@ -73,6 +82,32 @@ class Circle:
         return self.a[task.inputs[:, 0]], self.b[task.inputs[:, 1]]
 
 
+class Columns:
+    """A wave's functions of the pairs of one task, computed once: many networks are fitted with
+    the same ones. Of the largest tasks none are held."""
+
+    def __init__(self) -> None:
+        self.inputs: Tensor | None = None
+        self.held: dict[tuple[int, bool], Float[Tensor, "pair _"]] = {}
+
+    def get(
+        self,
+        task: Task,
+        key: tuple[int, bool],
+        compute: Callable[[], Float[Tensor, "pair _"]],
+    ) -> Float[Tensor, "pair _"]:
+        """`compute()`, or what it gave for this key and task before."""
+        if self.inputs is not task.inputs:
+            self.inputs, self.held = task.inputs, {}
+        if key not in self.held:
+            found = compute()
+            if (len(self.held) + 1) * found.numel() > MOST_HELD:
+                return found
+            self.held[key] = found
+        return self.held[key]
+
+
+@lru_cache(maxsize=8)
 def circle_of(lens: Lens, n_answers: int) -> Circle | None:
     """The circle of a lens whose group is cyclic; None of any other."""
     log = None if lens.group is None else logarithm(lens.group)

@@ -9,7 +9,7 @@ from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load,
 from grokscope.errors import BadInput, GrokscopeError, StorageError, together
 
 if TYPE_CHECKING:
-    from grokscope.explain.explanation import Explanation
+    from grokscope.reading.explained import Explained
     from grokscope.training.run import Run
 
 
@@ -34,17 +34,18 @@ def explain(
     Every form of explanation that applies is found, kept, removed and put in the network's place,
     beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
     A network that cannot be explained is told at the end, and the others are explained. The
-    simplest circuit that holds is written into the run's folder as circuit.py.
+    simplest circuit that holds is written into the run's folder as circuit.py. What was found is
+    kept there too, and not computed again while nothing that it depends on has changed.
 
     Example: grokscope explain a+b-transformer --forms fourier,convolution
     """
     from grokscope.cli.find import find
-    from grokscope.explain.explanation import explain as explained
-    from grokscope.explain.explanation import path, spread
-    from grokscope.explain.program import as_program
-    from grokscope.reading.reading import explanation_facts
+    from grokscope.cli.told import tell_kept
+    from grokscope.explain.explanation import spread
+    from grokscope.reading.explained import Explained
+    from grokscope.reading.explained import explained as said_of
+    from grokscope.reading.facts import ExplanationFacts
     from grokscope.reading.record import of_explanation
-    from grokscope.snapshot import Snapshot
     from grokscope.terminal import bar, print_explanation, print_json, print_path, print_program
     from grokscope.training.machine import use_threads
     from grokscope.training.run import Run
@@ -57,21 +58,28 @@ def explain(
     chosen = names(",".join(forms)) or None
     refused: list[tuple[str, GrokscopeError]] = []
 
+    def explained(run: Run, at: int | None) -> Explained:
+        found = said_of(run, at, chosen, out, use)
+        tell_kept(found)
+        return found
+
     def explain_one(run: Run) -> None:
         if over is not None:
+            steps, facts = spread(run.steps, over), list[ExplanationFacts]()
             with bar("reading the checkpoints") as track:
-                explanations = path(run, spread(run.steps, over), chosen, track)
-            facts = [explanation_facts(e) for e in explanations]
+                for at in steps:
+                    facts.append(explained(run, at).facts)
+                    track(len(facts), len(steps))
             if not json:
                 print_path(facts)
         else:
-            explanation = explained(Snapshot.of(run, step), chosen)
-            circuit = _written(run, explanation, refused)
-            facts = [explanation_facts(explanation)]
+            found = explained(run, step)
+            circuit = _written(run, found, refused)
+            facts = [found.facts]
             if not json:
-                print_explanation(run.folder.name, facts[0], circuit)
-                if program and (simplest := explanation.simplest) is not None:
-                    print_program(as_program(run, simplest.circuit, explanation.snapshot.step))
+                print_explanation(run.folder.name, found.facts, circuit)
+                if program and found.circuit_file is not None:
+                    print_program(found.circuit_file)
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})
@@ -86,13 +94,13 @@ def explain(
 
 
 def _written(
-    run: "Run", explanation: "Explanation", refused: list[tuple[str, GrokscopeError]]
+    run: "Run", found: "Explained", refused: list[tuple[str, GrokscopeError]]
 ) -> Path | None:
     """The circuit's file; where the disk refuses it, the error is added to `refused`."""
     from grokscope.explain.program import write_circuit
 
     try:
-        return write_circuit(run, explanation)
+        return write_circuit(run, found.circuit_file)
     except StorageError as error:
         refused.append((run.folder.name, StorageError(f"the circuit is not kept: {error}")))
         return None

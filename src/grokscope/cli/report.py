@@ -26,6 +26,7 @@ def report(
     Example: grokscope report a+b-transformer -o demo.html
     """
     from grokscope.cli.find import find
+    from grokscope.cli.told import tell_kept
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
     from grokscope.terminal import bar, print_file
@@ -37,7 +38,8 @@ def report(
     readings = []
     for run in [find(name, out) for name in runs]:
         with bar("reading the checkpoints") as track:
-            readings.append(read(run, track))
+            readings.append(read(run, track, out, use))
+        tell_kept(readings[-1].explained)
     written = write_page(readings[0], file, *readings[1:])
     print_file(written)
     print(f"{written.stat().st_size / 1e6:.1f} MB", file=sys.stderr)

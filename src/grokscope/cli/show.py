@@ -21,7 +21,7 @@ def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugi
 
     load(use)
     shown = find(run, out)
-    said = kept(shown, use) or _read(shown, use)
+    said = kept(shown, use) or _read(shown, out, use)
     page = shown.folder / "report.html"
     if json:
         print_json({**said.record, "report": str(page)})
@@ -29,8 +29,9 @@ def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugi
         print_reading(shown.name, said, page if page.exists() else None)
 
 
-def _read(run: "Run", use: Plugins) -> "Said":
+def _read(run: "Run", out: Path, use: Plugins) -> "Said":
     """What there is to say, read from the weights, and kept for the next time."""
+    from grokscope.cli.told import tell_kept
     from grokscope.reading.reading import read
     from grokscope.reading.said import Said, keep
     from grokscope.terminal import bar
@@ -38,6 +39,8 @@ def _read(run: "Run", use: Plugins) -> "Said":
 
     use_threads()
     with bar("reading the checkpoints") as track:
-        said = Said.of(read(run, track).facts)
+        reading = read(run, track, out, use)
+    tell_kept(reading.explained)
+    said = Said.of(reading.facts)
     keep(run, said, use)
     return said

@@ -1,4 +1,5 @@
-"""A run's folder checked: spec, checkpoints, evaluations, the state to resume from, and the trace.
+"""A run's folder checked: spec, checkpoints, evaluations, the state to resume from, the trace, and
+what was found of its network.
 
     check(folder)                  what is not as it was written, file by file
     check(folder, repair=True)     the same, mended where another file has what is lost
@@ -18,6 +19,7 @@ from grokscope.integrity.batch import check_lines, check_specs
 from grokscope.integrity.finding import Finding, is_close, set_aside
 from grokscope.integrity.mending import take_out
 from grokscope.integrity.rows import AGAIN, MOST, SAMPLE, check_rows, spread
+from grokscope.measures.entries import EXPLANATIONS, read_entries
 from grokscope.measures.kept import read_table
 from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
@@ -92,6 +94,7 @@ def _check(folder: Path, repair: bool, full: bool, track: Track) -> Checked:
     findings += _states(run, repair)
     findings += check_rows(run, sound, repair, full, track)
     findings += _trace(run, sound, repair, full)
+    findings += _explanations(run, repair)
     findings += _leftovers(run, repair)
     return Checked(folder, tuple(findings), len(sound), run.lines.count(b"\n"))
 
@@ -192,6 +195,23 @@ def _trace(run: Run, sound: list[int], repair: bool, full: bool) -> Iterator[Fin
     elif not is_own:
         then = "it is measured again before anything rests on it"
         yield Finding(path.name, "note", "it was not written on this machine", then)
+
+
+def _explanations(run: Run, repair: bool) -> Iterator[Finding]:
+    """What is wrong with what was found of the network. It is never computed again here: whoever
+    asks for it does that, where it is of other checkpoints or other rules."""
+    path = run.folder / EXPLANATIONS
+    try:
+        entries = read_entries(path)
+    except DamagedFile as error:
+        then = "--repair sets it aside, and the network is explained again when it is asked for"
+        if repair:
+            then = f"kept as {set_aside(path)}; the network is explained again when it is asked for"
+        yield Finding(path.name, "mended" if repair else "damaged", str(error), then)
+        return
+    if not all(entry.is_own for entry in entries):
+        what = "some of it was not written on this machine, or was changed"
+        yield Finding(path.name, "note", what, "it is explained again before anything rests on it")
 
 
 def _wrong_values(

@@ -10,11 +10,18 @@ Axes: neuron = one of the canonical view; some = of these.
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grokscope.canonical import canonical, read_out_of, spread_after
+from grokscope.canonical import Canonical, canonical, read_out_of, spread_after
 from grokscope.errors import NotApplicable
 from grokscope.snapshot import Snapshot, once_per_snapshot
 
 ROUNDING = 1e-6  # of all energy: half of it may be this much less
+
+
+def _spread(s: Snapshot, view: Snapshot) -> Float[Tensor, " neuron"]:
+    """The standard deviations of the neurons of the view, which are multiples of the network's."""
+    if view is s or not isinstance(view.model, Canonical):
+        return spread_after(view)[0]
+    return spread_after(s)[0][view.model.to_live.chosen] * view.model.to_live.outer
 
 
 @once_per_snapshot
@@ -24,7 +31,7 @@ def energy(s: Snapshot) -> Float[Tensor, " neuron"]:
     take it away again. The shares sum to 1. Raises `NotApplicable` where no neuron adds
     anything."""
     view = canonical(s)
-    variance = spread_after(view)[0].square()
+    variance = _spread(s, view).square()
     adds = variance * read_out_of(view).double().square().sum(dim=1)
     if not float(adds.sum()) > 0:
         raise NotApplicable("no neuron adds anything to the logits that differs between inputs.")

@@ -122,10 +122,10 @@ def _digest(run: Run, step: int) -> str:
 def code(run: Run, measure: Callable[..., Any]) -> str:
     """A hash of the code that a measure's value on this run depends on."""
     makers = (measure, MODELS.get(run.spec.model), TASKS.get(run.spec.task))
-    return of_package() + "".join(_outside(maker) for maker in makers if maker is not None)
+    return of_package() + "".join(outside_code(maker) for maker in makers if maker is not None)
 
 
-def _outside(maker: Callable[..., Any]) -> str:
+def outside_code(maker: Callable[..., Any]) -> str:
     """A hash of the Python files beside the one that defines `maker`, or of its own code where it
     has no file; nothing for what this package defines."""
     function = unwrap(maker)

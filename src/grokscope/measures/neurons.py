@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.canonical import canonical
+from grokscope.canonical import Canonical, canonical
 from grokscope.errors import NotApplicable
 from grokscope.measures.energy import energy, mean_share
 from grokscope.measures.keys import keys_of
@@ -43,13 +43,23 @@ def neuron_parts(s: Snapshot) -> tuple[list[str], Float[Tensor, "part neuron"]]:
             both = (B[:, here].T @ half[here]).square().sum(dim=(0, 1))
             explained.append(of_a[here].sum(dim=0) + of_b[here].sum(dim=0) + both)
             names.append(name)
-    return names, _share(torch.stack(explained), post)
+    return names, _of_variation(torch.stack(explained), *_post_squares(s))
 
 
 def _share(explained: Float[Tensor, "*part unit"], x: Float[Tensor, "pair unit"]) -> Tensor:
     """What is explained of each unit's variation over pairs, in float64; 0 where it has none."""
+    return _of_variation(explained, *_squares(x))
+
+
+def _squares(x: Float[Tensor, "pair unit"]) -> tuple[Tensor, Tensor]:
+    """The squares of each unit's variation over pairs, summed, and of the unit itself."""
     total = (x - x.mean(dim=0)).square().sum(dim=0).double()
-    return _of_variation(explained, total, x.square().sum(dim=0).double())
+    return total, x.square().sum(dim=0).double()
+
+
+@once_per_snapshot
+def _post_squares(s: Snapshot) -> tuple[Tensor, Tensor]:
+    return _squares(s.mlp_post)
 
 
 def _of_variation(
@@ -74,7 +84,9 @@ def neurons_localised(s: Snapshot) -> float:
 def localised_energy(s: Snapshot) -> float:
     """The share that these neurons have in what neurons add to the logits: each weighed by its
     `energy`, in the canonical view (ours). Chance: none, as there."""
-    best = neuron_parts(canonical(s))[1].amax(dim=0)
+    view, best = canonical(s), neuron_parts(s)[1].amax(dim=0)
+    if view is not s and isinstance(view.model, Canonical):
+        best = best[view.model.to_live.chosen]  # a multiple of a neuron has its shares
     return mean_share(best >= LOCALISED, energy(s))
 
 
@@ -93,8 +105,11 @@ def trig_ratio(s: Snapshot) -> dict[str, float]:
     over units: neurons before and after their nonlinearity, and logits (ARENA 1.5.2). Chance: the
     dimensions of the key parts over the number of pairs, near 0."""
     keys, ratios = keys_of(s), {}
-    hidden = {"mlp_pre": s.mlp_pre, "mlp_post": s.mlp_post}
-    shares = {k: _share(_along(s, s.mean_over_fibres(x), keys), x) for k, x in hidden.items()}
+    post = _along(s, s.mean_over_fibres(s.mlp_post), keys)
+    shares = {
+        "mlp_pre": _share(_along(s, s.mean_over_fibres(s.mlp_pre), keys), s.mlp_pre),
+        "mlp_post": _of_variation(post, *_post_squares(s)),
+    }
     shares["logits"] = _logits_share(s, _along(s, s.mean_logits, keys))
     for name, share in shares.items():
         ratios[name] = float(share[share > 0].mean()) if (share > 0).any() else 0.0

@@ -10,7 +10,7 @@ one summand; neuron = a hidden unit.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -116,6 +116,11 @@ class Fold:
     @property
     def n_neurons(self) -> int:
         return self.W_L.shape[0]
+
+    def at(self, pairs: slice) -> "Fold":
+        """The same of these pairs alone."""
+        weights = None if self.weights is None else self.weights[pairs]
+        return replace(self, rows=self.rows[pairs], weights=weights)
 
     def mixed(self) -> tuple[Float[Tensor, "pair neuron"], Float[Tensor, "pair padded"] | None]:
         """The hidden layer before its nonlinearity, and the direct path to the logits where there

@@ -30,8 +30,8 @@ def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> 
     comparison; returns its path."""
     target = path or reading.run.folder / "report.html"
     for each in (reading, *others):
-        if each.explanation is not None:
-            write_circuit(each.run, each.explanation)
+        if each.explained is not None:
+            write_circuit(each.run, each.explained.circuit_file)
     write_atomically(target, page(reading, *others, is_alone=True).encode())
     return target
 
@@ -141,10 +141,9 @@ def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
 
 
 def _certificates(r: Reading) -> str:
-    if r.explanation is None or r.facts.explanation is None:
+    if r.explained is None:
         return ""
-    best = r.explanation.simplest
-    return certificates(r.facts.explanation, None if best is None else best.circuit.program())
+    return certificates(r.explained.facts, r.explained.program)
 
 
 def _left_out(what: list[str]) -> str:

@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grokscope.circuits.circuit import Circuit
+from grokscope.reading.facts import CertificateFacts
 from grokscope.reading.grid import grid
 from grokscope.reading.reading import Reading
 from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot
 from grokscope.training.memory import MOST_DRAWN
-from grokscope.verify.certificate import Certificate
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import less
 
@@ -31,7 +32,7 @@ class Removable:
     that share one have the same; and the accuracy over all pairs without some parts, by their
     places."""
 
-    certificate: Certificate
+    certificate: CertificateFacts
     added: Float[np.ndarray, "part s c"]
     product: Int[np.ndarray, " pair"] | None
     without: list[tuple[list[int], float]]
@@ -39,7 +40,7 @@ class Removable:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return self.certificate.circuit.parts
+        return self.certificate.parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +61,27 @@ def answers(r: Reading) -> Answers | None:
         return None
     if not s.is_of_numbers:
         return None
-    chosen = _chosen(r)
-    circuit = None if chosen is None else _removable(s, chosen)
+    chosen, circuit = _chosen(r), None
+    if r.explained is not None and chosen is not None and len(chosen.parts) > 1:
+        circuit = _removable(s, chosen, r.explained.circuit(chosen, s))
     return Answers(s.step, centred(s.logits).numpy(), circuit)
 
 
-def _chosen(r: Reading) -> Certificate | None:
+def _chosen(r: Reading) -> CertificateFacts | None:
     """The simplest that holds, or else the best that was found; None where its evidence is of a
     sample."""
-    e = r.explanation
+    e = None if r.explained is None else r.explained.facts
     if e is None or e.n_sampled is not None:
         return None
-    return e.simplest or next((c for c in e.certificates if not c.circuit.is_null), None)
+    return e.simplest or next(iter(e.tried), None)
 
 
-def _removable(s: Snapshot, c: Certificate) -> Removable | None:
-    """None where there are no parts to choose from, or too many numbers."""
-    names = c.circuit.parts
-    if len(names) < 2:
-        return None
+def _removable(s: Snapshot, c: CertificateFacts, whole: Circuit) -> Removable | None:
+    """None where there are too many numbers."""
+    names = whole.parts
 
     def added() -> Iterator[Float[Tensor, "pair c"]]:  # one after the other: each is a large table
-        return (centred(c.circuit.keeping([x]).logits(s.task)) for x in names)
+        return (centred(whole.keeping([x]).logits(s.task)) for x in names)
 
     shared = _by_product(s, added())
     n_logits = s.task.answers.numel() * s.task.n_answers
@@ -90,7 +90,7 @@ def _removable(s: Snapshot, c: Certificate) -> Removable | None:
     rows, product = (torch.stack(list(added())), None) if shared is None else shared
     if rows.numel() > 2 * MOST_DRAWN:
         return None
-    without, own = list(_without(s, c)), accuracy(s.logits, s.task.answers)
+    without, own = list(_without(s, c, whole)), accuracy(s.logits, s.task.answers)
     return Removable(c, rows.numpy(), None if product is None else product.numpy(), without, own)
 
 
@@ -110,14 +110,14 @@ def _by_product(
     return torch.stack(rows), product
 
 
-def _without(s: Snapshot, c: Certificate) -> Iterator[tuple[list[int], float]]:
+def _without(s: Snapshot, c: CertificateFacts, whole: Circuit) -> Iterator[tuple[list[int], float]]:
     """Without one or all parts it is the certificate's own number."""
-    names, network = c.circuit.parts, centred(s.logits)
+    names, network = whole.parts, centred(s.logits)
     for i, name in enumerate(names):
         yield [i], c.value(OfAll.WITHOUT_PART, name)
     several = range(2, len(names)) if len(names) <= ALL_SUBSETS else ()
     for gone in (x for size in several for x in combinations(range(len(names)), size)):
-        part = c.circuit.keeping([names[i] for i in gone])
+        part = whole.keeping([names[i] for i in gone])
         rest = less(network, centred(part.logits(s.task)))
         yield list(gone), accuracy(rest, s.task.answers)
     yield list(range(len(names))), c.value(OfAll.REMOVED)

@@ -17,8 +17,8 @@ from grokscope.errors import NotApplicable
 from grokscope.explain.explanation import explain
 from grokscope.models.mlp import MLP
 from grokscope.planted import waves
+from grokscope.reading.explained import explanation_facts
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts
-from grokscope.reading.reading import explanation_facts
 from grokscope.snapshot import Snapshot
 from grokscope.verify.evidence import OfAll, Tested
 from grokscope.verify.interventions import interventions

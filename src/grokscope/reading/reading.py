@@ -6,19 +6,19 @@ made; figures measure their pictures from the reading itself.
 Axes: part = a part of the split; neuron.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
 
 import polars as pl
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.errors import DamagedFile, NotApplicable
-from grokscope.explain.explanation import Explanation, explain
+from grokscope.errors import DamagedFile
+from grokscope.explain.explanation import Explanation
 from grokscope.measures import trace
-from grokscope.measures.key_rules import by_embedding, key_sets, published_keys
+from grokscope.measures.key_rules import key_sets
 from grokscope.measures.keys import KEY_SHARE, Keys, key_parts
 from grokscope.measures.losses import test_accuracy_by_mirror
 from grokscope.measures.measure import evaluate
@@ -26,10 +26,8 @@ from grokscope.measures.neurons import LOCALISED, localised_energy, neuron_parts
 from grokscope.measures.phases import find_clean, find_phases
 from grokscope.measures.spectra import Comparison, compare, spectrum
 from grokscope.measures.weights import symbol_weights
+from grokscope.reading.explained import Explained, explained, if_applicable
 from grokscope.reading.facts import (
-    BoundFacts,
-    CertificateFacts,
-    ExplanationFacts,
     Facts,
     GroupFacts,
     KeyFacts,
@@ -42,7 +40,6 @@ from grokscope.task import Task
 from grokscope.training.events import Events, NoPhases, Phases, Row
 from grokscope.training.run import Run, mend
 from grokscope.training.track import Track, untracked
-from grokscope.verify.certificate import Certificate
 
 EXPLAINED_UP_TO = 20_000_000  # logits: p = 271
 
@@ -66,7 +63,12 @@ class Reading:
     phases: Phases | NoPhases
     t_clean: int | None  # the step from which the winning lens's sparsity is settled
     test_by_mirror: dict[str, float]
-    explanation: Explanation | None
+    explained: Explained | None
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """All of it, with the circuits; found again where only what is said was kept."""
+        return None if self.explained is None else self.explained.explanation
 
     @property
     def lens(self) -> str | None:
@@ -103,25 +105,31 @@ class Reading:
             key_sets=self.key_sets,
             neurons=None if self.neurons is None else _neuron_facts(self.snapshot, *self.neurons),
             measures=self.table.row(-1, named=True),
-            explanation=None if self.explanation is None else explanation_facts(self.explanation),
+            explanation=None if self.explained is None else self.explained.facts,
             is_small=is_small(self.snapshot),
         )
 
 
-def read(run: Run, track: Track = untracked) -> Reading:
+def read(
+    run: Run, track: Track = untracked, out: Path | None = None, plugins: Sequence[Path] = ()
+) -> Reading:
     """Read a run at its last checkpoint, and its measures over all of them.
 
-    `track` is told how many checkpoints of how many are done. Raises `BadInput` if the run has
-    none yet.
+    `track` is told how many checkpoints of how many are done; for `out` and `plugins` see
+    `explained`. Raises `BadInput` if the run has none yet.
     """
     snapshot = Snapshot.of(run)
     rows, events = run.rows, run.events
     if not rows and not run.is_imported:
         raise DamagedFile(f"{run.metrics_file} is empty or missing. {mend(run.folder)}")
-    lenses = _if_applicable(compare, snapshot)
+    lenses = if_applicable(compare, snapshot)
     table = trace(run, track=track)
     winner = None if lenses is None else lenses.winner
     weights = list(symbol_weights(snapshot)) if lenses is not None else []
+
+    def said(snapshot: Snapshot) -> Explained:
+        return explained(run, out=out, plugins=plugins, snapshot=snapshot)
+
     return Reading(
         run=run,
         snapshot=snapshot,
@@ -130,14 +138,14 @@ def read(run: Run, track: Track = untracked) -> Reading:
         events=events,
         lenses=lenses,
         spectra={weight: spectrum(snapshot, weight, winner) for weight in weights},
-        keys=_if_applicable(key_parts, snapshot),
+        keys=if_applicable(key_parts, snapshot),
         key_sets=key_sets(snapshot),
-        neurons=_if_applicable(neuron_parts, snapshot),
+        neurons=if_applicable(neuron_parts, snapshot),
         table=table,
         phases=find_phases(run.spec, rows, run.task.chance, table),
         t_clean=find_clean(events, table, winner),
-        test_by_mirror=_if_applicable(test_accuracy_by_mirror, snapshot) or {},
-        explanation=_if_applicable(explain, snapshot) if is_small(snapshot) else None,
+        test_by_mirror=if_applicable(test_accuracy_by_mirror, snapshot) or {},
+        explained=if_applicable(said, snapshot) if is_small(snapshot) else None,
     )
 
 
@@ -154,16 +162,6 @@ def _measured(snapshot: Snapshot) -> Row:
 def is_small(snapshot: Snapshot) -> bool:
     """Whether a network is explained along with its reading, rather than only when asked for."""
     return snapshot.task.answers.numel() * snapshot.task.n_answers <= EXPLAINED_UP_TO
-
-
-T = TypeVar("T")
-
-
-def _if_applicable(f: Callable[[Snapshot], T], snapshot: Snapshot) -> T | None:
-    try:
-        return f(snapshot)
-    except NotApplicable:
-        return None
 
 
 # ---- as plain numbers ----------------------------------------------------------------------------
@@ -203,52 +201,4 @@ def _neuron_facts(
     best, owner = shares.max(dim=0)
     counts = owner[best >= LOCALISED].bincount(minlength=len(names)).tolist()
     following = {k: n for k, n in zip(names, counts, strict=True) if n}
-    return NeuronFacts(shares.shape[1], following, _if_applicable(localised_energy, s))
-
-
-def explanation_facts(e: Explanation) -> ExplanationFacts:
-    """What an explanation says, in numbers."""
-    facts = {id(c): certificate_facts(c) for c in e.certificates}
-    s = e.snapshot
-    keys = _if_applicable(key_parts, s)
-    lens = _if_applicable(lambda s: s.lens.name, s)
-    return ExplanationFacts(
-        step=s.step,
-        gate=e.gate,
-        accuracy=e.accuracy,
-        loss=e.loss,
-        chance=s.task.chance,
-        certificates=tuple(facts.values()),
-        named={name: facts[id(c)] for name, c in e.named.items()},
-        settling=min((c.circuit.size for c in e.settling), default=None),
-        not_found=e.not_found,
-        is_of_pairs=s.task.is_of_pairs,
-        n_sampled=e.n_sampled,
-        lens=lens,
-        keys=() if keys is None else keys.names,
-        published_keys=published_keys(s),
-        embedding_keys=_if_applicable(by_embedding, s) or (),
-        task=s.task.name,
-        assumed=s.assumed,
-    )
-
-
-def certificate_facts(c: Certificate) -> CertificateFacts:
-    """What a certificate says, in numbers."""
-    circuit, bound = c.circuit, c.bound
-    return CertificateFacts(
-        evidence=c.evidence,
-        form=circuit.form,
-        title=circuit.title,
-        algorithm=None if c.algorithm is None else c.algorithm.name,
-        how=None if c.algorithm is None else c.algorithm.how,
-        algorithms=circuit.algorithms,
-        parts=circuit.parts,
-        size=circuit.size,
-        equation=circuit.equation,
-        is_of_neurons=circuit.output() is not None,
-        neurons={part: int(mine.sum()) for part, mine in circuit.neurons().items()},
-        bound=None
-        if bound is None
-        else BoundFacts(bound.name, bound.accuracy, bound.of_brute_force),
-    )
+    return NeuronFacts(shares.shape[1], following, if_applicable(localised_energy, s))

@@ -4,7 +4,7 @@ the page say the same.
 An algorithm is named only where its circuit holds and the network generalises.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor
 
 from grokscope.explain.verdict import Verdict
@@ -606,6 +606,28 @@ def algorithm(e: ExplanationFacts | None) -> str:
 
 def _either(c: CertificateFacts) -> str:
     return " or as ".join(f"a {name}" for name in c.algorithms)
+
+
+NOT_KEPT: dict[tuple[str, ...], str] = {
+    ("not ours",): "what was kept was not written on this machine, or was changed",
+    ("damaged",): "what was kept cannot be read",
+}
+PARTS_OF_KEY = {"use": "--use files"}  # of an explanation's key; others are called as they are
+
+
+def kept_notes(why: Sequence[str], refused: str | None) -> list[str]:
+    """That an explanation was made again though one was kept, and why; that it could not be
+    kept."""
+    said = []
+    if why:
+        parts = [f"the {PARTS_OF_KEY.get(part, part)}" for part in why]
+        listed = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+        have = "have" if len(parts) > 1 or parts[-1].endswith("s") else "has"
+        reason = NOT_KEPT.get(tuple(why), f"{listed} {have} changed since")
+        said.append(f"explained again: {reason}.")
+    if refused is not None:
+        said.append(f"the explanation is not kept: {refused}")
+    return said
 
 
 NO_CONTROLS = {"network", "folded weights", "lookup table"}  # what a number is compared with

@@ -1,6 +1,8 @@
 """The functions that networks learn. Importing this package registers the built-in tasks."""
 
 import inspect
+import json
+from collections import OrderedDict
 from functools import partial
 from typing import Any
 
@@ -40,3 +42,23 @@ def make_task(name: str, args: dict[str, Any]) -> Task:
         if key not in args and parameter.default is inspect.Parameter.empty:
             raise BadInput(f"the task `{name}` needs task.{key}=...")
     return build(**args)
+
+
+SHARED = 4  # tasks that are remembered ...
+MOST_SHARED = 50_000  # ... and the inputs of the largest of them
+_shared: "OrderedDict[tuple[str, str, Any], Task]" = OrderedDict()
+
+
+def shared_task(name: str, args: dict[str, Any]) -> Task:
+    """`make_task`, or the very task that it made for the same name and arguments of late: tasks
+    never change, and their lenses take a while. Raises what it does."""
+    key = (name, json.dumps(args, sort_keys=True, default=repr), TASKS.get(name))
+    if key in _shared:
+        _shared.move_to_end(key)
+        return _shared[key]
+    made = make_task(name, args)
+    if len(made.inputs) <= MOST_SHARED:
+        _shared[key] = made
+        while len(_shared) > SHARED:
+            _shared.popitem(last=False)
+    return made

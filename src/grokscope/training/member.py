@@ -16,14 +16,14 @@ from grokscope.errors import DamagedFile
 from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.training.choice import NOTE, chosen_step
+from grokscope.training.evaluation import evaluated
 from grokscope.training.events import Row
 from grokscope.training.files import settle, writing
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
-from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, losses_of, why_not_native
+from grokscope.training.steps import Examples, why_not_native
 from grokscope.training.tensors import write_tensors
 from grokscope.training.transfer import initial_model
 from grokscope.training.update import sketch
@@ -155,24 +155,20 @@ def _evaluation(member: Member, stack: Stack, k: int) -> Row:
     return {**row, "sum_of_squares": float(stack.flat[k].double().square().sum())}
 
 
-@torch.no_grad()
 def _losses(
     stack: Stack, k: int, member: Member
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
-    """The loss of each pair that is trained, over all output classes; and whether each of its
-    answers is, among the answers proper, right."""
-    examples, spec, n_answers = member.everything, member.spec, member.run.task.n_answers
-    weights = {name: leaf[k] for name, leaf in stack.weights.items()}
-    objective, losses, rights = Objective.of(spec), [], []
-    for start in range(0, len(examples.answers), PAIRS_AT_ONCE):
-        some = examples[start : start + PAIRS_AT_ONCE]
-        loss, right = losses_of(
-            stack.template, weights, some, n_answers, member.formulation, spec.loss_precision,
-            objective,
-        )  # fmt: skip
-        losses.append(loss)
-        rights.append(right)
-    return torch.cat(losses), torch.cat(rights)
+    """The loss of each pair that is trained, and whether each of its answers is right."""
+    spec = member.spec
+    return evaluated(
+        stack.template,
+        {name: leaf[k] for name, leaf in stack.weights.items()},
+        member.everything,
+        member.run.task.n_answers,
+        Objective.of(spec),
+        member.formulation,
+        spec.loss_precision,
+    )
 
 
 def write_checkpoint(member: Member, weights: dict[str, Tensor]) -> None:

@@ -7,6 +7,7 @@
         resume.safetensors          weights and state to go on from; the one before it is
         resume.older.safetensors    kept beside it
         report.html                 what a person reads
+        explanation.json            what was found of its checkpoints
         split.safetensors           of an imported network, where its split was saved with it
 
 A network that was trained in a batch has its share of the batch's files instead, and a folder in
@@ -60,8 +61,8 @@ RECORDED_SPLIT = "recorded"  # of an imported network: kept in its folder
 SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
-    r"specs?\.jsonl?|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|circuit\.py|\.lock|"
-    r"(step-|last|resume|split).*\.safetensors",
+    r"specs?\.jsonl?|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|"
+    r"explanation\.json|circuit\.py|\.lock|(step-|last|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
 LAST_STEP = 10**15 - 1
@@ -128,10 +129,12 @@ class Run:
 
     @cached_property
     def task(self) -> "Task":
-        from grokscope.tasks import make_task
+        """The task, which runs that ask the same share: so its lenses, irreps and subgroups are
+        computed once for all of them."""
+        from grokscope.tasks import shared_task
 
         with self._its_spec():
-            return make_task(self.spec.task, self.spec.task_args)
+            return shared_task(self.spec.task, self.spec.task_args)
 
     @contextmanager
     def _its_spec(self) -> Iterator[None]:

@@ -19,9 +19,9 @@ import torch
 
 from grokscope.errors import StorageError
 from grokscope.spec import Spec
+from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
-from grokscope.training.evaluation import AllAtOnce
 from grokscope.training.events import Events, Row, find_events
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
 from grokscope.training.loss import DTYPES

@@ -36,7 +36,12 @@ class Fitted(Model):
     def forward(
         self, inputs: Int[Tensor, "pair operand"], tap: Tap = no_tap
     ) -> Float[Tensor, "pair c"]:
-        seen: dict[str, Tensor] = {}
+        W_L, seen = self.get_buffer("W_L"), dict[str, Tensor]()
+        if self.base.folds:  # what it would read out itself is not needed
+            fold = self.base.fold(inputs)
+            assert fold is not None
+            post = tap("mlp_post", fold.act(tap("mlp_pre", fold.mixed()[0])))
+            return tap("logits", post.to(W_L) @ W_L)
 
         def hidden_alone(name: str, x: Tensor) -> Tensor:
             if name not in HIDDEN:
@@ -45,7 +50,6 @@ class Fitted(Model):
             return x if x.ndim == 3 else seen[name]
 
         self.base.last(inputs, hidden_alone)
-        W_L = self.get_buffer("W_L")
         return tap("logits", seen["mlp_post"].to(W_L) @ W_L)
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
@@ -59,8 +63,14 @@ class Shuffled(View):
     def __init__(self, base: Model, inputs: Int[Tensor, "pair operand"]):
         super().__init__(base)
         self.some = inputs[:1]
+        self.last_fold: tuple[Tensor, Fold] | None = None  # its weights never change
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
+        if self.last_fold is None or self.last_fold[0] is not inputs:
+            self.last_fold = inputs, self._in_random_order(inputs)
+        return self.last_fold[1]
+
+    def _in_random_order(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         whole, generator = self.base.fold(inputs), torch.Generator().manual_seed(0)
         assert whole is not None
         m, n, weights = whole.n_neurons, whole.n_classes, whole.weights

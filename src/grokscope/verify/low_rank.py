@@ -17,8 +17,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from grokscope.score import centred
-from grokscope.verify.network import SAMPLE, Bound, Chunk, Network, best, best_wrong, slack
+from grokscope.verify.network import (
+    Bound,
+    Chunk,
+    Network,
+    best,
+    best_wrong,
+    once_per_network,
+    slack,
+)
 
 NAME = "low rank"
 ENOUGH = 0.99  # a bound above it is not sought to be raised
@@ -63,17 +70,17 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
         return network.bound(NAME, None, 0, network.unknown)
     if not network.is_in_range or not bool(directions.isfinite().all()):
         return network.bound(NAME, None, 0, "a weight or a direction is out of range")
-    W = centred(network.W_L)
+    W, mean = network.W, network.mean
     rounds = [split(W=W, Q=torch.linalg.qr(directions.double())[0])]
     if own > 0:
         R = rounds[0].R
         rounds.append(split(W=R, Q=largest(R=R, r=own)))
-    mean = network.some(SAMPLE).post.mean(dim=0)
     terms = len(W) + sum(one.Q.shape[1] for one in rounds) + 2 * W.shape[1]
     is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
     tried, proved = [0] * len(rounds), [0] * len(rounds)
     for chunk in network.chunks():
-        needed = chunk.right(W) - slack(terms, _size(chunk, mean, network.W_L)) - 2 * chunk.doubt
+        right, size = _right(network, chunk), _size(network, chunk)
+        needed = right - slack(terms, size) - 2 * chunk.doubt
         logits = chunk.bias.expand(-1, W.shape[1])
         still = torch.arange(len(chunk.pairs))  # the pairs left open
         for k, one in enumerate(rounds):
@@ -92,11 +99,16 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
     return network.bound(NAME, is_proved, _cost(network, rounds, tried), reason)
 
 
-def _size(
-    chunk: Chunk, mean: Float[Tensor, " neuron"], W: Float[Tensor, "neuron c"]
-) -> Float[Tensor, " pair"]:
+@once_per_network
+def _right(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
+    return chunk.right(network.W)
+
+
+@once_per_network
+def _size(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
     """At least the absolute values of all that is summed for a pair, together."""
-    lengths, far = W.norm(dim=1), (chunk.post - mean).norm(dim=1)
+    lengths, mean = network.W_L.norm(dim=1), network.mean
+    far = (chunk.post - mean).norm(dim=1)
     return (chunk.post.abs() + mean.abs()) @ lengths + far * lengths.norm() + chunk.bias_size
 
 

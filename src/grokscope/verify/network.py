@@ -12,10 +12,10 @@ that does says so.
 Axes: pair = one input; operand; neuron; c = an answer; row = a row of a table; term = a summand.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
 from math import inf
 
 import torch
@@ -67,6 +67,7 @@ class Network:
     doubt: Float[Tensor, " pair"] | None = None
     unknown: str = ""
     view: Coordinates | None = None
+    computed: dict[object, Tensor] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Network | None":
@@ -104,13 +105,29 @@ class Network:
 
     def chunks(self) -> Iterator["Chunk"]:
         """The pairs with their hidden layer and direct path, some at a time."""
-        everyone = torch.arange(self.n_pairs)
-        return map(self._at, everyone.split(max(1, AT_ONCE // self.fold.table.shape[1])))
+        parts = torch.arange(self.n_pairs).split(max(1, AT_ONCE // self.fold.table.shape[1]))
+        return map(self._at, parts) if len(parts) > 1 else iter((self._whole,))
 
-    def some(self, count: int) -> "Chunk":
-        """So many pairs at random, or all."""
+    @cached_property
+    def _whole(self) -> "Chunk":
+        """All pairs, where they are few: every bound is of them."""
+        return self._at(torch.arange(self.n_pairs))
+
+    @cached_property
+    def W(self) -> Float[Tensor, "neuron c"]:
+        """The output map, centred over the answers."""
+        return centred(self.W_L)
+
+    @cached_property
+    def mean(self) -> Float[Tensor, " neuron"]:
+        """About the mean of the hidden layer."""
+        return self.sample.post.mean(dim=0)
+
+    @cached_property
+    def sample(self) -> "Chunk":
+        """So many pairs at random as a mean needs, or all."""
         order = torch.randperm(self.n_pairs, generator=torch.Generator().manual_seed(0))
-        return self._at(order[:count])
+        return self._at(order[:SAMPLE])
 
     def _at(self, pairs: Int[Tensor, " pair"]) -> "Chunk":
         fold = self.fold
@@ -143,6 +160,22 @@ class Network:
         accuracy = 0.0 if is_proved is None or self.unknown else float(is_proved.double().mean())
         share = operations / self.brute_operations
         return Bound(name, accuracy, operations, share, self.unknown or reason)
+
+
+def once_per_network(
+    f: Callable[["Network", "Chunk"], Tensor],
+) -> Callable[["Network", "Chunk"], Tensor]:
+    """`f`, of the chunk of all pairs computed once, however many bounds ask for it."""
+
+    @wraps(f)
+    def once(network: "Network", chunk: "Chunk") -> Tensor:
+        if len(chunk.pairs) < network.n_pairs:
+            return f(network, chunk)
+        if f not in network.computed:
+            network.computed[f] = f(network, chunk)
+        return network.computed[f]
+
+    return once
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from grokscope.canonical import canonical, digit_weights_of
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
 from grokscope.score import accuracy, agreement, centred, explained_variance, is_right
-from grokscope.snapshot import Snapshot
-from grokscope.training.loss import cross_entropy
+from grokscope.snapshot import Snapshot, once_per_snapshot
+from grokscope.training.loss import cross_entropy, negative_log_likelihood
 from grokscope.verify.certificate import Certificate
 from grokscope.verify.controls import memoriser, shuffled
 from grokscope.verify.evidence import (
@@ -69,25 +69,53 @@ def _needs_all_pairs(circuit: Circuit) -> bool:
 
 
 def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
-    network, claimed = centred(s.logits), centred(circuit.logits(s.task))
+    network, claimed = _own(s), _Said.of(s, centred(circuit.logits(s.task)))
     agree, explain = _elsewhere(s, circuit)
     yield at_least(
         OfAll.SAME_ANSWERS,
-        agreement(network, claimed),
+        agreement(network.logits, claimed.logits),
         AGREES,
         controls={"chance": s.task.chance, **agree},
     )
     yield at_least(
         OfAll.SAME_LOGITS,
-        explained_variance(network, claimed),
+        explained_variance(network.logits, claimed.logits),
         EXPLAINED,
         OPEN,
         controls=explain,
     )
-    others = [_Control.of(s, network, centred(x.logits(s.task))) for x in _others(circuit)]
+    logits = network.logits
+    others = [_Control.of(s, logits, centred(x.logits(s.task))) for x in _others(circuit)]
     yield from _kept(s, network, claimed, others)
     yield from _removed(s, circuit, network, claimed, others)
     yield from _replaced(s, circuit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """Centred logits, which of them are right, and the loss of each pair."""
+
+    logits: Float[Tensor, "pair c"]
+    is_right: Bool[Tensor, " pair"]
+    losses: Float[Tensor, " pair"]
+
+    @classmethod
+    def of(cls, s: Snapshot, logits: Float[Tensor, "pair c"]) -> "_Said":
+        answers = s.task.answers
+        return cls(logits, is_right(logits, answers), negative_log_likelihood(logits, answers))
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.is_right.double().mean())
+
+    def loss(self, here: Bool[Tensor, " pair"]) -> float:
+        return float(self.losses[here].mean())
+
+
+@once_per_snapshot
+def _own(s: Snapshot) -> _Said:
+    """What the network says: the same for every circuit."""
+    return _Said.of(s, centred(s.logits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +154,9 @@ def _n_weights(s: Snapshot) -> int:
 
 
 def _kept(
-    s: Snapshot, network: Tensor, claimed: Tensor, others: Sequence[_Control]
+    s: Snapshot, network: _Said, claimed: _Said, others: Sequence[_Control]
 ) -> Iterator[Evidence]:
-    own, kept = (is_right(x, s.task.answers).double() for x in (network, claimed))
+    own, kept = network.is_right.double(), claimed.is_right.double()
     for part, here in s.splits.items():
         controls = {"network": float(own[here].mean()), "chance": s.task.chance}
         if others:
@@ -141,16 +169,16 @@ def _kept(
         )
         yield Evidence(
             OfAll.LOSS_KEPT,
-            _loss(s, claimed, here),
-            controls={"network": _loss(s, network, here)},
+            claimed.loss(here),
+            controls={"network": network.loss(here)},
             of=part,
         )
 
 
 def _removed(
-    s: Snapshot, circuit: Circuit, network: Tensor, claimed: Tensor, others: Sequence[_Control]
+    s: Snapshot, circuit: Circuit, network: _Said, claimed: _Said, others: Sequence[_Control]
 ) -> Iterator[Evidence]:
-    own, without = accuracy(network, s.task.answers), less(network, claimed)
+    own, without = network.accuracy, less(network.logits, claimed.logits)
     controls = {"network": own, "chance": s.task.chance}
     if others:
         controls[WITHOUT_OTHERS] = min(x.without for x in others)
@@ -159,11 +187,11 @@ def _removed(
     yield Evidence(
         OfAll.LOSS_REMOVED,
         _loss(s, without, s.is_train),
-        controls={"network": _loss(s, network, s.is_train), "all": _loss(s, network, everywhere)},
+        controls={"network": network.loss(s.is_train), "all": network.loss(everywhere)},
     )
     if len(circuit.parts) > 1:
         for part in circuit.parts:
-            rest = less(network, centred(circuit.keeping([part]).logits(s.task)))
+            rest = less(network.logits, centred(circuit.keeping([part]).logits(s.task)))
             yield Evidence(OfAll.WITHOUT_PART, accuracy(rest, s.task.answers), of=part)
 
 
@@ -256,7 +284,7 @@ def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[st
             like = FORMS[circuit.form].find(other)
         except (NotApplicable, KeyError):
             continue
-        network, claimed = centred(other.logits), centred(like.logits(s.task))
+        network, claimed = _own(other).logits, centred(like.logits(s.task))
         agree[name] = agreement(network, claimed)
         explain[name] = explained_variance(network, claimed)
     return agree, explain

@@ -6,6 +6,8 @@ identity), so what counts is that few parts are enough.
 Axes: g = an element; pair = one input; point = a product; c = an answer.
 """
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -86,11 +88,16 @@ def _wrong_groups(s: Snapshot, lens: Lens, group: Group) -> dict[str, float]:
     order = torch.randperm(where.shape[1], generator=torch.Generator().manual_seed(0))
     controls = {"relabelled elements": _explained(s, where[:, order])}
     is_even = group.is_addition and group.order % 2 == 0 and group.order > 4
-    other = dihedral(group.order // 2) if is_even else cyclic(group.order)
+    other = _other(group.order, is_even)
     if s.task.group is not None and not torch.equal(other.table, group.table):
         wrong = _explained(s, places(s.task, lens, other))
         controls[f"as if it were {other.name}"] = wrong
     return controls
+
+
+@lru_cache(maxsize=4)
+def _other(order: int, is_dihedral: bool) -> Group:
+    return dihedral(order // 2) if is_dihedral else cyclic(order)
 
 
 def _concentration(split: Split, kernel: Float[Tensor, " g"]) -> float:

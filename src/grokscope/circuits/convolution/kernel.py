@@ -4,6 +4,8 @@ that fits logits best there.
 Axes: g = an element; pair = one input; c = an answer.
 """
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -12,6 +14,8 @@ from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens
 from grokscope.algebra.splits import Split
 from grokscope.task import Task
+
+MOST_HELD = 2_000_000  # pairs and answers: p = 113 and S5, but not S6
 
 Ends = tuple[float, float, float]
 
@@ -27,8 +31,13 @@ def places(task: Task, lens: Lens, group: Group | None = None) -> Int[Tensor, "p
     """The element a⁻¹ c b⁻¹ of each pair and answer, by default in the lens's own group. Where
     there is none: the order n of the group if neither product nor answer has an element, n + 1 if
     only the answer has, n + 2 if only the product has."""
-    group = group or lens.group
-    assert group is not None
+    chosen = group or lens.group
+    assert chosen is not None
+    is_small = len(task.inputs) * task.n_answers <= MOST_HELD
+    return (_held_places if is_small else _places)(task, lens, chosen)
+
+
+def _places(task: Task, lens: Lens, group: Group) -> Int[Tensor, "pair c"]:
     if task.group is not None:
         a, b = (group.inverse[x] for x in task.inputs.unbind(dim=1))
         return group.table[group.table[a], b[:, None]]
@@ -41,6 +50,12 @@ def places(task: Task, lens: Lens, group: Group | None = None) -> Int[Tensor, "p
     inside = group.quotient.T[s.clamp(min=0), c.clamp(min=0)]  # c s⁻¹
     outside = group.order + torch.where(s < 0, (c >= 0).long(), 2)
     return torch.where((s >= 0) & (c >= 0), inside, outside)
+
+
+@lru_cache(maxsize=4)
+def _held_places(task: Task, lens: Lens, group: Group) -> Int[Tensor, "pair c"]:
+    """The same, which networks of one task share."""
+    return _places(task, lens, group)
 
 
 def fit_kernel(

@@ -7,6 +7,7 @@ Axes: neuron; c = an answer.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -56,8 +57,7 @@ def _neurons_explained(s: Snapshot, waves: Waves) -> Evidence:
     total = fitted.var(dim=0, correction=0) @ weight * len(fitted)
 
     def like(circle: Circle, frequencies: Sequence[int]) -> float:
-        places = circle.places(s.task)
-        blocks = functions_of_pairs(circle, frequencies, *places, waves.has_products)
+        blocks = functions_of_pairs(circle, frequencies, s.task, waves.has_products)
         _, missed = least_squares(blocks, fitted)
         return float(1 - missed @ weight / total.clamp(min=1e-300))
 
@@ -86,6 +86,7 @@ def _shuffle(n: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(0))
 
 
+@lru_cache(maxsize=8)
 def _relabelled(circle: Circle) -> Circle:
     """The same circle with the symbols at each other's places, at random."""
     order = _shuffle(len(circle.a))
@@ -95,8 +96,7 @@ def _relabelled(circle: Circle) -> Circle:
 def _one_frequency(s: Snapshot, waves: Waves) -> Evidence:
     """The share of the neurons read out with one wave for at least 85 % of what they do before they
     are bent (Nanda et al. 2023)."""
-    places = waves.circle.places(s.task)
-    blocks = functions_of_pairs(waves.circle, waves.frequencies, *places, waves.has_products)
+    blocks = functions_of_pairs(waves.circle, waves.frequencies, s.task, waves.has_products)
     power = torch.stack(
         [((x.T.cov() @ w) * w).sum(dim=0) for x, w in zip(blocks, waves.by_frequency, strict=True)]
     )

@@ -10,10 +10,9 @@ inner of the pair, outer of the answer.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import IDENTITY, Activation
@@ -47,16 +46,20 @@ def fit(snapshot: Snapshot) -> Waves:
         Waves(circle, act, has_products, frequencies, inner, keys, rows, no_bias)
         for act, has_products, inner in _hidden_layers(snapshot, circle, frequencies)
     ]
-    fitted = [replace(x, bias=_fit_bias(snapshot, x)) for x in unbiased]
-    small, *others = sorted(fitted, key=lambda x: x.size)
-    missed = _distance(snapshot, small)
-    better = (x for x in others if _distance(snapshot, x) < missed / WORTH)
-    return next(better, small)
+    fitted = [_with_bias(snapshot, x) for x in unbiased]
+    small, *others = sorted(fitted, key=lambda x: x[0].size)
+    better = (waves for waves, missed in others if missed < small[1] / WORTH)
+    return next(better, small[0])
 
 
-def _distance(s: Snapshot, waves: Waves) -> float:
-    """How far its logits are from the network's, each less its mean over the answers."""
-    return float(centred(s.logits.double() - waves.logits(s.task)).square().sum())
+def _with_bias(s: Snapshot, waves: Waves) -> tuple[Waves, float]:
+    """The waves with what is the same for every pair in the network and not in them, less its
+    mean; and how far their logits are then from the network's, each less its mean over the
+    answers."""
+    missing = s.logits.double() - waves.logits(s.task)
+    bias = missing.mean(dim=0)
+    bias = bias - bias.mean()
+    return waves.with_bias(bias), float(centred(missing - bias).square().sum())
 
 
 def _circle(s: Snapshot) -> Circle:
@@ -93,15 +96,15 @@ def _hidden_layers(
 ) -> Iterator[tuple[Activation, bool, Float[Tensor, "inner neuron"]]]:
     """The hidden layer before the nonlinearity, if that is known, and as a polynomial: what bends
     the waves, whether their products are among them, and the coefficients."""
-    places, act, post = circle.places(s.task), activation_of(s), s.mlp_post.double()
+    act, post = activation_of(s), s.mlp_post.double()
     if act is not None:
-        waves = functions_of_pairs(circle, frequencies, *places, has_products=False)
+        waves = functions_of_pairs(circle, frequencies, s.task, has_products=False)
         inner, _ = least_squares(waves, s.mlp_pre.double())
         if act.degree is not None:  # act of the constant is then the mean
             is_constant, mean = (inner[1:] == 0).all(dim=0), post.mean(dim=0)
             inner[0] = torch.where(is_constant, mean ** (1 / act.degree), inner[0])
         yield act, False, inner
-    waves = functions_of_pairs(circle, frequencies, *places, has_products=True)
+    waves = functions_of_pairs(circle, frequencies, s.task, has_products=True)
     yield IDENTITY, True, least_squares(waves, post)[0]
 
 
@@ -126,12 +129,6 @@ def fit_rows(
     return least_squares(waves, W_L.T[reached])[0][1:].T
 
 
-def _fit_bias(s: Snapshot, waves: Waves) -> Float[Tensor, " c"]:
-    """What is the same for every pair in the network and not in the waves, less its mean."""
-    missing = s.logits.double().mean(dim=0) - waves.logits(s.task).mean(dim=0)
-    return missing - missing.mean()
-
-
 def least_squares(
     blocks: Sequence[Float[Tensor, "row _"]], x: Float[Tensor, "row unit"]
 ) -> tuple[Float[Tensor, "one_and_column unit"], Float[Tensor, " unit"]]:
@@ -145,36 +142,69 @@ def least_squares(
     along = X.T @ x - len(X) * torch.outer(means, mean)
     total = (x.square().sum(dim=0) - len(X) * mean.square()).clamp(min=0)
     need = torch.where(total > 1e-12 * total.max(), KEY_SHARE * total, torch.inf)
-    units = torch.arange(x.shape[1])
     is_held = torch.zeros(len(blocks), x.shape[1], dtype=torch.bool)
     coefficients = torch.zeros_like(along)
+    each = _blocks(gram, owner)
     is_apart = bool((gram * (owner[:, None] != owner)).abs().max() <= 1e-9 * gram.abs().max())
     for _ in range(1 if is_apart else MOST_WAVES):
-        gain = _gains(gram, along - gram @ coefficients, owner).masked_fill(is_held, 0)
+        gain = _gains(each, along - gram @ coefficients).masked_fill(is_held, 0)
         adds = gain >= need
         if not is_apart:  # the best, since others may explain the same
             adds &= torch.nn.functional.one_hot(gain.argmax(dim=0), len(blocks)).T.bool()
         if not adds.any():
             break
         is_held |= adds
-        for pattern in is_held.unique(dim=1).T:
-            these = units[(is_held == pattern[:, None]).all(dim=0)]
-            columns = pattern[owner].nonzero()[:, 0]
-            inverse = torch.linalg.pinv(gram[columns][:, columns], hermitian=True)
-            coefficients[columns[:, None], these] = inverse @ along[columns][:, these]
+        _solve(gram, along, owner, is_held, coefficients)
     missed = total - (coefficients * along).sum(dim=0)
     return torch.cat([(mean - means @ coefficients)[None], coefficients]), missed
 
 
-def _gains(
+def _solve(
     gram: Float[Tensor, "column column"],
     along: Float[Tensor, "column unit"],
     owner: Int[Tensor, " column"],
+    is_held: Bool[Tensor, "block unit"],
+    coefficients: Float[Tensor, "column unit"],
+) -> None:
+    """Write the coefficients of each unit on the blocks that it holds: those of as many columns
+    together."""
+    patterns, of_unit = is_held.unique(dim=1, return_inverse=True)
+    chosen = patterns[owner]  # column x pattern
+    widths = chosen.sum(dim=0)
+    for width in widths.unique().tolist():
+        some = (widths == width).nonzero()[:, 0]
+        columns = chosen[:, some].T.nonzero()[:, 1].view(len(some), width)
+        squares = gram[columns[:, :, None], columns[:, None]]
+        inverse = torch.linalg.pinv(squares, hermitian=True)
+        units = (widths[of_unit] == width).nonzero()[:, 0]
+        place = torch.searchsorted(some, of_unit[units])
+        mine = columns[place]
+        found = inverse[place] @ along[mine, units[:, None]][:, :, None]
+        coefficients[mine, units[:, None]] = found[:, :, 0]
+
+
+def _blocks(
+    gram: Float[Tensor, "column column"], owner: Int[Tensor, " column"]
+) -> list[tuple[Int[Tensor, " _"], Int[Tensor, "_ _"], Float[Tensor, "_ _ _"]]]:
+    """The blocks of each width: which they are, their columns, and the inverses of their products
+    with themselves."""
+    widths, found = owner.bincount(), []
+    starts = widths.cumsum(0) - widths
+    for width in widths.unique().tolist():
+        blocks = (widths == width).nonzero()[:, 0]
+        columns = starts[blocks][:, None] + torch.arange(width)
+        squares = gram[columns[:, :, None], columns[:, None]]
+        found.append((blocks, columns, torch.linalg.pinv(squares, hermitian=True)))
+    return found
+
+
+def _gains(
+    each: list[tuple[Int[Tensor, " _"], Int[Tensor, "_ _"], Float[Tensor, "_ _ _"]]],
+    along: Float[Tensor, "column unit"],
 ) -> Float[Tensor, "block unit"]:
     """How much of what is left of each unit each block would explain."""
-    gains = []
-    for block in range(int(owner.max()) + 1):
-        here = owner == block
-        inverse = torch.linalg.pinv(gram[here][:, here], hermitian=True)
-        gains.append((along[here] * (inverse @ along[here])).sum(dim=0))
-    return torch.stack(gains)
+    gains = along.new_zeros(sum(len(blocks) for blocks, _, _ in each), along.shape[1])
+    for blocks, columns, inverse in each:
+        x = along[columns]
+        gains[blocks] = (x * (inverse @ x)).sum(dim=1)
+    return gains

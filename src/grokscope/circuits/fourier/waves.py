@@ -20,11 +20,11 @@ inner of the pair, outer of the answer; wave = a frequency, or what has no place
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.activations import IDENTITY, Activation
@@ -45,6 +45,7 @@ class Waves:
     keys: tuple[int, ...]  # the frequencies k of the output map
     rows: Float[Tensor, "neuron outer"]
     bias: Float[Tensor, " c"]  # what is the same for every pair
+    summed: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # see `_sums`
 
     @property
     def is_read(self) -> Bool[Tensor, " neuron"]:
@@ -59,24 +60,45 @@ class Waves:
 
     def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
         """The activations of every neuron."""
-        return self.act(self._columns(task) @ self.inner[1:] + self.inner[0])
+        if self.has_products:
+            return self.act(self._columns(task) @ self.inner[1:] + self.inner[0])
+        of_a, of_b = self._of_places
+        x, y = self.circle.places(task)
+        return self.act(of_a[x] + of_b[y])  # the place -1 of none is the last row
 
     def output(self) -> Float[Tensor, "neuron c"]:
         """The map from neurons to answers."""
         return self.rows @ self._of_answers.T
 
     def logits(self, task: Task) -> Float[Tensor, "pair c"]:
-        if self.act is IDENTITY:  # the sum over neurons first: the same, and quick
-            sums = self._columns(task) @ (self.inner[1:] @ self.rows) + self.inner[0] @ self.rows
-        else:
-            sums = self.hidden(task) @ self.rows
-        return sums @ self._of_answers.T + self.bias
+        return self._sums(task) @ self._of_answers.T + self.bias
+
+    def _sums(self, task: Task) -> Float[Tensor, "pair outer"]:
+        """The rows of the output map, summed over the neurons; kept for the task last asked."""
+        if not self.summed or self.summed[0][0] is not task.inputs:
+            if self.act is IDENTITY:  # the sum over neurons first: the same, and quick
+                inner = self.inner @ self.rows
+                sums = self._columns(task) @ inner[1:] + inner[0]
+            else:
+                sums = self.hidden(task) @ self.rows
+            self.summed[:] = [(task.inputs, sums)]
+        return self.summed[0][1]
+
+    def with_bias(self, bias: Float[Tensor, " c"]) -> "Waves":
+        """The same with this for every pair."""
+        other = replace(self, bias=bias)
+        other.summed[:] = self.summed
+        return other
 
     def read_out_at(self, keys: Collection[int]) -> "Waves":
         """The same with these waves of the output map alone."""
         kept = [k for k in self.keys if k in keys]
-        rows = [x for k, x in zip(self.keys, self.by_key, strict=True) if k in kept]
-        return replace(self, keys=tuple(kept), rows=torch.cat([self.rows[:, :0], *rows], dim=1))
+        widths = torch.tensor([n_functions(k) for k in self.keys])
+        is_kept = torch.tensor([k in kept for k in self.keys], dtype=torch.bool)
+        here = is_kept.repeat_interleave(widths)
+        other = replace(self, keys=tuple(kept), rows=self.rows[:, here])
+        other.summed[:] = [(inputs, sums[:, here]) for inputs, sums in self.summed]
+        return other
 
     def phases(self, k: int) -> "Phases":
         """The amplitudes and phases of all neurons at a key frequency k > 0."""
@@ -100,10 +122,21 @@ class Waves:
         return self.rows.split([n_functions(k) for k in self.keys], dim=1)
 
     def _columns(self, task: Task) -> Float[Tensor, "pair column"]:
-        places = self.circle.places(task)
-        return torch.cat(
-            functions_of_pairs(self.circle, self.frequencies, *places, self.has_products), dim=1
-        )
+        blocks = functions_of_pairs(self.circle, self.frequencies, task, self.has_products)
+        return torch.cat(blocks, dim=1)
+
+    @cached_property
+    def _of_places(self) -> tuple[Float[Tensor, "place neuron"], Float[Tensor, "place neuron"]]:
+        """What a neuron gets of each place of a, with the constant, and of each of b; the last row
+        is that of what has none."""
+        n = self.circle.n
+        every = torch.cat([torch.arange(n), torch.tensor([-1])])
+        waves = [self.circle.wave(k, every) for k in self.frequencies]
+        of_a, of_b = self.inner[0].expand(n + 1, -1), self.inner.new_zeros(())
+        for wave, x in zip(waves, self.by_frequency, strict=True):
+            d = wave.shape[1]
+            of_a, of_b = of_a + wave @ x[:d], of_b + wave @ x[d : 2 * d]
+        return of_a, of_b
 
     @cached_property
     def _of_answers(self) -> Float[Tensor, "c column"]:
@@ -123,19 +156,19 @@ class Phases:
 
 
 def functions_of_pairs(
-    circle: Circle,
-    frequencies: Sequence[int],
-    a: Int[Tensor, " pair"],
-    b: Int[Tensor, " pair"],
-    has_products: bool,
+    circle: Circle, frequencies: Sequence[int], task: Task, has_products: bool
 ) -> list[Float[Tensor, "pair _"]]:
-    """Each wave's functions of the places a, of the places b, and if asked their products."""
-    blocks = []
-    for k in frequencies:
+    """Each wave's functions of the place of a, of the place of b, and if asked their products."""
+    a, b = circle.places(task)
+
+    def of_pairs(k: int) -> Float[Tensor, "pair _"]:
         of_a, of_b = circle.wave(k, a), circle.wave(k, b)
         both = [(of_a[:, :, None] * of_b[:, None]).flatten(1)] if has_products else []
-        blocks.append(torch.cat([of_a, of_b, *both], dim=1))
-    return blocks
+        return torch.cat([of_a, of_b, *both], dim=1)
+
+    return [
+        circle.columns.get(task, (k, has_products), lambda k=k: of_pairs(k)) for k in frequencies
+    ]
 
 
 def n_functions(k: int) -> int:

@@ -19,7 +19,7 @@ from grokscope.algebra.groups import Group
 from grokscope.circuits.rho_set.claim import Claim
 from grokscope.circuits.rho_set.ideal import Ideal, Seen, ideal
 from grokscope.circuits.rho_set.summands import DoubleSum, Measured, Refused, measured
-from grokscope.verify.network import SAMPLE, Bound, Network, slack
+from grokscope.verify.network import Bound, Network, slack
 
 NAME = "rho-sets"
 MOST_PAIRS = 2_500  # pairs of points of a sum: it takes memory of the square of that
@@ -48,7 +48,7 @@ def _proved(
     fitted = measured(network=network, group=group, x=x, y=y)
     hat = ideal(group=group, parts=parts, fitted=fitted)
     first, second = margin(at_e=hat.at_e, identity=group.identity)
-    some = network.some(SAMPLE)
+    some = network.sample
     mean = hat.seen(some.post, x[some.pairs], y[some.pairs]).mean
     is_proved, total = torch.zeros(network.n_pairs, dtype=torch.bool), 0.0
     for chunk in network.chunks():

@@ -26,7 +26,7 @@ def facts(p: Pictures) -> dict[str, Any] | None:
 
 def _circuit(c: Removable) -> dict[str, Any]:
     return {
-        "form": c.certificate.circuit.form,
+        "form": c.certificate.form,
         "verdict": c.certificate.verdict,
         "parts": list(c.parts),
         "added": packed(c.added),
