@@ -18,7 +18,7 @@ from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.check import check, memory_needed
 from grokscope.training.optimizers.muon import orthogonalized
-from grokscope.training.rule import FILTERS, OPTIMIZERS, Rule, gradient_filter, optimizer
+from grokscope.training.rule import FILTERS, OPTIMIZERS, Count, Rule, gradient_filter, optimizer
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
 from grokscope.training.tensors import read_tensors, write_tensors
@@ -388,7 +388,7 @@ def test_ones_own_optimiser_trains_by_name_and_resumes(registries, tiny, tmp_pat
             super().__init__(specs, stack)
             self.state["momentum"] = torch.zeros_like(stack.flat)
 
-        def update(self, stack: Stack, step: int) -> None:
+        def update(self, stack: Stack, step: Count) -> None:
             momentum = self.state["momentum"]
             direction = torch.lerp(momentum, stack.grad, (1 - self.beta1).to(momentum)).sign()
             stack.flat.sub_((self.ramp(step) * self.lr).to(momentum) * direction)
