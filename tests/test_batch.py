@@ -14,6 +14,7 @@ from grokscope.errors import BadInput, DamagedFile, StorageError
 from grokscope.integrity.check import check
 from grokscope.measures import kept
 from grokscope.measures.trace import trace
+from grokscope.reading.explained import explained
 from grokscope.spec import Spec
 from grokscope.training.batch import header, is_batch
 from grokscope.training.keeping import lock
@@ -254,6 +255,19 @@ def test_a_trace_is_kept_in_the_networks_own_folder_and_used_again(batch, whole,
     table = trace(run, ["gini"])
     monkeypatch.setattr(kept.Kept, "add", None)  # nothing is measured again
     assert trace(run, ["gini"]).equals(table)
+
+
+def test_an_explanation_stands_by_the_networks_own_share_of_its_file(batch, whole):
+    one, file = Run.open(batch / whole[0].folder.name), batch / "last.safetensors"
+    assert not explained(one).is_kept
+    there = header(file)
+    *_, start, size = there.tensors[0]
+    flip(file, there.start + start + there.members[1] * size)  # another's, in the same file
+    assert one.checkpoint(50) == file
+    assert explained(one).is_kept
+    flip(file, there.start + start + there.members[0] * size)
+    with pytest.raises(DamagedFile, match=r"last.safetensors is damaged"):
+        explained(one)
 
 
 def test_the_command_line_keeps_seeds_in_a_batch(call, tmp_path, monkeypatch):

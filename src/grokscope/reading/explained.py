@@ -128,6 +128,10 @@ def explained(
     return Explained(run, facts, program, False, chosen, why, refused, found)
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[Path]) -> Key:
     """What an explanation depends on, each part by its name."""
     spec = run.spec
@@ -135,7 +139,7 @@ def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[P
     every = "" if forms is None else json.dumps(forms)
     split = run.folder / SPLIT_FILE
     return {
-        "checkpoint": f"{step} {of_files(run.checkpoint(step))}",
+        "checkpoint": f"{step} {_digest(run.content(run.checkpoint(step)))}",
         "task": _hash(spec.task, spec.task_args, *map(outside_code, makers)),
         "split": _hash(spec.split, spec.train_fraction, of_files(split) if split.is_file() else ""),
         "spec": _hash(spec.to_json()),
