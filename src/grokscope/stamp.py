@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import grokscope
-from grokscope.disk import cache_folder
+from grokscope.disk import cache_folder, open_regular
 
 LENGTH = 32  # bytes
 
@@ -42,10 +42,10 @@ def of_package() -> str:
 
 
 def of_files(*files: Path) -> str:
-    """A hash of what is in these files. Raises `OSError`."""
+    """A hash of what is in these files. Raises `OSError`, and `StorageError` for a pipe or device."""
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as content:
+        with open_regular(file) as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16]
 
