@@ -42,7 +42,7 @@ def of_package() -> str:
 
 
 def of_files(*files: Path) -> str:
-    """A hash of what is in these files. Raises `OSError`, and `StorageError` for a pipe or device."""
+    """A hash of what is in these files. Raises `OSError`, and `StorageError` for a device."""
     digest = hashlib.sha256()
     for file in files:
         with open_regular(file) as content:
