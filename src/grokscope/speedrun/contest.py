@@ -58,9 +58,7 @@ class Contest:
         return spec
 
 
-SUM = Spec(
-    steps=1_000, eval_every=5, checkpoint_every=10**9, grok_patience=1, stop_after_grok=200
-)
+SUM = Spec(steps=1_000, eval_every=5, checkpoint_every=10**9, grok_patience=1, stop_after_grok=200)
 NANDA = EXPERIMENTS["nanda2023"].spec
 MEASURED = "our three seeds of `grokscope run nanda2023`: 5,250, 6,400 and 6,850"
 SYMMETRIC = replace(
