@@ -1,4 +1,4 @@
-"""The board of the fastest recipes: its rules, its judge, and that what it says can be judged again."""
+"""The board of the fastest recipes: its rules, its judge, and that a record can be judged again."""
 
 import json
 import math
