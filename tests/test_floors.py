@@ -33,6 +33,7 @@ FLOORS = [
     {"reading", "runs"},
     {"page", "plots", "terminal"},
     {"papers"},
+    {"speedrun"},
     {"cli"},
 ]
 WITHOUT_TENSORS = [

@@ -1,0 +1,1 @@
+"""Speedrun: which recipe makes a network generalise for the least processor time."""
