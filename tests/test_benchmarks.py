@@ -28,6 +28,7 @@ def module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_the_step_is_timed_beside_its_plain_twin_and_the_floor():
     done = module("step", "--json", "--rounds", "1", "--threads", "1")
     assert done.returncode == 0, done.stderr

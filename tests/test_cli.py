@@ -312,7 +312,7 @@ def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("grokscope.training.train.write_checkpoint", interrupt)
+        patch.setattr("grokscope.training.keeping.write_checkpoint", interrupt)
         said = call("run", *TINY, "--out", tmp_path)
     assert said.code == 130
     assert "The same command begins anew" in said.err

@@ -387,6 +387,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("why", UNKNOWN)
 def test_nothing_is_proved_of_a_network_whose_rounding_is_not_known(why):
+    torch.manual_seed(0)  # two of the networks are drawn as torch draws
     network = Network.of(snapshot_of(UNKNOWN[why]()))
     assert network is not None
     logits = network.fold.logits()[:, :P]

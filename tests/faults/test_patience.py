@@ -146,7 +146,7 @@ def test_who_takes_a_page_slowly_has_time_but_not_for_ever(
 ):
     monkeypatch.setattr(patient, "PATIENCE", 0.1)
     monkeypatch.setattr(patient, "FLUSH", flush)
-    watch.shown = Shown("<body>" + "x" * 8_000_000 + "</body></html>", is_last=False)
+    watch.shown = Shown("<body>" + "x" * 60_000_000 + "</body></html>", is_last=False)
     connection = dial(GET)
     time.sleep(0.8)
     with suppress(ConnectionError):

@@ -1,7 +1,8 @@
 """What is told, beside the result, of an explanation that was kept or made again."""
 
-import sys
 from typing import TYPE_CHECKING
+
+from grokscope.printable import Screen
 
 if TYPE_CHECKING:
     from grokscope.reading.explained import Explained
@@ -14,4 +15,4 @@ def tell_kept(found: "Explained | None") -> None:
     if found is not None:
         refused = None if found.refused is None else str(found.refused)
         for line in kept_notes(found.why, refused):
-            print(line, file=sys.stderr)
+            Screen(stderr=True).print(line, soft_wrap=True)

@@ -51,7 +51,7 @@ class Result:
     @property
     def step(self) -> float:
         """Of the median seed."""
-        return median(math.inf if h.step is None else h.step for h in self.heats)
+        return median(math.inf if h.step is None else float(h.step) for h in self.heats)
 
     @property
     def ratio(self) -> float:

@@ -29,12 +29,13 @@ MOST_LOGITS = 60_000_000  # of a table that is read as one, or explained without
 LOGITS_AT_ONCE = 8_000_000  # of a larger one
 SHARE = 4  # a sample has a quarter of what would be read as one
 
-CODE = 110_000_000  # bytes of libraries that the first step brings in
+CODE = 45_000_000  # bytes of libraries that the first step brings in
 OF_READING = 100_000_000  # and those that a reading does, and a page
 OF_EXPLAINING = 80_000_000
 OF_PAGE = 50_000_000
 MOST_DRAWN, DRAWN = 2_500_000, 80  # logits that a page has, and bytes of each
 STACKED = 8  # copies of the weights: gradients, temporaries, checkpoints as they are written
+NATIVELY = 4  # of the native step, which makes no temporaries
 IN_PROOF = 60  # bytes for each pair and term: a fold and its errors, in float64
 EVIDENCE = 8  # tables of logits in float64
 GRAPH = 1.2  # copies of an activation that autograd keeps
@@ -121,10 +122,12 @@ def training(run: Run, model: Model, device: str = "cpu") -> Needs:
     n_weights = sum(v.numel() for v in model.parameters())
     state = sum(v.numel() * v.element_size() for v in sketch(spec, model).values())
     tables = n_pairs * (8 * (run.task.inputs.shape[1] + run.task.n_read) + 2)
-    kept = state + STACKED * w * n_weights + tables
+    is_native = _is_native(run, model, device)
+    copies = NATIVELY if is_native else STACKED
+    kept = state + copies * w * n_weights + tables
     loss = x.classes * (w + 16 if spec.loss_precision == "float64" else 3 * w)
     passed = x.mixed + x.neurons + x.classes if is_folded else x.activations
-    if _is_native(run, model, device):
+    if is_native:
         return _natively(x, n, min(n_pairs, PAIRS_AT_ONCE), kept)
     evaluation = min(n_pairs, PAIRS_AT_ONCE) * max(w * passed, loss)
     if not is_folded:
