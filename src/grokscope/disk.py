@@ -9,8 +9,8 @@ import errno
 import os
 import shutil
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from grokscope.errors import DamagedFile, StorageError, brief
 
@@ -62,7 +62,7 @@ def read_regular(path: Path, most: int) -> bytes:
         raise cannot_read(path, error) from error
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """A file open to be read. Raises `StorageError` if it is no regular file, and `OSError`."""
     return open(path, "rb", opener=_at_once)
 
