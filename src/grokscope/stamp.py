@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path
 
 import grokscope
-from grokscope.disk import cache_folder, open_regular
+from grokscope.disk import cache_folder, open_regular, too_large
 
 LENGTH = 32  # bytes
+MOST = 10**9  # of a file that is hashed
 
 
 def stamp(content: bytes) -> str | None:
@@ -42,10 +43,14 @@ def of_package() -> str:
 
 
 def of_files(*files: Path) -> str:
-    """A hash of what is in these files. Raises `OSError`, and `StorageError` for a device."""
+    """A hash of what is in these files. Raises `OSError`, `StorageError` for a device, and
+    `DamagedFile` for one of more than `MOST` bytes."""
     digest = hashlib.sha256()
     for file in files:
         with open_regular(file) as content:
+            size = os.fstat(content.fileno()).st_size
+            if size > MOST:
+                raise too_large(file, size, MOST)
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16]
 

@@ -173,7 +173,7 @@ def _places(run: Run, out: Path | None) -> list[Path]:
     """The files that may have it: the run's own, and one under `out`."""
     places = [run.folder / EXPLANATIONS]
     if out is not None:
-        known = hashlib.sha256(os.path.realpath(run.folder).encode()).hexdigest()[:8]
+        known = hashlib.sha256(os.fsencode(os.path.realpath(run.folder))).hexdigest()[:8]
         places.append(out / ".explanations" / f"{run.folder.name}-{known}.json")
     return places
 

@@ -45,9 +45,9 @@ def keep(run: Run, said: Said, plugins: Iterable[Path] = ()) -> None:
     """Keep what is said of a run that is finished, made with these `--use` files."""
     if not run.is_finished:
         return
-    content = {"key": _key(run, plugins), "said": vars(said)}
-    text = as_json({**content, "stamp": stamp(as_json(content).encode())})
-    with suppress(StorageError):
+    with suppress(StorageError, DamagedFile):  # of a disk that refuses, or a file that is too large
+        content = {"key": _key(run, plugins), "said": vars(said)}
+        text = as_json({**content, "stamp": stamp(as_json(content).encode())})
         write_atomically(_file(run), text.encode())
 
 
