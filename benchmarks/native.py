@@ -21,12 +21,13 @@ from benchmarks.timing import Action, Spread, parser, show
 from grokscope.models.transformer import Transformer
 from grokscope.spec import Spec
 from grokscope.training import native
+from grokscope.training.evaluation import evaluated
 from grokscope.training.losses import Objective
 from grokscope.training.machine import keep_memory, use_threads
 from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, factors_of, losses_of, make_step
+from grokscope.training.steps import Examples, factors_of, make_step
 
 SHARE = 0.4  # of the pairs, where it is not Nanda's
 SHAPES = {
@@ -64,9 +65,9 @@ def actions(spec: Spec, formulation: str) -> tuple[Action, Action]:
     @torch.no_grad()
     def evaluate() -> None:
         weights = {name: leaf[0] for name, leaf in stack.weights.items()}
-        losses_of(
-            stack.template, weights, every, run.task.n_answers, formulation, spec.loss_precision,
-            objective,
+        evaluated(
+            stack.template, weights, every, run.task.n_answers, objective, formulation,
+            spec.loss_precision,
         )  # fmt: skip
 
     return step, evaluate

@@ -23,10 +23,11 @@ from grokscope.spec import Spec
 from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training import native, steps
+from grokscope.training.evaluation import evaluated
 from grokscope.training.files import read_notes
 from grokscope.training.folded import Plan, folded_loss
 from grokscope.training.loss import negative_log_likelihood
-from grokscope.training.losses import Objective, cross_entropy_per_class
+from grokscope.training.losses import CROSS_ENTROPY, Objective, cross_entropy_per_class
 from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
@@ -240,8 +241,10 @@ def test_an_evaluation_is_that_of_torch(core, name):
     for one in core.instruction_sets():
         core.use(one)
         with torch.no_grad():
-            losses, right = steps.losses_of(model, weights, data, 11, "native", "float64")
-            exact, exactly = steps.losses_of(model, weights, data, 11, "folded", "float64")
+            losses, right = evaluated(model, weights, data, 11, CROSS_ENTROPY, "native")
+            logits = steps.logits_of(model, weights, data.inputs, "folded")
+        exact = CROSS_ENTROPY.each(logits, data.answers, "float64")
+        exactly = is_right(logits[..., :11], data.answers)
         assert torch.equal(right, exactly)
         assert (losses - exact).abs().max() < 1e-6 * exact.max()
 

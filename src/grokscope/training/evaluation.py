@@ -14,9 +14,11 @@ from torch.func import functional_call
 
 from grokscope.models.model import Fold, Model
 from grokscope.score import is_right
-from grokscope.training.losses import Objective, cross_entropy, cross_entropy_per_class
+from grokscope.training import native
+from grokscope.training.folded import is_written_out
+from grokscope.training.losses import Objective, cross_entropy_per_class
 from grokscope.training.memory import PAIRS_AT_ONCE
-from grokscope.training.steps import Called, Examples, can_fold, logits_of, losses_of, prefixed
+from grokscope.training.steps import Called, Examples, can_fold, logits_of, prefixed
 
 AT_ONCE = 10_000_000  # numbers of the hidden layer and the logits of a fold
 
@@ -37,7 +39,11 @@ def evaluated(
     each of its answers is, among the answers proper, right."""
 
     def read(logits: Tensor, answers: Tensor) -> Evaluated:
-        if logits.dtype is torch.float32 and loss_precision == "float64" and _is_plain(objective):
+        if (
+            logits.dtype is torch.float32
+            and loss_precision == "float64"
+            and is_written_out(objective)
+        ):
             losses, right = from_others(logits, answers, n_answers)
             losses = losses if losses.ndim == 1 else losses.mean(dim=1)
             is_per_class = objective.loss is cross_entropy_per_class
@@ -48,10 +54,7 @@ def evaluated(
     inputs, answers = examples.inputs, examples.answers
     if formulation == "native":
         some = (examples[x] for x in _slices(len(answers), PAIRS_AT_ONCE))
-        parts = [
-            losses_of(model, weights, x, n_answers, formulation, loss_precision, objective)
-            for x in some
-        ]
+        parts = [_natively(model, weights, x, n_answers, objective) for x in some]
     elif formulation in ("fast", "folded") and can_fold(model):
         fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
         size = max(1, AT_ONCE // (fold.table.shape[1] + fold.W_L.shape[1]))
@@ -76,9 +79,17 @@ def _logits(fold: Fold, pairs: slice) -> Float[Tensor, "pair c"]:
     return some.read_out(fold.act.vjp(pre)[0], direct)
 
 
-def _is_plain(objective: Objective) -> bool:
-    known = (cross_entropy, cross_entropy_per_class)
-    return objective.loss in known and objective.temperature == 1
+def _natively(
+    model: Model,
+    weights: dict[str, Tensor],
+    examples: Examples,
+    n_answers: int,
+    objective: Objective,
+) -> Evaluated:
+    fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (examples.inputs,))
+    losses, right = native.evaluated(fold, examples.answers, n_answers)
+    is_per_class = objective.loss is cross_entropy_per_class
+    return losses / fold.n_classes if is_per_class else losses, right
 
 
 def from_others(

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from grokscope.errors import BadInput, RewriteError, lookup
 from grokscope.models.model import Factors, Fold, Model
-from grokscope.score import is_right
 from grokscope.training import native as core
 from grokscope.training.folded import Plan, folded_loss, is_written_out
 from grokscope.training.losses import CROSS_ENTROPY, Objective, cross_entropy_per_class
@@ -85,12 +84,7 @@ def folded(
         plan = plans[k] = plans[k] or Plan(fold.rows, len(fold.table))
         return folded_loss(fold, plan, examples[k].answers, loss_precision, objective)
 
-    def step(stack: Stack) -> Float[Tensor, " member"]:
-        losses = torch.stack([member_loss(k, w) for k, w in enumerate(stack.members())])
-        stack.backward(losses)
-        return losses.detach()
-
-    return step
+    return _one_after_the_other(member_loss)
 
 
 def stacked(
@@ -139,12 +133,7 @@ def native(
         fold: Fold = functional_call(called, prefixed(weights), (examples[k].inputs,))
         return core.native_loss(fold, plans[k], scale)
 
-    def step(stack: Stack) -> Float[Tensor, " member"]:
-        losses = torch.stack([member_loss(k, w) for k, w in enumerate(stack.members())])
-        stack.backward(losses)
-        return losses.detach()
-
-    return step
+    return _one_after_the_other(member_loss)
 
 
 Tables = tuple[Tensor, Tensor | None, Tensor]  # table, weights and W_L, each with a row a member
@@ -300,28 +289,6 @@ def logits_of(
     return functional_call(Called(model, "last"), prefixed(weights), (inputs,))
 
 
-def losses_of(
-    model: Model,
-    weights: dict[str, Tensor],
-    examples: Examples,
-    n_answers: int,
-    formulation: str,
-    loss_precision: str,
-    objective: Objective = CROSS_ENTROPY,
-) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair *answer"]]:
-    """The loss of each pair, over all output classes, and whether each of its answers is, among
-    the first `n_answers`, right."""
-    inputs, answers = examples.inputs, examples.answers
-    if formulation == "native":
-        fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
-        losses, right = core.evaluated(fold, answers, n_answers)
-        per_class = objective.loss is cross_entropy_per_class
-        return losses / fold.n_classes if per_class else losses, right
-    logits = logits_of(model, weights, inputs, formulation)
-    losses = objective.each(logits, answers, loss_precision)
-    return losses, is_right(logits[..., :n_answers], answers)
-
-
 def can_fold(model: Model) -> bool:
     """Whether the model says how it folds."""
     return model.folds
@@ -445,6 +412,17 @@ class Called(nn.Module):
 
 def prefixed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"model.{name}": w for name, w in weights.items()}
+
+
+def _one_after_the_other(member_loss: Callable[[int, dict[str, Tensor]], Tensor]) -> Step:
+    """The step of a loss that is said of one member, by its number and weights."""
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        losses = torch.stack([member_loss(k, w) for k, w in enumerate(stack.members())])
+        stack.backward(losses)
+        return losses.detach()
+
+    return step
 
 
 def _by_autograd(
