@@ -21,6 +21,7 @@ from grokscope.training.keeping import lock
 from grokscope.training.run import Run, find_folders, is_own
 from grokscope.training.train import train
 from grokscope.training.writer import Writer
+from tests.same import assert_same_results, untimed
 
 BASE = Spec(
     task_args={"p": 7}, model="mlp", model_args={"d_embed": 8, "d_mlp": 8}, train_fraction=0.6,
@@ -51,19 +52,9 @@ def batch(whole, tmp_path) -> Path:
     return shutil.copytree(whole[0].home, tmp_path / whole[0].home.name)
 
 
-def untimed(run: Run) -> list[dict[str, int | float]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.rows]
-
-
 def assert_same(ones: list[Run], others: list[Run]) -> None:
-    """The same evaluations but for the time they took, and the same weights bit for bit."""
     for one, other in zip(ones, others, strict=True):
-        assert untimed(one) == untimed(other)
-        assert one.steps == other.steps
-        for step in one.steps:
-            mine, others_ = one.weights(step), other.weights(step)
-            assert mine.keys() == others_.keys()
-            assert all(mine[k].equal(others_[k]) for k in mine)
+        assert_same_results(one, other)
 
 
 def flip(file: Path, at: int) -> None:

@@ -17,6 +17,7 @@ from grokscope.training.keeping import lock
 from grokscope.training.run import Run
 from grokscope.training.tensors import read_tensors, write_tensors
 from grokscope.training.train import train
+from tests.same import untimed
 
 Damage = Callable[[Path], None]
 
@@ -86,10 +87,6 @@ def one_bit(name: str) -> Damage:
         (folder / name).write_bytes(content)
 
     return flip
-
-
-def untimed(run: Run) -> list[dict[str, float]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.rows]
 
 
 def damaged(found: Checked) -> str:

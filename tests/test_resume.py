@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -21,6 +20,7 @@ from grokscope.training.run import Run
 from grokscope.training.tensors import read_tensors
 from grokscope.training.train import train
 from tests.faults.selection import quick
+from tests.same import untimed
 
 TRAIN = """
 import sys, time
@@ -52,10 +52,6 @@ def wait_for(n_rows: int, run: Run, child: subprocess.Popen[bytes]) -> None:
 def kill(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     assert child.wait() == -signal.SIGKILL
-
-
-def untimed(run: Run) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.rows]
 
 
 def assert_same(one: Run, other: Run) -> None:

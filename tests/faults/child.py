@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -81,33 +81,26 @@ def train_and_die(out: Path, at: int, specs: Spec | list[Spec] = SMALL) -> None:
 def train_and_lose_power(out: Path, after: Path, at: int) -> None:
     """Train `SMALL` until the power fails before the file operation of this number; what is on the
     disk then is in `after`, and the step that was said to be saved in `after`.said."""
-    torch.set_num_threads(1)
-    out.mkdir()
-    power, left, said = Power(out), iter(range(at)), after.with_suffix(".said")
-    real = os.fsync
-
-    def count(operation: str, path: str) -> None:
-        if next(left, None) is None:
-            power.fail(after)
-            die()
-
-    def fsync(file: int) -> None:
-        real(file)
-        power.fsync(file)
+    said = after.with_suffix(".said")
 
     def tell(run: Run, row: Any, events: Any) -> None:
         _note(said, run.resumes_at)
 
-    os.fsync = fsync
-    with installed(count):
+    with power_cut(out, after, at):
         run = train(SMALL, out, save_every=0.0, track=tell)
-    _note(said, run.resumes_at)
-    power.fail(after)
+        _note(said, run.resumes_at)
 
 
 def train_batch_and_lose_power(out: Path, after: Path, at: int) -> None:
-    """Train `BATCH` until the power fails before the file operation of this number; what is on the
-    disk then is in `after`."""
+    """Train `BATCH` until the power fails, as `train_and_lose_power` does; it notes nothing."""
+    with power_cut(out, after, at):
+        _train(BATCH, out)
+
+
+@contextlib.contextmanager
+def power_cut(out: Path, after: Path, at: int) -> Iterator[None]:
+    """The power fails before the file operation of this number in `out`, or at the end; what is on
+    the disk then is in `after`."""
     torch.set_num_threads(1)
     out.mkdir()
     power, left = Power(out), iter(range(at))
@@ -124,7 +117,7 @@ def train_batch_and_lose_power(out: Path, after: Path, at: int) -> None:
 
     os.fsync = fsync
     with installed(count):
-        _train(BATCH, out)
+        yield
     power.fail(after)
 
 

@@ -17,7 +17,8 @@ from tests.faults import child
 from tests.faults.child import BATCH
 from tests.faults.selection import quick
 from tests.faults.test_full_disk import full_from
-from tests.faults.test_killed import assert_same, untimed
+from tests.faults.test_killed import assert_same
+from tests.same import untimed
 
 OPERATIONS = 130  # training BATCH has some 120
 WRITES = 46  # of them, those that take room

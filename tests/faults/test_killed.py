@@ -14,6 +14,7 @@ from grokscope.training.train import train
 from tests.faults import child
 from tests.faults.child import SMALL
 from tests.faults.selection import quick
+from tests.same import assert_same_results, untimed
 
 OPERATIONS = 160  # training SMALL has some 150
 
@@ -23,19 +24,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(SMALL, tmp_path_factory.mktemp("undisturbed"))
 
 
-def untimed(run: Run) -> list[dict[str, int | float]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.rows]
-
-
 def assert_same(one: Run, other: Run) -> None:
-    """The same evaluations but for the time they took, the same weights bit for bit, and nothing
-    that a kill has left."""
-    assert untimed(one) == untimed(other)
-    assert one.steps == other.steps
-    for step in one.steps:
-        mine, others = one.weights(step), other.weights(step)
-        assert mine.keys() == others.keys()
-        assert all(mine[k].equal(others[k]) for k in mine)
+    """The same results, and nothing that a kill has left."""
+    assert_same_results(one, other)
     assert not one.leftovers
     assert check(one.folder).findings == ()
 
