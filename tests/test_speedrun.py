@@ -118,6 +118,9 @@ def test_the_board_is_shown_and_bad_input_told(capsys, monkeypatch):
     monkeypatch.setitem(RECORDS, "hot", record)
     main(["speedrun", "--json"])
     assert {row["record"] for row in json.loads(capsys.readouterr().out)} == set(RECORDS)
+    main(["speedrun"])
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in [*CONTESTS, *RECORDS, "6,400 steps", "93,556 steps"])
     for words, told in (
         (["nothing"], "record or track"),
         (["mlp", "--seeds", "0"], "--seeds"),

@@ -31,10 +31,10 @@ def speedrun(
 ) -> None:
     """Show the fastest recipes, or judge one: how soon does a network generalise?
 
-    Alone it shows the board. Told a record, or a track and settings, it trains the recipe on seeds
-    that nobody chose, by one thread, and says how many seconds of the processor the median seed
-    took until it was right on 99 % of the pairs never shown, and how many times less that is than
-    the published recipe in the same run. The rules are in docs/speedrun.md.
+    Alone it shows the tracks and the board. Told a record, or a track and settings, it trains the
+    recipe on seeds that nobody chose, by one thread, and says how many seconds of the processor the
+    median seed took until it was right on 99 % of the pairs never shown, and how many times less
+    that is than the published recipe in the same run. The rules are in docs/speedrun.md.
 
     Example: grokscope speedrun mlp lr=.05 weight_decay=2 eval_every=10
     """
@@ -47,7 +47,11 @@ def speedrun(
     load(use)
     if not entry:
         rows = _board()
-        print_json(rows) if json else print_table(rows, "No record was set yet.")
+        if json:
+            print_json(rows)
+        else:
+            print_table(_tracks())
+            print_table(rows, "No record was set yet.")
         return
     if not 1 <= seeds <= MOST_SEEDS:
         raise must_be("--seeds", f"a whole number from 1 to {MOST_SEEDS:,}", seeds)
@@ -94,6 +98,20 @@ def _entered(entry: tuple[str, ...]) -> "tuple[Contest, Spec]":
         raise unknown("record or track", name, [*RECORDS, *CONTESTS])
     contest = CONTESTS[name]
     return contest, contest.recipe(*settings)
+
+
+def _tracks() -> list[dict[str, Any]]:
+    """A row a track: what is raced for, and how many steps the published recipe takes."""
+    from grokscope.speedrun.contest import CONTESTS
+
+    return [
+        {
+            "track": name,
+            "what": contest.title,
+            "published recipe": f"{contest.reference_steps:,} steps: {contest.source}",
+        }
+        for name, contest in CONTESTS.items()
+    ]
 
 
 def _board() -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ class Kept:
     def __init__(self, run: Run, steps: Iterable[int], keys: tuple[str, ...] | None):
         self.path = run.folder / "trace.parquet"
         self.keys = None if keys is None else list(keys)
-        self.files = {step: _digest(run, step) for step in steps}
+        self.files = {step: checkpoint_digest(run, step) for step in steps}
         self.rows: dict[int, dict[str, float]] = {step: {} for step in self.files}
         self.columns: dict[str, list[str]] = {}
         self.code = {name: code(run, f) for name, f in MEASURES.items()}
@@ -115,7 +115,8 @@ def _content(note: Any, table: pl.DataFrame) -> bytes:
     return json.dumps([note, table.to_dict(as_series=False)], sort_keys=True).encode()
 
 
-def _digest(run: Run, step: int) -> str:
+def checkpoint_digest(run: Run, step: int) -> str:
+    """A hash of the bytes of a run's checkpoint, or of its share of a batch's."""
     return hashlib.sha256(run.content(run.checkpoint(step))).hexdigest()[:16]
 
 

@@ -35,7 +35,7 @@ from grokscope.explain.explanation import Explanation, explain
 from grokscope.explain.program import circuit_file
 from grokscope.explain.rules import package_version
 from grokscope.measures.entries import EXPLANATIONS, Entry, read_entries, write_entries
-from grokscope.measures.kept import outside_code
+from grokscope.measures.kept import checkpoint_digest, outside_code
 from grokscope.measures.key_rules import by_embedding, published_keys
 from grokscope.measures.keys import key_parts
 from grokscope.models.model import MODELS
@@ -128,10 +128,6 @@ def explained(
     return Explained(run, facts, program, False, chosen, why, refused, found)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[Path]) -> Key:
     """What an explanation depends on, each part by its name."""
     spec = run.spec
@@ -139,7 +135,7 @@ def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[P
     every = "" if forms is None else json.dumps(forms)
     split = run.folder / SPLIT_FILE
     return {
-        "checkpoint": f"{step} {_digest(run.content(run.checkpoint(step)))}",
+        "checkpoint": f"{step} {checkpoint_digest(run, step)}",
         "task": _hash(spec.task, spec.task_args, *map(outside_code, makers)),
         "split": _hash(spec.split, spec.train_fraction, of_files(split) if split.is_file() else ""),
         "spec": _hash(spec.to_json()),
