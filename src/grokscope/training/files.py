@@ -53,6 +53,31 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise cannot_write(path, len(content), error) from error
 
 
+def append(path: Path, lines: bytes) -> None:
+    """Add lines to a file. Raises `StorageError`."""
+    try:
+        with path.open("ab") as file:
+            file.write(lines)
+    except OSError as error:
+        raise cannot_write(path, len(lines), error) from error
+
+
+def flush_file(path: Path) -> None:
+    """Have on the disk what was added to a file. Raises `StorageError`."""
+    with writing(path), path.open("rb") as file:
+        flush(file.fileno())
+
+
+def replace_keeping_older(path: Path, new: Path, older: Path) -> None:
+    """Put a new file in the place of another, which stays as the older one. Raises
+    `StorageError`."""
+    with writing(path):
+        if path.exists():
+            path.replace(older)
+        new.replace(path)
+        settle(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing. Raises `OSError`."""
     if not folder.is_dir():

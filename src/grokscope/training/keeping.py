@@ -6,21 +6,27 @@ on from there to the same numbers.
 Axes: member = one network.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from grokscope.disk import cannot_write, is_there
+from grokscope.disk import is_there
 from grokscope.errors import StorageError
 from grokscope.training.batch import LAST, METRICS, OLDER, RESUME, header, stacked_lines, step_file
-from grokscope.training.files import as_json, flush, make_folder, settle, writing
+from grokscope.training.files import (
+    append,
+    as_json,
+    flush_file,
+    make_folder,
+    replace_keeping_older,
+    writing,
+)
 from grokscope.training.member import Member, noted, save, to_go_on, write_checkpoint
+from grokscope.training.run import Seal
 from grokscope.training.shares import Shares, drop, put, put_lines
 from grokscope.training.stack import State
 from grokscope.training.writer import Writer
@@ -119,21 +125,6 @@ def _row(state: State, i: int) -> State:
     return {name: rows[i] for name, rows in state.items()}
 
 
-@dataclass
-class _Seal:
-    """How many evaluations a member has, and a checksum of their lines that goes on with them."""
-
-    count: int = 0
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-
-    def add(self, lines: bytes) -> None:
-        self.count += lines.count(b"\n")
-        self.digest.update(lines)
-
-    def notes(self) -> dict[str, str]:
-        return {"rows": str(self.count), "rows_sha256": self.digest.hexdigest()[:16]}
-
-
 class InBatch(Keeping):
     """All members in the folder of their batch, written by a thread while the next steps train.
 
@@ -147,7 +138,7 @@ class InBatch(Keeping):
         self.batch = batch
         self.writer = Writer()
         self.numbers: dict[Member, int] = {}
-        self.seals: dict[int, _Seal] = {}
+        self.seals: dict[int, Seal] = {}
         self.finished: list[Shares] = []  # that wait to be written
 
     def begin(self, members: Sequence[Member]) -> None:
@@ -155,7 +146,7 @@ class InBatch(Keeping):
         for member in members:
             assert member.run.share is not None
             number = self.numbers[member] = member.run.share.number
-            self.seals[number] = _Seal()
+            self.seals[number] = Seal()
             self.seals[number].add(member.lines)
             for step in member.run.steps:
                 if member.begins or step > member.step:
@@ -173,7 +164,7 @@ class InBatch(Keeping):
             self.seals[number].add(line)
             lines += stacked_lines(line, number)
         if lines:
-            self.writer.ask(lambda: self._append(lines))
+            self.writer.ask(lambda: append(self.batch / METRICS, lines))
 
     def checkpoint(self, members: Sequence[Member], weights: State) -> None:
         if members:
@@ -209,18 +200,9 @@ class InBatch(Keeping):
 
     # By the thread:
 
-    def _append(self, lines: bytes) -> None:
-        path = self.batch / METRICS
-        try:
-            with path.open("ab") as file:
-                file.write(lines)
-        except OSError as error:
-            raise cannot_write(path, len(lines), error) from error
-
     def _save(self, shares: Shares, finished: list[Shares]) -> None:
-        metrics, resume = self.batch / METRICS, self.batch / RESUME
-        with writing(metrics), metrics.open("rb") as file:
-            flush(file.fileno())
+        resume = self.batch / RESUME
+        flush_file(self.batch / METRICS)
         if finished:
             put(self.batch / LAST, _together(finished))
         ended = header(self.batch / LAST).members if is_there(self.batch / LAST) else {}
@@ -230,11 +212,7 @@ class InBatch(Keeping):
             return
         beside = resume.with_name("resume.new.safetensors")
         put(resume, shares, without=ended, to=beside)
-        with writing(resume):
-            if resume.exists():
-                resume.replace(self.batch / OLDER)
-            beside.replace(resume)
-            settle(self.batch)
+        replace_keeping_older(resume, beside, self.batch / OLDER)
 
 
 def _together(parts: Sequence[Shares]) -> Shares:

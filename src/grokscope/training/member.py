@@ -18,7 +18,7 @@ from grokscope.spec import Spec
 from grokscope.training.choice import NOTE, chosen_step
 from grokscope.training.evaluation import evaluated
 from grokscope.training.events import Row
-from grokscope.training.files import settle, writing
+from grokscope.training.files import replace_keeping_older
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.run import Run, load_weights, mend
@@ -127,11 +127,7 @@ def save(member: Member, weights: dict[str, Tensor], state: dict[str, Tensor]) -
     beside = path.with_name("resume.new.safetensors")
     notes = to_go_on(member) | member.run.seal()
     write_tensors(beside, {**weights, **state}, notes)
-    with writing(path):
-        if path.exists():
-            path.replace(member.run.older_resume)
-        beside.replace(path)
-        settle(path.parent)
+    replace_keeping_older(path, beside, member.run.older_resume)
     member.unsaved = 0.0
 
 

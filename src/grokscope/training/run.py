@@ -25,7 +25,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from math import nan
@@ -33,7 +33,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from grokscope.disk import cannot_write, is_there, names_in, read_regular
+from grokscope.disk import is_there, names_in, read_regular
 from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName, brief
 from grokscope.spec import Spec
 from grokscope.training.batch import (
@@ -47,7 +47,14 @@ from grokscope.training.batch import (
     numbers_in,
 )
 from grokscope.training.events import Events, find_events
-from grokscope.training.files import as_json, flush, read_notes, write_atomically, writing
+from grokscope.training.files import (
+    append,
+    as_json,
+    flush_file,
+    read_notes,
+    write_atomically,
+    writing,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -422,20 +429,13 @@ class Run:
 
     def append(self, row: dict[str, Any]) -> None:
         """Add an evaluation to metrics.jsonl."""
-        path = self.folder / "metrics.jsonl"
-        line = as_json(row) + "\n"
-        try:
-            with path.open("a") as file:
-                file.write(line)
-        except OSError as error:
-            raise cannot_write(path, len(line), error) from error
+        append(self.folder / "metrics.jsonl", (as_json(row) + "\n").encode())
 
     def seal(self) -> dict[str, str]:
         """Have the evaluations so far on the disk, not only in the system's memory; how many they
         are, with a checksum."""
         path = self.folder / "metrics.jsonl"
-        with writing(path), path.open("rb") as file:
-            flush(file.fileno())
+        flush_file(path)
         return seal_of(read_regular(path, LARGEST_METRICS))
 
     def sealed(self, notes: dict[str, str]) -> bytes:
@@ -501,10 +501,26 @@ def numbers(row: Any) -> dict[str, int | float]:
     return {k: nan if v is None else v for k, v in row.items()}
 
 
+@dataclass
+class Seal:
+    """How many evaluations there are, and a checksum of their lines that goes on with them."""
+
+    count: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def add(self, lines: bytes) -> None:
+        self.count += lines.count(b"\n")
+        self.digest.update(lines)
+
+    def notes(self) -> dict[str, str]:
+        return {"rows": str(self.count), "rows_sha256": self.digest.hexdigest()[:16]}
+
+
 def seal_of(lines: bytes) -> dict[str, str]:
     """How many evaluations these lines are, with a checksum, as notes."""
-    digest = hashlib.sha256(lines).hexdigest()[:16]
-    return {"rows": str(lines.count(b"\n")), "rows_sha256": digest}
+    seal = Seal()
+    seal.add(lines)
+    return seal.notes()
 
 
 def _is_whole(value: Any) -> bool:
