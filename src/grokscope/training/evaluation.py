@@ -7,6 +7,8 @@ are taken some at a time.
 Axes: pair = one input; answer = where an input has several; c = an output class.
 """
 
+from weakref import WeakKeyDictionary
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -19,6 +21,7 @@ from grokscope.training.folded import is_written_out
 from grokscope.training.losses import Objective, cross_entropy_per_class
 from grokscope.training.memory import PAIRS_AT_ONCE
 from grokscope.training.steps import Called, Examples, can_fold, logits_of, prefixed
+from grokscope.training.unit import Digits, one_unit_of, unit_evaluated
 
 AT_ONCE = 10_000_000  # numbers of the hidden layer and the logits of a fold
 
@@ -52,6 +55,8 @@ def evaluated(
         return objective.each(logits, answers, loss_precision), right
 
     inputs, answers = examples.inputs, examples.answers
+    if formulation == "native" and (unit := one_unit_of(model)) is not None:
+        return unit_evaluated(unit, model, weights, _digits(examples), objective)
     if formulation == "native":
         some = (examples[x] for x in _slices(len(answers), PAIRS_AT_ONCE))
         parts = [_natively(model, weights, x, n_answers, objective) for x in some]
@@ -66,6 +71,16 @@ def evaluated(
         ]
     losses, right = zip(*parts, strict=True)
     return torch.cat(losses), torch.cat(right)
+
+
+_packed: WeakKeyDictionary[Examples, Digits] = WeakKeyDictionary()
+
+
+def _digits(examples: Examples) -> Digits:
+    """Packed once, and kept as long as they are."""
+    if examples not in _packed:
+        _packed[examples] = Digits(examples.inputs, examples.answers)
+    return _packed[examples]
 
 
 def _slices(count: int, size: int) -> list[slice]:

@@ -12,6 +12,7 @@ in and however many threads there are.
 Axes: as in `grokscope.models.model`; member = one network.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.activations import ACTIVATIONS
+from grokscope.activations import ACTIVATIONS, Activation
 from grokscope.models.model import Factor, Factors, Fold
 from grokscope.training.stack import Stack
 
@@ -74,10 +75,15 @@ def _found() -> tuple[Any, str | None]:
 
 def why_not_fold(fold: Fold) -> str | None:
     """Why the library cannot take this fold."""
-    if ACTIVATIONS.get(fold.act.name) is not fold.act or not hasattr(library().Act, fold.act.name):
-        return f"it does not have the activation `{fold.act.name}`"
     if fold.W_L.shape[1] % 16:
         return "it needs classes padded to a multiple of 16"
+    return why_not_act(fold.act)
+
+
+def why_not_act(act: Activation) -> str | None:
+    """Why the library cannot take this activation."""
+    if ACTIVATIONS.get(act.name) is not act or not hasattr(library().Act, act.name):
+        return f"it does not have the activation `{act.name}`"
     return None
 
 
@@ -175,10 +181,7 @@ class FactoredStep:
         scale: float = 1.0,
     ):
         self.plans, self.scale, core = list(plans), scale, library()
-        starts, start = {}, 0
-        for key, shape in shapes.items():
-            starts[key], start = start, start + shape.numel()
-        self.size = start
+        starts = starts_of(shapes)
 
         def factor(f: Factor) -> Any:
             n_rows, n_columns = shapes[f.name]
@@ -193,27 +196,41 @@ class FactoredStep:
         bias = -1 if factors.bias is None else starts[factors.bias]
         self.net = core.Factored(left, right, W_L, bias)
 
-    @torch.no_grad()
     def __call__(self, stack: Stack) -> Float[Tensor, " member"]:
-        n, stride = stack.flat.shape
-        assert (n, stack.flat.dtype) == (len(self.plans), torch.float32)
-        assert stack.flat.is_contiguous()
-        assert self.size <= stride
-        losses = torch.empty(n, dtype=torch.float64)
-
+        n = len(self.plans)
         threads = torch.get_num_threads() // min(torch.get_num_threads(), n)
 
-        def some(first: int, last: int) -> None:
-            self.net.gradients(
-                [plan.fold for plan in self.plans[first:last]], self.scale,
-                stack.flat[first].data_ptr(), stack.grad[first].data_ptr(), stride,
-                losses[first].data_ptr(), threads,
-            )  # fmt: skip
+        def some(first: int, last: int, *addresses: int) -> None:
+            folds = [plan.fold for plan in self.plans[first:last]]
+            self.net.gradients(folds, self.scale, *addresses, threads)
 
-        in_turns(some, n)
-        for held in stack.held:
-            stack.gradients[held].zero_()
-        return losses
+        return stepped(stack, n, some)
+
+
+def starts_of(shapes: dict[str, torch.Size]) -> dict[str, int]:
+    """Where each weight starts among a member's numbers."""
+    sizes = [shape.numel() for shape in shapes.values()]
+    return dict(zip(shapes, itertools.accumulate(sizes, initial=0), strict=False))
+
+
+@torch.no_grad()
+def stepped(stack: Stack, n: int, some: Callable[..., None]) -> Float[Tensor, " member"]:
+    """The losses of `n` members, whose gradients are written by `some`, which takes the first
+    member, the last, and where their weights, gradients and losses are: an address each, and
+    before the losses how many numbers a member has."""
+    stride = stack.flat.shape[1]
+    assert (len(stack.flat), stack.flat.dtype) == (n, torch.float32)
+    assert stack.flat.is_contiguous()
+    losses = torch.empty(n, dtype=torch.float64)
+
+    def addressed(first: int, last: int) -> None:
+        weights, gradients = stack.flat[first].data_ptr(), stack.grad[first].data_ptr()
+        some(first, last, weights, gradients, stride, losses[first].data_ptr())
+
+    in_turns(addressed, n)
+    for held in stack.held:
+        stack.gradients[held].zero_()
+    return losses
 
 
 def in_turns(work: Callable[[int, int], None], count: int) -> None:
