@@ -29,7 +29,8 @@ INLINE void with(Act act, Work work) {
 
 template <class Work>
 INLINE void in_chunks(long neurons, Work work) {
-  for (long left = 0; left < neurons; left += CHUNK * V) switch (least(CHUNK, vectors(neurons - left))) {
+  for (long left = 0; left < neurons; left += CHUNK * V)
+    switch (least(CHUNK, vectors(neurons - left))) {
       case 4: work.template operator()<4>(left); break;
       case 3: work.template operator()<3>(left); break;
       case 2: work.template operator()<2>(left); break;
@@ -37,13 +38,14 @@ INLINE void in_chunks(long neurons, Work work) {
     }
 }
 
-// `N` vectors of neurons, from `left` on: those of one row of a matrix, the rest 0.
+// `N` vectors of neurons: those of one row of a matrix from `left` on, where it ends 0.
 template <int N>
 struct Row {
   vec x[N];
   INLINE Row of(const Unit& u, const float* row, long left) {
     Row r;
-    UNROLL for (int j = 0; j < N; j++) r.x[j] = load_part(row + left + j * V, u.neurons - left - j * V);
+    UNROLL for (int j = 0; j < N; j++)
+      r.x[j] = load_part(row + left + j * V, u.neurons - left - j * V);
     return r;
   }
   INLINE Row at(const float* p) {
@@ -58,7 +60,8 @@ struct Row {
     UNROLL for (int j = 0; j < N; j++) store(p + j * V, x[j]);
   }
   void to(const Unit& u, float* row, long left) const {
-    UNROLL for (int j = 0; j < N; j++) store_part(row + left + j * V, x[j], u.neurons - left - j * V);
+    UNROLL for (int j = 0; j < N; j++)
+      store_part(row + left + j * V, x[j], u.neurons - left - j * V);
   }
 };
 
@@ -87,7 +90,8 @@ void contract(const Unit& u, long left, float* table, float* d_W_in) {
     for (long d = digits_of(u, q) - 1; d >= 0; d--) {
       Row<N> total{};
       for (long n = 0; n < 1 << d; n++) {
-        Row<N> with = Row<N>::at(table + (n + (1 << d)) * N * V), without = Row<N>::at(table + n * N * V);
+        const Row<N> with = Row<N>::at(table + (n + (1 << d)) * N * V);
+        Row<N> without = Row<N>::at(table + n * N * V);
         total.add(with);
         without.add(with);
         without.to(table + n * N * V);
@@ -100,9 +104,10 @@ void contract(const Unit& u, long left, float* table, float* d_W_in) {
 
 template <int N>
 INLINE Row<N> pre(const Unit& u, long pair, const float* table) {
-  const unsigned char* five = u.fives + pair * terms_of(u);
+  const long terms = terms_of(u);
+  const unsigned char* five = u.fives + pair * terms;
   Row<N> sum{};
-  for (long q = 0; q < terms_of(u); q++, table += SUMS * N * V)
+  for (long q = 0; q < terms; q++, table += SUMS * N * V)
     sum.add(Row<N>::at(table + five[q] * N * V));
   return sum;
 }
@@ -124,8 +129,9 @@ void forward(const Unit& u, long left, float* table, float* z) {
 template <class F, int N>
 void backward(const Unit& u, long left, const int* some, long count, const float* d_z,
               float* table, float* d_table, float* d_W_in, float* d_W_out) {
+  const long terms = terms_of(u);
   expand<N>(u, left, table);
-  memset(d_table, 0, terms_of(u) * SUMS * N * V * sizeof(float));
+  memset(d_table, 0, terms * SUMS * N * V * sizeof(float));
   const Row<N> w = Row<N>::of(u, u.W_out, left);
   Row<N> d_w{};
   for (long i = 0; i < count; i++) {
@@ -136,8 +142,8 @@ void backward(const Unit& u, long left, const int* some, long count, const float
       d_w.x[j] += g * F::of(x.x[j], slope);
       x.x[j] = g * w.x[j] * slope;
     }
-    const unsigned char* five = u.fives + some[i] * terms_of(u);
-    for (long q = 0; q < terms_of(u); q++) {
+    const unsigned char* five = u.fives + some[i] * terms;
+    for (long q = 0; q < terms; q++) {
       float* at = d_table + (SUMS * q + five[q]) * N * V;
       Row<N> r = Row<N>::at(at);
       r.add(x);
@@ -170,7 +176,8 @@ INLINE Pull pull_clipped(double z, int answer, const double (&ends)[2][2]) {
 // `take` of each pair with its loss.
 template <class Take>
 void pull(const Unit& u, const float* z, Take take) {
-  const double ends[2][2] = {{-log(1 - SMALLEST), -log(SMALLEST)}, {-log(1 - LARGEST), -log(LARGEST)}};
+  const double ends[2][2] = {{-log(1 - SMALLEST), -log(SMALLEST)},
+                             {-log(1 - LARGEST), -log(LARGEST)}};
   for (long i = 0; i < u.pairs; i++)
     take(i, u.is_clipped ? pull_clipped(z[i], u.answers[i], ends) : pull_plain(z[i], u.answers[i]));
 }
