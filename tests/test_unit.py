@@ -117,7 +117,7 @@ def test_the_gradient_ends_where_that_of_the_clamp_does(library, start):
     wanted, _ = evaluated(model, weights, data, 2, CLIPPED, "last")
     assert torch.allclose(losses, wanted, rtol=1e-8, atol=0)
     has_slope = []
-    for k in (*range(0, 256, 5), 255):
+    for k in range(0, 256, 17):
         one = data[k : k + 1]
         plain = stepped(steps.reference, [model], [one], CLIPPED, torch.float32)[1]
         found = stepped(steps.native, [model], [one], CLIPPED, torch.float32)[1]
