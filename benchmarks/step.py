@@ -200,14 +200,14 @@ def _peak_here(name: str, threads: int) -> float:
     keep_memory()
     model, examples = problem()
     torch_adamw([torch.zeros(1)])  # imports much at its first use, and that is no part of a step
-    before = _highest_mib()
+    before = highest_mib()
     step = VARIANTS[name](model, examples)
     for _ in range(5):
         step()
-    return _highest_mib() - before
+    return highest_mib() - before
 
 
-def _highest_mib() -> float:
+def highest_mib() -> float:
     """The most memory this process has held. The kernel's own count for the process, where it is to
     be had: `ru_maxrss` begins with that of the process it was started from."""
     status = Path("/proc/self/status")
