@@ -388,8 +388,8 @@ def check_native(model: Model, examples: Examples, objective: Objective = CROSS_
         raise RewriteError(
             f"formulation `native` of {type(model).__name__} does not equal the "
             f"{trusted.__name__} one in float64: the loss is off by {wrong[0]:.1e} and the "
-            f"gradient by {wrong[1]:.1e} (allowed {NATIVE_TOLERANCE:.0e}). Train with formulation={trusted.__name__}, and "
-            "tell us."
+            f"gradient by {wrong[1]:.1e} (allowed {NATIVE_TOLERANCE:.0e}). Train with "
+            f"formulation={trusted.__name__}, and tell us."
         )
     _checked.add(key)
 
