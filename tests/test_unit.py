@@ -49,7 +49,7 @@ def network(digits: int, neurons: int, act: str = "relu", seed: int = 0, size: f
     torch.manual_seed(seed)
     model = ParityMLP(2, 2, digits, neurons, act)
     with torch.no_grad():
-        model.W_out *= size
+        model.W_out.mul_(size)
     return model
 
 
