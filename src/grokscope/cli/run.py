@@ -46,6 +46,7 @@ def run(
 
     Example: grokscope run demo 'task=a*b' task.p=97 seed=1
     """
+    from grokscope.cli.told import tell_earlier
     from grokscope.runs import table
     from grokscope.terminal import print_json, print_runs, print_upright
     from grokscope.training.machine import use_threads
@@ -54,12 +55,13 @@ def run(
 
     load(use)
     use_threads(threads)
-    specs = _specs(settings, seeds)
+    specs = _specs(settings, seeds, out)
     if dry_run:
         plans = [_plan(spec, out, device) for spec in specs]
         print_json(plans) if json else print_upright(plans)
         return
     notes = Screen(stderr=True)
+    tell_earlier(specs, out)
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
             with progress_bar(specs, notes) as track:
@@ -137,8 +139,9 @@ def settings_together(args: list[str]) -> list[str]:
     return ["run", *settings, *options]
 
 
-def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
+def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
     """The spec that the settings name and change, once for each seed."""
+    from grokscope.cli.find import to_load
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
 
@@ -155,7 +158,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
     start = Spec() if name is None else EXPERIMENTS[name].spec
-    spec = start.override(*changes)
+    spec = to_load(start.override(*changes), out)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
 
 

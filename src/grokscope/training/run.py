@@ -204,7 +204,7 @@ class Run:
         if spec.split == RECORDED_SPLIT:
             return self._recorded_split()
         seed = spec.seed if spec.split_seed is None else spec.split_seed
-        return self.task.is_train(spec.train_fraction, seed, spec.split)
+        return self.task.is_train(spec.train_fraction, seed, spec.split, spec.train_size)
 
     def _recorded_split(self) -> "Bool[Tensor, ' pair']":
         import torch

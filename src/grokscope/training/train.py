@@ -3,7 +3,8 @@
 Specs whose networks have equal shapes train together as one stack, each member with its own seed,
 split, fraction, learning rate, weight decay and labels; each stops when its own rules say so, and
 its row is then left out. What was finished before is returned as it is, what was interrupted goes
-on from its last `resume.safetensors`. Each is kept in a folder of its own, or all in one batch (see
+on from its last `resume.safetensors`, and what was finished with fewer steps from there (see
+`training.longer`). Each is kept in a folder of its own, or all in one batch (see
 `training.batch`).
 """
 
@@ -22,8 +23,10 @@ from grokscope.spec import Spec
 from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
+from grokscope.training.due import is_checkpoint, is_evaluated
 from grokscope.training.events import Events, Row, find_events
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
+from grokscope.training.longer import earlier, take_over
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
@@ -74,12 +77,13 @@ def train(
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
 
-    A run that is finished is not repeated. The state to resume from is written every `save_every`
-    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. `stacked`: what
-    was not begun before, and can train together, is kept as a batch, with few files however many
-    networks; what was begun stays where it is. Raises `BadInput`, before anything is written, if a
-    spec cannot be trained; `StorageError` if the disk refuses or another process is training the
-    same run; and `DamagedFile` if what it is to go on from is not as it was written.
+    A run that is finished is not repeated; one that differs from it in a larger `steps` alone, or
+    in a looser rule to stop, goes on from its end. The state to resume from is written every
+    `save_every` seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps.
+    `stacked`: what was not begun before, and can train together, is kept as a batch, with few files
+    however many networks; what was begun stays where it is. Raises `BadInput`, before anything is
+    written, if a spec cannot be trained; `StorageError` if the disk refuses or another process is
+    training the same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
@@ -93,6 +97,11 @@ def train(
     waiting = [run for run in runs.values() if not run.is_finished]
     for run in waiting:
         check(run, device)
+    for found in earlier(waiting):
+        if found.why_not is None:
+            with lock(found.run.home):
+                take_over(found)
+    waiting = [run for run in waiting if not run.is_finished]
     keep_memory()
     for alike in _batches(waiting, device):
         for home, some in _homes(alike, Path(out), stacked):
@@ -328,13 +337,3 @@ def _tend(together: _Together, step: int, track: TrackRun, save_every: float) ->
     if to_save:
         together.save(going_on if together.keeping.saves_all else to_save)
     return going_on
-
-
-def is_evaluated(spec: Spec, step: int) -> bool:
-    """Whether a network is evaluated at this step."""
-    return step % spec.eval_every == 0 or step >= spec.steps
-
-
-def is_checkpoint(step: int, every: int) -> bool:
-    """Whether a step is kept: 0, powers of two, and regular ones."""
-    return step % every == 0 or step & (step - 1) == 0
