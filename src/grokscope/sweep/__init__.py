@@ -1,0 +1,1 @@
+"""Many networks from one command, in one table: grids, batches, engines."""
