@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from grokscope.integrity.check import Checked
     from grokscope.planted.exam import Exam
     from grokscope.reading.compared import Compared
+    from grokscope.reading.differences import Differences
     from grokscope.reading.spectrum import Spectrum
 
 LONGEST_ID = 75
@@ -278,6 +279,19 @@ def print_checked(c: "Checked") -> None:
         end = "" if x.what.endswith(".") else "."
         console_text = f"  {x.state}: {x.file}: {x.what}{end}{then}"
         _console().print(Text(console_text.rstrip(".") + "."), soft_wrap=True)
+
+
+def print_differences(one: str, other: str, found: "Differences") -> None:
+    """The settings that differ, then the first evaluation that does."""
+    rows = [{"setting": k, one: x, other: y} for k, (x, y) in found.settings.items()]
+    print_table(rows, empty="the same settings.")
+    first = [{} if row is None else row for row in found.first]
+    if not any(first):
+        _console().print(Text(f"all {found.alike:,} evaluations are the same."))
+        return
+    _console().print(Text(f"\n{found.alike:,} evaluations are the same; the next:"))
+    names = dict.fromkeys([*first[0], *first[1]])
+    print_table([{"": k, one: first[0].get(k), other: first[1].get(k)} for k in names])
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
