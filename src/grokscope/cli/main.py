@@ -23,12 +23,14 @@ from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
 from grokscope.cli.note import note
+from grokscope.cli.plot import plot
 from grokscope.cli.report import report
 from grokscope.cli.rm import rm
 from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
 from grokscope.cli.spectrum import spectrum
 from grokscope.cli.speedrun import speedrun
+from grokscope.cli.table import table
 from grokscope.cli.trace import trace
 from grokscope.cli.watch import watch
 from grokscope.disk import refused
@@ -39,7 +41,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, diff, note, rm, speedrun,
+        import_, export, check, diff, note, rm, speedrun, table, plot,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)
