@@ -21,6 +21,7 @@ from grokscope.sweep.summary import check_column, groups, share, survival, train
 
 FEW = 3  # networks behind a cell; with fewer it is marked
 MOST_TICKS = 12
+APART = 0.16  # of the way to the next value: the lines of a share, so that none hides another
 MOST_CURVES = 400  # of single networks that are drawn
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 TIMES = ("delay", "grokked")
@@ -57,7 +58,9 @@ def phase(table: pl.DataFrame, x: str | None, y: str | None, hue: str | None) ->
         axes.scatter(*zip(*few, strict=True), s=6, color="white", ec=CONTROL, lw=0.5)
         axes.set_title(f"dots: fewer than {FEW} networks", fontsize=8, loc="right")
     label = f"share {what}" if is_share else f"median {what}"
-    figure.colorbar(image, ax=axes, format=PercentFormatter(1) if is_share else None, label=label)
+    figure.colorbar(
+        image, ax=axes, format=PercentFormatter(1, decimals=0) if is_share else None, label=label
+    )
     _ticks(axes, across, up)
     axes.set(xlabel=x, ylabel=y)
     return figure
@@ -68,10 +71,12 @@ def shares(table: pl.DataFrame, x: str | None, y: str | None, hue: str | None) -
     x, what = _said(x, "--x"), y or "grokked"
     figure, axes = _one_panel()
     across = _values(table[x].unique()) if x in table else []
-    for name, part, colour in _by_hue(table, hue):
+    lines = _by_hue(table, hue)
+    for i, (name, part, colour) in enumerate(lines):
         found = [(g[x], share(rows, what)) for g, rows in groups(part, [x])]
         found = [(at, e) for at, e in found if e.value is not None]
-        places = [across.index(at) for at, _ in found]
+        aside = APART * (i - (len(lines) - 1) / 2) / max(1, len(lines) - 1)
+        places = [across.index(at) + aside for at, _ in found]
         middle = [e.value for _, e in found]
         error = [[(e.value or 0) - (e.low or 0) for _, e in found],
                  [(e.high or 0) - (e.value or 0) for _, e in found]]  # fmt: skip
@@ -81,7 +86,7 @@ def shares(table: pl.DataFrame, x: str | None, y: str | None, hue: str | None) -
         )  # fmt: skip
     _ticks(axes, across, None)
     axes.set(xlabel=x, ylabel=f"share {what}", ylim=(-0.03, 1.03))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _legend(figure, axes, hue)
 
 
@@ -94,7 +99,7 @@ def survivals(table: pl.DataFrame, x: str | None, y: str | None, hue: str | None
         _steps(axes, survival(part, what), name, colour)
     label = {"delay": "steps since memorising", "grokked": "steps"}[what]
     axes.set(xlabel=label, ylabel="share not yet grokked", ylim=(-0.03, 1.03))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _legend(figure, axes, hue)
 
 
@@ -118,7 +123,7 @@ def distribution(table: pl.DataFrame, x: str | None, y: str | None, hue: str | N
     if is_wide:
         axes.set_xscale("log")
     axes.set(xlabel=name, ylabel="share of those that have one")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _legend(figure, axes, hue or "networks")
 
 
@@ -186,7 +191,7 @@ def _by_hue(table: pl.DataFrame, hue: str | None) -> list[tuple[str | None, pl.D
         from matplotlib import colormaps
         from matplotlib.colors import to_hex
 
-        scale = colormaps["viridis"](np.linspace(0, 0.92, len(found)))
+        scale = colormaps["viridis"](np.linspace(0, 0.85, len(found)))
         colours = [to_hex(colour) for colour in scale]
     else:
         colours = list(COLOURS)
