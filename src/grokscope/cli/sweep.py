@@ -98,18 +98,23 @@ def sweep(
 
 def _grid(settings: Sequence[str], file: Path | None, sample: int | None) -> "tuple[str, Grid]":
     """What these settings span, and the name of it."""
-    from grokscope.papers import EXPERIMENTS
+    from grokscope.papers import EXPERIMENTS, SWEEPS
     from grokscope.spec import Spec
     from grokscope.sweep.grid import grid, listed
 
-    has_name = bool(settings) and "=" not in settings[0]
-    name, changes = (settings[0], settings[1:]) if has_name else ("settings", settings)
-    if has_name and name not in EXPERIMENTS:
-        raise unknown("spec", name, EXPERIMENTS)
     if not settings and file is None:
         raise BadInput("say what to sweep, as in `grokscope sweep hello seed=0..19`.")
-    start = EXPERIMENTS[name].spec if has_name else Spec()
-    made = grid(start, changes) if file is None else grid(start, changes, listed(file))
+    has_name = bool(settings) and "=" not in settings[0]
+    name, changes = (settings[0], settings[1:]) if has_name else ("settings", settings)
+    if name in SWEEPS:
+        if file is not None:
+            raise BadInput(f"{name} has its own networks. Leave out --list.")
+        made = SWEEPS[name].grid(changes)
+    else:
+        if has_name and name not in EXPERIMENTS:
+            raise unknown("spec or sweep", name, {**EXPERIMENTS, **SWEEPS})
+        start = EXPERIMENTS[name].spec if has_name else Spec()
+        made = grid(start, changes) if file is None else grid(start, changes, listed(file))
     return name, made if sample is None else made.sample(sample)
 
 

@@ -90,7 +90,7 @@ def grid(base: Spec, settings: Sequence[str], rows: Sequence[Settings] = ((),)) 
     start = base.override(*plain)
     for key, texts in axes.items():
         _refuse_twins(key, [held(start.override(f"{key}={text}"), key) for text in texts])
-        _refuse_both(key, rows)
+    _refuse_both(settings, rows)
     made = Grid(start, axes, tuple(rows))
     if made.size > MOST:
         raise BadInput(
@@ -115,9 +115,11 @@ def _refuse_twins(key: str, values: Sequence[Any]) -> None:
         seen.add(text)
 
 
-def _refuse_both(key: str, rows: Sequence[Settings]) -> None:
-    if any(setting.partition("=")[0] == key for row in rows for setting in row):
-        raise BadInput(f"`{key}` is in the list and among the settings. Leave it out of one.")
+def _refuse_both(settings: Sequence[str], rows: Sequence[Settings]) -> None:
+    listed = {setting.partition("=")[0] for row in rows for setting in row}
+    for key in (setting.partition("=")[0] for setting in settings):
+        if key in listed:
+            raise BadInput(f"each row sets `{key}` already. Leave `{key}=` out of the settings.")
 
 
 def listed(file: Path) -> tuple[Settings, ...]:
