@@ -17,6 +17,7 @@ from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.sweep.batch import Done
 from grokscope.sweep.plan import Plan
+from grokscope.training.batch import MOST
 from grokscope.training.check import check
 from grokscope.training.keeping import Keeping
 from grokscope.training.machine import free_memory
@@ -25,20 +26,22 @@ from grokscope.training.memory import training
 from grokscope.training.run import Run
 from grokscope.training.train import SHARE_OF_MEMORY, Together, is_checkpoint
 
-STEPS, EVALUATIONS = 8, 2  # that are timed
-TARGET = 90.0  # seconds of a batch
-ROW, NOTES = 1_500, 2_500  # bytes of a network in the table, and beside each of its checkpoints
+STEPS, EVALUATIONS = 6, 1  # that are timed
+TOGETHER = 8  # networks of a shape that are timed as one stack, at most
+SHAPES = 12  # that are timed, at most
+TARGET, SHORTEST = 90.0, 10.0  # seconds of a batch
+FEWEST = 16  # networks that train as one stack, however long: alone each step costs more
+ROW, NOTES = 700, 2_500  # bytes of a network in the table, and beside each of its checkpoints
 NOWHERE = Path("nowhere")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one network: seconds of training at most and of reading; bytes of its weights and of all
-    that is kept; and the networks that fit into the memory that is free."""
+    """Of a network: seconds of training at most and of reading, bytes of what is kept. And how many
+    fit into the memory that is free."""
 
     train: float
     read: float
-    weights: int
     kept: int
     fit: int
 
@@ -47,29 +50,30 @@ class Cost:
         return self.train + self.read
 
 
-def cost_of(spec: Spec, read: str, keep: str, device: str = "cpu") -> Cost:
-    """What a network costs. Raises `BadInput` for one that cannot be trained."""
-    run = Run(spec, NOWHERE / spec.id)
-    model = check(run, device)
-    step, evaluation = _times(begin(run, device), device)
-    evaluations = spec.steps // spec.eval_every + 1
-    n_bytes = sum(w.numel() * w.element_size() for w in model.parameters())
-    needs = training(run, model, device)
+def cost_of(specs: Sequence[Spec], read: str, keep: str, device: str = "cpu") -> Cost:
+    """What a network costs, the mean of these, which are of one shape. Raises `BadInput` where one
+    cannot be trained."""
+    runs = [Run(spec, NOWHERE / spec.id) for spec in specs]
+    models = [check(run, device) for run in runs]
+    fit = training(runs[0], models[0], device).most(int(SHARE_OF_MEMORY * free_memory(device)))
+    step, evaluation = _times([begin(run, device) for run in runs[:fit]], device)
+    n_bytes = sum(w.numel() * w.element_size() for w in models[0].parameters())
+    evaluations = sum(spec.steps // spec.eval_every + 1 for spec in specs)
     return Cost(
-        train=spec.steps * step + evaluations * evaluation,
-        read=_reading(run, read),
-        weights=n_bytes,
-        kept=ROW + _kept(spec, n_bytes, keep),
-        fit=needs.most(int(SHARE_OF_MEMORY * free_memory(device))),
+        train=(sum(spec.steps for spec in specs) * step + evaluations * evaluation) / len(specs),
+        read=_reading(runs[0], read),
+        kept=ROW + sum(_kept(spec, n_bytes, keep) for spec in specs) // len(specs),
+        fit=fit,
     )
 
 
-def _times(member: Member, device: str) -> tuple[float, float]:
-    """Seconds of a step and of an evaluation."""
-    together = Together([member], Forgetting(), device)
-    return (
-        _time(lambda: together.update(0), STEPS),
-        _time(lambda: together.evaluate([0]), EVALUATIONS),
+def _times(members: list[Member], device: str) -> tuple[float, float]:
+    """Seconds of a step and of an evaluation, for each network."""
+    together = Together(members, Forgetting(), device)
+    everyone = list(range(len(members)))
+    step = _time(lambda: together.update(0), STEPS)
+    return step / len(members), _time(lambda: together.evaluate(everyone), EVALUATIONS) / len(
+        members
     )
 
 
@@ -147,34 +151,24 @@ class Estimate:
     kept: int
 
 
-MEASURED_SHAPES, MEASURED_NETWORKS = 12, 3  # at most, and of each of them
-
-
 def estimate(plan: Plan, read: str, keep: str) -> Estimate:
-    """What a plan costs, from a few of its networks of each of the first shapes. Raises `BadInput`
-    where none of those can be trained."""
-    costs, refused = list[Cost](), list[GrokscopeError]()
+    """What a plan costs, from a few networks of each of its first shapes. Raises `BadInput` where
+    none of those can be trained."""
     seconds = kept = counted = 0.0
-    for places in islice(plan.places.values(), MEASURED_SHAPES):
-        some = [plan.specs[place] for place in islice(places, MEASURED_NETWORKS)]
-        found = [x for x in (_if_possible(spec, read, keep, refused) for spec in some) if x]
-        costs += found
-        if found:
-            counted += len(places)
-            seconds += len(places) * sum(x.seconds for x in found) / len(found)
-            kept += len(places) * sum(x.kept for x in found) / len(found)
-    if refused and not costs:
-        raise refused[0]
-    scale = len(plan) / counted if counted else 0.0  # shapes that were not measured are as others
+    refused: GrokscopeError | None = None
+    for places in islice(plan.places.values(), SHAPES):
+        try:
+            cost = cost_of([plan.specs[place] for place in islice(places, TOGETHER)], read, keep)
+        except GrokscopeError as error:
+            refused = error
+            continue
+        counted += len(places)
+        seconds += len(places) * cost.seconds
+        kept += len(places) * cost.kept
+    if refused is not None and not counted:
+        raise refused
+    scale = len(plan) / counted if counted else 0.0  # shapes that were not timed are as others
     return Estimate(len(plan), scale * seconds, int(scale * kept))
-
-
-def _if_possible(spec: Spec, read: str, keep: str, refused: list[GrokscopeError]) -> Cost | None:
-    try:
-        return cost_of(spec, read, keep)
-    except GrokscopeError as error:
-        refused.append(error)
-        return None
 
 
 @dataclass
@@ -190,15 +184,19 @@ class Sizes:
         self.known: dict[str, tuple[float, int]] = {}  # seconds of a network, and how many fit
         self.shapes: dict[str, str] = {}  # of batches that are being made
 
-    def __call__(self, shape: str, spec: Spec) -> int:
+    def __call__(self, shape: str, specs: Sequence[Spec]) -> tuple[int, int]:
+        """At least and at most how many, for the next of this shape."""
         if shape not in self.known:
             try:
-                cost = cost_of(spec, self.read, "none", self.device)
+                cost = cost_of(specs[:TOGETHER], self.read, "none", self.device)
                 self.known[shape] = cost.seconds, cost.fit
             except GrokscopeError:  # its rows will say why
-                self.known[shape] = 0.0, 1_000
+                self.known[shape] = 0.0, MOST
         seconds, fit = self.known[shape]
-        return max(1, min(int(TARGET / max(seconds, 1e-3)), fit // self.workers))
+        most = max(FEWEST, int(TARGET / max(seconds, 1e-3)))
+        least = int(SHORTEST / max(seconds, 1e-3))
+        fits = max(1, fit // self.workers)
+        return min(least, fits), min(most, fits)
 
     def learn(self, done: Done) -> None:
         """What a batch really took."""

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from grokscope.disk import names_in
@@ -20,7 +21,8 @@ from grokscope.training.batch import MOST, NAME, Share, numbers_in
 from grokscope.training.train import alike
 
 SEED = 0  # of the order
-FEW = 8  # networks of a batch that is not made smaller
+FEW = 8  # networks of a shape that are looked at, to choose a size
+Size = Callable[[str, Sequence[Spec]], tuple[int, int]]  # at least and at most how many, of a shape
 
 
 @dataclass
@@ -54,17 +56,18 @@ class Plan:
     def __len__(self) -> int:
         return len(self.order)
 
-    def batches(self, size: Callable[[str, Spec], int], workers: int) -> Iterator[Batch]:
-        """The batches, one after the other. `size`: how many networks of a shape, by the next of
-        them. The last ones are small, so that no worker has much left when the others are done."""
+    def batches(self, size: Size, workers: int) -> Iterator[Batch]:
+        """The batches, one after the other. The last ones are small, so that no worker has much
+        left when the others are done."""
         met, taken = Counter[str](), Counter[str]()
         for key in self.order:
             met[key] += 1
             if met[key] <= taken[key]:
                 continue
             left = self.places[key]
-            share = max(FEW, -(-len(left) // workers))
-            count = min(MOST, size(key, self.specs[left[0]]), share, len(left))
+            least, most = size(key, [self.specs[place] for place in islice(left, FEW)])
+            share = -(-len(left) // workers)
+            count = max(1, min(MOST, most, max(least, share), len(left)))
             taken[key] += count
             yield Batch.of([self.specs[left.popleft()] for _ in range(count)])
 
