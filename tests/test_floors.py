@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "border", "verify.evidence", "disk", "printable"},
+    {"activations", "border", "verify.evidence", "disk", "printable", "plugins"},
     {"algebra", "stamp"},
     {"score"},
     {"tap", "task", "spec"},

@@ -102,7 +102,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
     from grokscope import tasks as _tasks  # noqa: F401  (registers the built-in ones)
     from grokscope.measures.measure import MEASURES, family, kind
     from grokscope.models import MODELS
-    from grokscope.papers import EXPERIMENTS, PAPERS
+    from grokscope.papers import EXPERIMENTS, PAPERS, SWEEPS
     from grokscope.task import SCHEMES, TASKS
     from grokscope.training import update as _update  # noqa: F401  (registers its rules)
     from grokscope.training.losses import LOSSES
@@ -114,7 +114,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
     return {
         "specs": [
             {"spec": k, "shows": e.shows, "task": e.spec.task, "model": e.spec.model}
-            for k, e in EXPERIMENTS.items()
+            for k, e in (*EXPERIMENTS.items(), *SWEEPS.items())
         ],
         "tasks": [formula, *_described("task", TASKS)],
         "models": _described("model", MODELS),
@@ -123,7 +123,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
             for k, x in zip(MEASURES, measures, strict=True)
         ],
         "papers": [
-            {"paper": k, "citation": p.citation, "specs": ", ".join(p.experiments),
+            {"paper": k, "citation": p.citation, "specs": ", ".join([*p.experiments, *p.sweeps]),
              "published": "; ".join(f"{q}: {v}" for q, v in p.published.items())}
             for k, p in PAPERS.items()
         ],

@@ -30,6 +30,7 @@ from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
 from grokscope.cli.spectrum import spectrum
 from grokscope.cli.speedrun import speedrun
+from grokscope.cli.sweep import sweep
 from grokscope.cli.table import table
 from grokscope.cli.trace import trace
 from grokscope.cli.watch import watch
@@ -41,7 +42,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, diff, note, rm, speedrun, table, plot,
+        import_, export, check, diff, note, rm, speedrun, sweep, table, plot,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

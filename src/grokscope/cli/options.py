@@ -1,12 +1,12 @@
 """The options that several verbs have, and what is checked of them before anything is done."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from grokscope.errors import BadInput
+from grokscope.plugins import load as load
 
 OneRun = Positional[
     Annotated[str, arg(metavar="RUN", help="its folder, its id, or the beginning of its id")]
@@ -30,20 +30,6 @@ Plugins = UseAppendAction[
         arg(help="a Python file that adds to what is known by name; repeatable"),
     ]
 ]
-
-
-def load(files: Sequence[Path]) -> None:
-    """Run plug-in files, which register what they define."""
-    from runpy import run_path
-
-    for file in files:
-        if not file.is_file():
-            what = "it is not a file" if file.exists() else "there is no such file"
-            raise BadInput(f"--use {file}: {what}.")
-        try:
-            run_path(str(file), run_name=file.stem)
-        except (Exception, SystemExit) as error:
-            raise BadInput(f"--use {file} failed: {type(error).__name__}: {error}") from error
 
 
 def names(text: str) -> list[str]:

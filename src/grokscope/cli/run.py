@@ -129,14 +129,15 @@ def _watched(specs: "list[Spec]", out: Path, notes: Screen) -> "Watch":
 def settings_together(args: list[str]) -> list[str]:
     """`run --out x demo --json lr=1` as `run demo lr=1 --out x --json`: the parser wants name and
     settings in one place, people put them anywhere."""
-    if args[:1] != ["run"]:
+    if args[:1] not in (["run"], ["sweep"]):
         return args
-    with_value = ("--out", "--device", "--threads", "--seeds", "--use")
+    with_value = ("--out", "--device", "--threads", "--seeds", "--use", "--sample", "--list")
+    with_value += ("--read", "--keep", "--workers", "--engine")
     settings, options = [], []
     for before, word in itertools.pairwise(args):
         is_setting = not word.startswith("-") and before not in with_value
         (settings if is_setting else options).append(word)
-    return ["run", *settings, *options]
+    return [args[0], *settings, *options]
 
 
 def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":

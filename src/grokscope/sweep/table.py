@@ -22,9 +22,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import polars as pl
 
 from grokscope.errors import BadInput, DamagedFile
-from grokscope.runs import COLUMNS, READ
+from grokscope.runs import COLUMNS, READ, Entry
 from grokscope.spec import Spec
 from grokscope.sweep.store import Store
+from grokscope.training.run import Run
 
 SHARDS = "shards"
 TRAINED, FAILED = "trained", "failed"
@@ -32,10 +33,11 @@ MEASURED = {
     "cpu_s_train": pl.Float64,  # of this network's share of its batch
     "cpu_s_read": pl.Float64,
     "cpu_s_explain": pl.Float64,
+    "weights": pl.String,  # what below `weights` has them, where they are kept
     "device": pl.String,
     "host_cpu": pl.String,
     "versions": pl.String,
-}  # outside equality: they are not what a network is
+}  # outside equality: none of it is what a network is
 FIRST = {
     "id": pl.String,
     "task": pl.String,
@@ -73,6 +75,11 @@ def settings_of(spec: Spec) -> dict[str, Any]:
     return {name: value for name, value in flat.items() if value is not None}
 
 
+def task_text(spec: Spec) -> str:
+    """As the column `task` of all tables says it."""
+    return str(COLUMNS["task"](Entry(Run(spec, Path(spec.id)))))
+
+
 def plain(value: Any) -> Any:
     """A number, a text or a truth as it is; other values as JSON."""
     return value if isinstance(value, bool | int | float | str | None) else json.dumps(value)
@@ -83,7 +90,7 @@ def shard(rows: Rows) -> bytes:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [_column(name, [row.get(name) for row in rows]) for name in names]
     file = io.BytesIO()
-    pl.DataFrame(columns).write_parquet(file, compression="zstd")
+    pl.DataFrame(columns).write_parquet(file, compression="zstd", statistics=False)
     return file.getvalue()
 
 
@@ -131,7 +138,7 @@ def read_table(
     """A sweep's table so far, a row a network, with its `class` by these thresholds. Raises
     `BadInput` where there is none yet, `DamagedFile` for a shard that cannot be read."""
     store = folder if isinstance(folder, Store) else Store(str(folder))
-    parts = [_read(store, name) for name in _shards(store)]
+    parts = [rows_of(store, name) for name in _shards(store)]
     if not parts:
         raise BadInput(
             f"{store.root} has no finished batch of a sweep yet. Wait for one, or start it with "
@@ -147,7 +154,7 @@ def ids_in(store: Store, state: str | None = None) -> set[str]:
     """The networks that the table has, of all or of one state."""
     found: set[str] = set()
     for name in _shards(store):
-        rows = _read(store, name, ["id", "state"])
+        rows = rows_of(store, name, ["id", "state"])
         found |= set((rows if state is None else rows.filter(pl.col("state") == state))["id"])
     return found
 
@@ -157,7 +164,8 @@ def _shards(store: Store) -> list[str]:
     return [f"{SHARDS}/{name}" for name in names]
 
 
-def _read(store: Store, name: str, columns: list[str] | None = None) -> pl.DataFrame:
+def rows_of(store: Store, name: str, columns: list[str] | None = None) -> pl.DataFrame:
+    """The rows of a shard. Raises `DamagedFile`."""
     try:
         return pl.read_parquet(io.BytesIO(store.read(name)), columns=columns)
     except (pl.exceptions.PolarsError, FileNotFoundError) as error:

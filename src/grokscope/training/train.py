@@ -13,8 +13,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import torch
 
@@ -103,17 +104,43 @@ def train(
                 take_over(found)
     waiting = [run for run in waiting if not run.is_finished]
     keep_memory()
-    for alike in _batches(waiting, device):
-        for home, some in _homes(alike, Path(out), stacked):
+    for group in _batches(waiting, device):
+        for home, some in _homes(group, Path(out), stacked):
             with ExitStack() as locks:
                 for folder in [home] if home is not None else [run.home for run in some]:
                     locks.callback(lock(folder).release)
                 if home is not None:
                     some = _in_batch(some, home)
                     runs |= {run.spec.id: run for run in some}
-                _train_those_unfinished(some, home, device, track, save_every)
+                kept = partial(_keeping, home)
+                _train_those_unfinished(some, kept, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
+
+
+def train_in(
+    home: Path,
+    specs: Sequence[Spec],
+    *,
+    device: str = "cpu",
+    track: TrackRun = untracked,
+    save_every: float = 10.0,
+    checkpoints: bool = True,
+) -> list[Run]:
+    """Train specs as the batch `home`, whose name is such (`batch.folder_for`), and return the runs
+    in the same order. Each has passed `check`, and all are `alike`. Without `checkpoints` the last
+    weights alone are kept. What was begun goes on, as by `train`, which raises the same."""
+    keep_memory()
+    with ExitStack() as held:
+        held.callback(lock(home).release)
+        runs = _in_batch([Run(spec, home / spec.id) for spec in specs], home)
+        kept = partial(_keeping, home, checkpoints)
+        _train_those_unfinished(runs, kept, device, track, save_every)
+    return runs
+
+
+def _keeping(home: Path | None, checkpoints: bool = True) -> Keeping:
+    return Apart() if home is None else InBatch(home, checkpoints)
 
 
 def _homes(
@@ -145,16 +172,20 @@ def _in_batch(runs: Sequence[Run], home: Path) -> list[Run]:
 
 
 def _train_those_unfinished(
-    runs: Sequence[Run], home: Path | None, device: str, track: TrackRun, save_every: float
+    runs: Sequence[Run],
+    kept: Callable[[], Keeping],
+    device: str,
+    track: TrackRun,
+    save_every: float,
 ) -> None:
-    """Train runs whose folders are locked, and all of which are kept in the batch `home`, or each
-    in a folder of its own."""
+    """Train runs whose folders are locked, and that are kept together, or each in a folder of its
+    own."""
     for run in runs:
         run.tidy()
     members = [begin(run, device) for run in runs if not run.is_finished]
     if not members:
         return
-    with Apart() if home is None else InBatch(home) as keeping:
+    with kept() as keeping:
         keeping.begin(members)
         for step, formulation in sorted({(m.step, m.formulation) for m in members}):
             started = [m for m in members if (m.step, m.formulation) == (step, formulation)]
@@ -164,22 +195,13 @@ def _train_those_unfinished(
 
 def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
     """The runs that can train as one stack, as many at once as fit into memory."""
-    alike: dict[str, list[Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
         spec, task = run.spec, run.task
-        same = [
-            spec.model,
-            spec.model_args,
-            task.inputs.shape[1],
-            task.n_operators,
-            task.n_symbols,
-            task.n_answers,
-            task.n_read,
-        ]
-        same += [spec.precision, spec.loss_precision, spec.formulation]
-        same += [spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
-        alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
-    for group in alike.values():
+        shape = [task.n_operators, task.n_symbols, task.n_answers, task.n_read]
+        same = [task.inputs.shape[1], *shape, *alike(spec)]
+        groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
+    for group in groups.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
         needs = [training(run, run.new_model(), device) for run in group]
         if device != "cpu":
@@ -189,7 +211,13 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
             yield group[start : start + size]
 
 
-class _Together:
+def alike(spec: Spec) -> list[Any]:
+    """What specs must have in common to train as one stack, besides the shape of their tasks."""
+    same = [spec.model, spec.model_args, spec.precision, spec.loss_precision, spec.formulation]
+    return [*same, spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
+
+
+class Together:
     """Members that train as one stack: their weights, and the step and the update they take."""
 
     def __init__(self, members: list[Member], keeping: Keeping, device: str):
@@ -275,7 +303,7 @@ def _train_together(
     members: list[Member], keeping: Keeping, device: str, track: TrackRun, save_every: float
 ) -> None:
     """The loop, whose state is kept when someone interrupts it."""
-    together = _Together(members, keeping, device)
+    together = Together(members, keeping, device)
     with deferred() as is_to_end:
         try:
             for _ in _steps(together, members[0].step, track, save_every):
@@ -288,7 +316,7 @@ def _train_together(
             raise
 
 
-def _steps(together: _Together, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
+def _steps(together: Together, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
     """See to all members, leave out those that are done, yield, take a step: what is saved at the
     yield is whole."""
     clock = time.monotonic()
@@ -308,7 +336,7 @@ def _steps(together: _Together, start: int, track: TrackRun, save_every: float) 
         together.update(step)
 
 
-def _tend(together: _Together, step: int, track: TrackRun, save_every: float) -> list[int]:
+def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> list[int]:
     """Evaluate and save members as their specs ask; those that go on.
 
     The state to resume from is written at the first evaluation after `save_every` seconds.
@@ -316,7 +344,9 @@ def _tend(together: _Together, step: int, track: TrackRun, save_every: float) ->
     members = together.members
     every = list(range(len(members)))
     due = [k for k in every if is_evaluated(members[k].spec, step)]
-    kept = {k for k in every if is_checkpoint(step, members[k].spec.checkpoint_every)}
+    kept = set[int]()
+    if together.keeping.has_checkpoints:
+        kept = {k for k in every if is_checkpoint(step, members[k].spec.checkpoint_every)}
     if not (due or kept):
         return every
     # Else it was just resumed from here.
