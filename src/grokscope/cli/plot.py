@@ -33,7 +33,7 @@ def plot(
     Example: grokscope plot sweeps/fractions --x train_fraction --y weight_decay -o phase.svg
     """
     from grokscope.plots import save
-    from grokscope.sweep.drawn import drawn
+    from grokscope.plots.sweep import drawn
     from grokscope.sweep.table import read_table
     from grokscope.sweep.where import where as chosen
     from grokscope.terminal import print_file

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from grokscope.errors import BadInput, lookup
-from grokscope.plots import CONTROL, styled
+from grokscope.plots.run import CONTROL, styled
 from grokscope.sweep.statistics import Survival
 from grokscope.sweep.summary import check_column, groups, share, survival, trained
 
@@ -74,14 +74,14 @@ def shares(table: pl.DataFrame, x: str | None, y: str | None, hue: str | None) -
     lines = _by_hue(table, hue)
     for i, (name, part, colour) in enumerate(lines):
         found = [(g[x], share(rows, what)) for g, rows in groups(part, [x])]
-        found = [(at, e) for at, e in found if e.value is not None]
         aside = APART * (i - (len(lines) - 1) / 2) / max(1, len(lines) - 1)
-        places = [across.index(at) + aside for at, _ in found]
-        middle = [e.value for _, e in found]
-        error = [[(e.value or 0) - (e.low or 0) for _, e in found],
-                 [(e.high or 0) - (e.value or 0) for _, e in found]]  # fmt: skip
+        known = [(across.index(at) + aside, e.low, e.value, e.high) for at, e in found]
+        places, low, middle, high = (
+            np.array([row for row in known if row[2] is not None], dtype=float).reshape(-1, 4).T
+        )
+        error = np.maximum([middle - low, high - middle], 0)  # rounding may be below
         axes.errorbar(
-            places, middle, np.maximum(error, 0), color=colour, marker="o", ms=4, lw=1.2,
+            places, middle, error, color=colour, marker="o", ms=4, lw=1.2,
             capsize=2, label=name,
         )  # fmt: skip
     _ticks(axes, across, None)
@@ -119,7 +119,9 @@ def distribution(table: pl.DataFrame, x: str | None, y: str | None, hue: str | N
         if values:
             told = f"{label or 'all'} ({len(values)} of {len(part)})"
             weights = np.full(len(values), 1 / len(values))
-            axes.hist(values, edges, weights=weights, histtype="step", color=colour, label=told)
+            axes.hist(
+                values, edges.tolist(), weights=weights, histtype="step", color=colour, label=told
+            )
     if is_wide:
         axes.set_xscale("log")
     axes.set(xlabel=name, ylabel="share of those that have one")

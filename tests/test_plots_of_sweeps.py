@@ -1,5 +1,7 @@
 """What the pictures of a sweep show: the numbers in them, not their pixels."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
@@ -7,9 +9,14 @@ from matplotlib.colors import to_hex
 
 from grokscope.cli import main
 from grokscope.errors import BadInput, UnknownName
-from grokscope.sweep.drawn import COLOURS, KINDS, drawn
+from grokscope.plots.sweep import COLOURS, KINDS, drawn
 from grokscope.sweep.table import read_table
 from tests.tables import rows, sweep
+
+
+def panel(*asked: Any) -> Any:
+    """The axes of a picture, as matplotlib has them."""
+    return drawn(*asked).axes[0]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +40,7 @@ def table(folder):
     ],
 )
 def test_a_cell_of_a_phase_diagram_has_the_colour_of_its_networks(hue, low_decay, table):
-    axes = drawn("phase", table, "train_fraction", "weight_decay", hue).axes[0]
+    axes = panel("phase", table, "train_fraction", "weight_decay", hue)
     colours = np.ma.filled(axes.images[0].get_array(), np.nan)
     np.testing.assert_allclose(colours[0], low_decay)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.2", "0.3", "0.4"]
@@ -42,13 +49,13 @@ def test_a_cell_of_a_phase_diagram_has_the_colour_of_its_networks(hue, low_decay
 def test_a_cell_with_few_networks_is_marked(tmp_path):
     few = [row for row in rows() if row["train_fraction"] != 0.3 or row["seed"] < 2]
     table = read_table(sweep(tmp_path, few))
-    axes = drawn("phase", table, "train_fraction", "weight_decay", None).axes[0]
+    axes = panel("phase", table, "train_fraction", "weight_decay", None)
     marks = [x for x in axes.collections if isinstance(x, PathCollection)]
     assert np.ma.filled(marks[0].get_offsets()).tolist() == [[1, 0], [1, 1]]
 
 
 def test_a_share_has_its_interval_around_it(table):
-    axes = drawn("share", table, "train_fraction", None, "weight_decay").axes[0]
+    axes = panel("share", table, "train_fraction", None, "weight_decay")
     line, _, (bars,) = axes.containers[0]
     assert line.get_ydata().tolist() == [0.0, 0.6, 1.0]
     low, high = bars.get_segments()[1][:, 1]
@@ -56,20 +63,20 @@ def test_a_share_has_its_interval_around_it(table):
 
 
 def test_survival_ends_at_the_share_that_never_grokked(table):
-    lines = drawn("survival", table, None, None, "train_fraction").axes[0].lines
+    lines = panel("survival", table, None, None, "train_fraction").lines
     ends = [line.get_ydata()[-1] for line in lines if line.get_marker() == "None"]
     assert ends == pytest.approx([1.0, 0.4, 0.0])
 
 
 def test_a_distribution_is_of_shares(table):
-    axes = drawn("distribution", table, "norm", None, None).axes[0]
+    axes = panel("distribution", table, "norm", None, None)
     heights = axes.patches[0].get_xy()[:, 1]
     assert heights.max() <= 1
     assert "(30 of 30)" in axes.get_legend().get_texts()[0].get_text()
 
 
 def test_a_curve_is_drawn_for_each_network(table):
-    axes = drawn("curves", table, None, "test_loss", "class").axes[0]
+    axes = panel("curves", table, None, "test_loss", "class")
     assert len(axes.lines) == 30
     assert {to_hex(line.get_color()) for line in axes.lines} == {x.lower() for x in COLOURS[:3]}
 
