@@ -301,29 +301,14 @@ def print_differences(one: str, other: str, found: "Differences") -> None:
 def print_summary(rows: Sequence[dict[str, Any]]) -> None:
     """What a summary says of each group, a line each with what matters most; of all networks as
     one, upright and in full."""
-    told = [{name: _estimated(value) for name, value in row.items()} for row in rows]
+    from grokscope.sweep.summary import as_text
+
+    told = [{name: as_text(value) for name, value in row.items()} for row in rows]
     if len(told) == 1:
         print_upright(told)
         return
     left_out = {*IN_FULL, *(x for x in ("failed",) if not any(row[x] for row in rows))}
     print_table([{k: v for k, v in row.items() if k not in left_out} for row in told])
-
-
-def _estimated(value: Any) -> Any:
-    """An estimate with its interval, as in 0.42 (0.30 to 0.55); counts as 12 clock, 3 coset."""
-    if not isinstance(value, dict):
-        return value
-    if set(value) != {"value", "low", "high"}:
-        return ", ".join(f"{count} {name}" for name, count in value.items()) or None
-    if value["value"] is None and value["low"] is None:
-        return None
-    middle = "beyond" if value["value"] is None else _short(value["value"])
-    low, high = ("..." if x is None else _short(x) for x in (value["low"], value["high"]))
-    return f"{middle} ({low} to {high})"
-
-
-def _short(x: float) -> str:
-    return f"{x:.2f}" if abs(x) < 10 else f"{x:,.0f}"
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
