@@ -1,10 +1,11 @@
 """`grokscope run`."""
 
 import itertools
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
@@ -47,6 +48,7 @@ def run(
     Example: grokscope run demo 'task=a*b' task.p=97 seed=1
     """
     from grokscope.runs import table
+    from grokscope.sweep.settings import is_list
     from grokscope.terminal import print_json, print_runs, print_upright
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
@@ -54,9 +56,12 @@ def run(
 
     load(use)
     use_threads(threads)
-    specs = _specs(settings, seeds)
+    with _not_a_sweep(settings):
+        specs = _specs(settings, seeds)
+        is_doubtful = any(map(is_list, settings))
+        planned = specs if dry_run else specs[:1] if is_doubtful else []
+        plans = [_plan(spec, out, device) for spec in planned]
     if dry_run:
-        plans = [_plan(spec, out, device) for spec in specs]
         print_json(plans) if json else print_upright(plans)
         return
     notes = Screen(stderr=True)
@@ -77,6 +82,20 @@ def run(
             notes.print(message, soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 live.wait()
+
+
+@contextmanager
+def _not_a_sweep(settings: Sequence[str]) -> Iterator[None]:
+    """Where a setting that lists several values is refused, say which command takes it."""
+    from grokscope.sweep.settings import is_list
+
+    try:
+        yield
+    except BadInput as error:
+        if any(map(is_list, settings)):
+            command = " ".join(["grokscope sweep", *map(quote, settings)])
+            raise BadInput(f"{error} For a network of each value: {command}") from error
+        raise
 
 
 def _goes_on(specs: "list[Spec]", out: Path) -> str:
@@ -142,6 +161,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
     """The spec that the settings name and change, once for each seed."""
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
+    from grokscope.sweep.settings import twice
 
     if not 1 <= seeds <= MOST_SEEDS:
         raise BadInput(f"--seeds must be a whole number from 1 to {MOST_SEEDS:,}, not {seeds}.")
@@ -155,6 +175,10 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
         )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
+    keys = [setting.partition("=")[0] for setting in changes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise twice(key)
     start = Spec() if name is None else EXPERIMENTS[name].spec
     spec = start.override(*changes)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
