@@ -1,10 +1,11 @@
 """`grokscope run`."""
 
 import itertools
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
@@ -48,6 +49,7 @@ def run(
     """
     from grokscope.cli.told import tell_earlier
     from grokscope.runs import table
+    from grokscope.sweep.settings import is_list
     from grokscope.terminal import print_json, print_runs, print_upright
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
@@ -55,9 +57,12 @@ def run(
 
     load(use)
     use_threads(threads)
-    specs = _specs(settings, seeds, out)
+    with _not_a_sweep(settings):
+        specs = _specs(settings, seeds, out)
+        is_doubtful = any(map(is_list, settings))
+        planned = specs if dry_run else specs[:1] if is_doubtful else []
+        plans = [_plan(spec, out, device) for spec in planned]
     if dry_run:
-        plans = [_plan(spec, out, device) for spec in specs]
         print_json(plans) if json else print_upright(plans)
         return
     notes = Screen(stderr=True)
@@ -79,6 +84,20 @@ def run(
             notes.print(message, soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 live.wait()
+
+
+@contextmanager
+def _not_a_sweep(settings: Sequence[str]) -> Iterator[None]:
+    """Where a setting that lists several values is refused, say which command takes it."""
+    from grokscope.sweep.settings import is_list
+
+    try:
+        yield
+    except BadInput as error:
+        if any(map(is_list, settings)):
+            command = " ".join(["grokscope sweep", *map(quote, settings)])
+            raise BadInput(f"{error} For a network of each value: {command}") from error
+        raise
 
 
 def _goes_on(specs: "list[Spec]", out: Path) -> str:
@@ -145,6 +164,7 @@ def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
     from grokscope.cli.find import to_load
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
+    from grokscope.sweep.settings import twice
 
     if not 1 <= seeds <= MOST_SEEDS:
         raise BadInput(f"--seeds must be a whole number from 1 to {MOST_SEEDS:,}, not {seeds}.")
@@ -158,6 +178,10 @@ def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
         )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
+    keys = [setting.partition("=")[0] for setting in changes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise twice(key)
     start = Spec() if name is None else EXPERIMENTS[name].spec
     spec = to_load(start.override(*changes), out)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]

@@ -53,8 +53,9 @@ def sweep(
     """Train and read many networks, into one table.
 
     A setting of several values spans a grid: `lr=1e-3,1e-2`, or whole numbers as `seed=0..9`. A
-    comma within brackets or double quotes parts nothing: `betas=[.9,.98],[.9,.95]`. What the table
-    has already is not made again, so a sweep goes on where it was interrupted, and can be enlarged.
+    comma within brackets or double quotes parts nothing: `betas=[0.9,0.98],[0.9,0.95]`. What the
+    table has already is not made again, so a sweep goes on where it was interrupted, and can be
+    enlarged.
 
     Example: grokscope sweep hello task.p=23,31 seed=0..19
     """

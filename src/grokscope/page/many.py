@@ -89,8 +89,10 @@ def told(table: pl.DataFrame) -> str:
 def contents(swept: Sweep, table: pl.DataFrame) -> dict[str, Any]:
     """All that the page's script is given: the settings that vary, in their order, and of each
     network what is known of it."""
-    axes = [_axis(swept, table, key) for key in varying(table)]
-    axes.sort(key=lambda axis: (axis["key"] == "seed", -len(axis["values"])))
+    asked = [*swept.axes, *(key for key in varying(table) if key not in swept.axes)]
+    keys = [key for key in asked if key in varying(table) and key != "seed"]
+    keys += ["seed"] if "seed" in varying(table) else []
+    axes = _apart([_axis(swept, table, key) for key in keys])
     return {
         "networks": len(table),
         "axes": axes,
@@ -146,6 +148,24 @@ def _axis(swept: Sweep, table: pl.DataFrame, key: str) -> dict[str, Any]:
     found = sorted(set(held), key=lambda x: (x is None, _place(x, asked)))
     place = {value: i for i, value in enumerate(found)}
     return {"key": key, "values": found, "of": [place[value] for value in held]}
+
+
+def _apart(axes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of which none goes with another before it, value by value; `with` names those that
+    do."""
+    kept: list[dict[str, Any]] = []
+    for axis in axes:
+        same = next((x for x in kept if _goes_with(x, axis)), None)
+        if same is None:
+            kept.append(axis | {"with": []})
+        else:
+            same["with"].append(axis["key"])
+    return kept
+
+
+def _goes_with(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    pairs = set(zip(one["of"], other["of"], strict=True))
+    return len(pairs) == len(one["values"]) == len(other["values"])
 
 
 def _place(value: Any, asked: list[str]) -> tuple[int, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from grokscope.disk import names_in, read_regular
-from grokscope.errors import DamagedFile, StorageError, brief
+from grokscope.errors import DamagedFile, GrokscopeError, StorageError, brief
 from grokscope.runs import COLUMNS, LEVELS, READ, Entry, values
 from grokscope.spec import Spec
 from grokscope.sweep.store import Store
@@ -32,6 +32,7 @@ from grokscope.training.train import train_in
 
 WEIGHTS = "weights"
 KEEPS = ("none", "last", "all")
+CHEAP = ("run", "events")  # levels whose columns are read though one fails, or training diverged
 NOT_OF_A_SWEEP = ("run", "state")  # columns of runs: `id`, and a state of its own, stand for them
 PACKAGES = ("grokscope", "grokscope-core", "torch")
 
@@ -50,14 +51,16 @@ class How:
 
 @dataclass(frozen=True)
 class Batch:
-    """Networks that can train as one stack, and the name that their ids give."""
+    """Networks that can train as one stack, and a name that their ids give."""
 
     name: str
     specs: tuple[Spec, ...]
 
     @classmethod
-    def of(cls, specs: Sequence[Spec]) -> "Batch":
-        return cls(folder_for([spec.id for spec in specs], Path()).name, tuple(specs))
+    def of(cls, specs: Sequence[Spec], salt: str = "") -> "Batch":
+        """The batch of these networks; with a salt, another one of the same."""
+        ids = [*(spec.id for spec in specs), *([salt] if salt else [])]
+        return cls(folder_for(ids, Path()).name, tuple(specs))
 
     @property
     def halves(self) -> "tuple[Batch, Batch]":
@@ -198,8 +201,8 @@ def _row(run: Run, how: How) -> dict[str, Any]:
         row |= {"state": FAILED, "reason": what}
     for level, columns in _columns(how.read):
         start = time.process_time()
-        if level in ("run", "events") or row["reason"] is None:
-            row |= _read(entry, columns, level, row)
+        if level in CHEAP or row["state"] == TRAINED:
+            row |= _read(entry, columns, level)
         second = "cpu_s_explain" if level == "explain" else "cpu_s_read"
         row[second] = row.get(second, 0.0) + time.process_time() - start
     return row | {"weights_sha256": digest(run)}
@@ -212,14 +215,23 @@ def _columns(read: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield level, READ[level]
 
 
-def _read(entry: Entry, columns: Any, level: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The values of columns; where one cannot be read they are null, and the row says why."""
+def _read(entry: Entry, columns: dict[str, Any], level: str) -> dict[str, Any]:
+    """The values of columns; those that cannot be read are null, and the row says why."""
     try:
         return values(entry, columns)
     except StorageError:
         raise
     except Exception as error:
-        return dict.fromkeys(columns) | {"reason": f"its {level} cannot be read: {_reason(error)}"}
+        row = dict.fromkeys(columns) | {"reason": f"its {level} cannot be read: {_reason(error)}"}
+        return row | (_those_that_can(entry, columns) if level in CHEAP else {})
+
+
+def _those_that_can(entry: Entry, columns: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, column in columns.items():
+        with suppress(GrokscopeError):
+            found |= values(entry, {name: column})
+    return found
 
 
 def digest(run: Run) -> str:
@@ -234,7 +246,7 @@ def digest(run: Run) -> str:
 def _failed(spec: Spec, reason: str, how: How) -> dict[str, Any]:
     said = {"state": FAILED, "reason": reason, "task": task_text(spec)}
     empty = dict.fromkeys(name for _, columns in _columns(how.read) for name in columns)
-    return empty | _asked(spec) | said | _made_by(how)
+    return _asked(spec) | empty | _asked(spec) | said | _made_by(how)
 
 
 def _asked(spec: Spec) -> dict[str, Any]:

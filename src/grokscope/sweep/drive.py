@@ -19,7 +19,7 @@ from grokscope.sweep.grid import Grid
 from grokscope.sweep.local import Local
 from grokscope.sweep.plan import Plan, shape, unfinished
 from grokscope.sweep.store import Store
-from grokscope.sweep.table import TRAINED, ids_in
+from grokscope.sweep.table import SHARDS, TRAINED, ids_in
 from grokscope.training.keeping import lock
 from grokscope.training.machine import check_device, cores
 
@@ -95,7 +95,7 @@ def sweep(
         begun = list(unfinished(Path(how.work)))
         there = ids_in(store, TRAINED if again else None)
         planned = there | {spec.id for batch in begun for spec in batch.specs}
-        plan = Plan.of(specs, planned)
+        plan = Plan.of(specs, planned, f"again {len(store.names(SHARDS))}" if again else "")
         asked = _asked(specs, store, name, settings, how, len(planned) + len(plan))
         asked.write()
         sizes = Sizes(read, count)

@@ -89,6 +89,14 @@ class Worker:
         with suppress(BrokenPipeError):
             self.ear.close()
 
+    def bury(self) -> None:
+        """End it, if it has not."""
+        self.process.kill()
+        self.process.wait()
+        self.leave()
+        self.mouth.close()
+        self.said.close()
+
 
 @dataclass(eq=False)
 class Local:
@@ -150,6 +158,7 @@ class Local:
     def _bury(self, worker: Worker) -> Iterator[Done]:
         """See to the batch of a worker that died."""
         batch, why = worker.batch, worker.why_dead()
+        worker.bury()
         if batch is None:
             return
         deaths = self.deaths[batch.name] = self.deaths.get(batch.name, 0) + 1
@@ -172,6 +181,5 @@ class Local:
                     worker.process.wait(PATIENCE)
         finally:
             for worker in self.workers:
-                worker.process.kill()
-                worker.process.wait()
+                worker.bury()
             self.workers.clear()

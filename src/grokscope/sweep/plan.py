@@ -31,14 +31,15 @@ class Plan:
     they are to be made."""
 
     specs: Sequence[Spec]
+    salt: str = ""  # of the batches' names, where they were made before
     order: list[str] = field(default_factory=list)  # the shape of each
     places: dict[str, deque[int]] = field(default_factory=dict)  # of each shape
 
     @classmethod
-    def of(cls, specs: Sequence[Spec], there: Collection[str]) -> "Plan":
+    def of(cls, specs: Sequence[Spec], there: Collection[str], salt: str = "") -> "Plan":
         """The plan of what is not there. Raises `BadInput` for networks that are asked for
         twice."""
-        plan, seen = cls(specs), dict[str, int]()
+        plan, seen = cls(specs, salt), dict[str, int]()
         places = list(range(len(specs)))
         random.Random(SEED).shuffle(places)
         for place in places:
@@ -69,7 +70,7 @@ class Plan:
             share = -(-len(left) // workers)
             count = max(1, min(MOST, most, max(least, share), len(left)))
             taken[key] += count
-            yield Batch.of([self.specs[left.popleft()] for _ in range(count)])
+            yield Batch.of([self.specs[left.popleft()] for _ in range(count)], self.salt)
 
 
 def shape(spec: Spec) -> str:

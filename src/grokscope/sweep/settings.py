@@ -3,7 +3,7 @@
 lr=1e-3,1e-2            two values
 seed=0..9               whole numbers, both ends among them; also seed=0..9,20..29
 task=a+b,a*b            two tasks
-betas=[.9,.98],[.9,.95] a comma within brackets, braces, parentheses or double quotes parts
+betas=[0.9,0.98],[0.9,0.95] a comma within brackets, braces, parentheses or double quotes parts
 load_parts="W_E,W_U"    nothing; quotes around a whole value are taken away
 """
 

@@ -207,6 +207,7 @@ def run_class(loss: float = LOSS, ratio: float = RATIO) -> pl.Expr:
 
 
 def equal_part(table: pl.DataFrame) -> pl.DataFrame:
-    """The table but for what was measured of its making, in the order of ids: what two sweeps of
-    the same networks have alike."""
-    return table.drop(*MEASURED, strict=False).sort("id")
+    """The table but for what was measured of its making, in the order of ids and of names: what
+    two sweeps of the same networks have alike."""
+    names = sorted(name for name in table.columns if name not in MEASURED)
+    return table.select(names).sort("id")

@@ -1,7 +1,7 @@
 // What the page knows of each network, and what follows from it: classes, groups, shares.
 
 /** @typedef {string | number | boolean | null} Value */
-/** @typedef {{key: string, values: Value[], of: number[]}} Axis */
+/** @typedef {{key: string, values: Value[], of: number[], with: string[]}} Axis with: settings that go with it, value by value */
 /** @typedef {{names: string[], of: (number | null)[]}} Words */
 /** @typedef {{networks: number, axes: Axis[], most: number, classes: string[], thresholds: {loss: number, ratio: number}, ids: string[], numbers: Record<string, (number | null)[]>, words: Record<string, Words>, pages: Record<string, string>, curves: {counts: number[], content: string, decades: [number, number]}}} Facts */
 /** @typedef {{steps: Int32Array, values: Uint8Array[], starts: number[], counts: number[], decades: [number, number]}} Curves */

@@ -38,9 +38,10 @@ export function grid(place, layout, found, onCell, onKey) {
   const names = (up?.values ?? [""]).map(text);
   const left = Math.min(110, 16 + CHARACTER * Math.max(...names.map((x) => x.length)));
   const many = panels?.values.length ?? 1;
+  const right = 4 + (CHARACTER * text(across.values[columns - 1]).length) / 2; // half of the last name
   const room = Math.max(280, place.clientWidth || 640);
-  const beside = Math.max(1, Math.min(many, Math.floor(room / (left + 24 * columns))));
-  const size = Math.max(11, Math.min(76, Math.floor((room / beside - left - 14) / columns)));
+  const beside = Math.max(1, Math.min(many, Math.floor(room / (left + right + 24 * columns))));
+  const size = Math.max(11, Math.min(76, Math.floor((room / beside - left - right - 14) / columns)));
   const most = Math.max(1, ...[...found.values()].map((x) => x.length));
   const side = Math.ceil(Math.sqrt(most));
   const step = (size - 3) / side;
@@ -50,7 +51,7 @@ export function grid(place, layout, found, onCell, onKey) {
   const marks = [];
   place.replaceChildren();
   for (let panel = 0; panel < many; panel++) {
-    const [width, height] = [left + columns * size + 6, TOP + rows * size + FOOT];
+    const [width, height] = [left + columns * size + right, TOP + rows * size + FOOT];
     const where = panels === null ? "" : `${panels.key} ${text(panels.values[panel])}: `;
     const root = svg("svg", { width, height, class: "lines cells", tabindex: panel === 0 ? 0 : -1, role: "application",
       "aria-roledescription": "grid of networks", "aria-label": `${where}${across.key} across${up ? `, ${up.key} upwards` : ""}. The arrow keys go from cell to cell, Enter keeps one.` });

@@ -23,7 +23,7 @@ const every = Array.from({ length: facts.networks }, (_, i) => i);
 const settings = axes.filter((axis) => axis.key !== "seed");
 const choices = [...settings, ...axes.filter((axis) => axis.key === "seed")];
 /** @type {Axis} */
-const all = { key: "all networks", values: [""], of: every.map(() => 0) };
+const all = { key: "all networks", values: [""], of: every.map(() => 0), with: [] };
 const colourings = [
   ...(facts.numbers.best_train_loss ? [["class", "its losses: the classes of the PAIR page"]] : []),
   ["event", "what happened: memorised, grokked"],
@@ -231,7 +231,9 @@ const notes = () => [document.title, place(), "grokscope sweep"];
 $("lines").after(savers({ figure: $("lines"), drawing: $("lines") }, "curves", notes, () => curveRows(facts, curves, inCell())));
 $("spread").after(savers({ figure: $("spread"), drawing: $("spread") }, "delays", () => [document.title], () => delayRows(facts, shown)));
 const left = facts.axes.filter((x) => x.values.length > facts.most).map((x) => x.key);
-$("left").textContent = left.length ? `Settings with more than ${facts.most} values are no side of the grid: ${left.join(", ")}.` : "";
+const together = facts.axes.filter((x) => x.with.length).map((x) => `${x.with.join(" and ")} with ${x.key}`);
+$("left").textContent = [left.length ? `Settings with more than ${facts.most} values are no side of the grid: ${left.join(", ")}.` : "",
+  together.length ? `Going together: ${together.join(", ")}.` : ""].join(" ");
 $("controls").closest("form")?.addEventListener("submit", (event) => event.preventDefault());
 let width = innerWidth;
 addEventListener("resize", () => {
