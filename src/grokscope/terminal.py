@@ -61,7 +61,7 @@ def print_json(value: Any) -> None:
     print(as_json(value).replace("\x7f", r"\u007f"))  # the one control that JSON leaves as it is
 
 
-def print_file(file: Path, to: Any = None) -> None:
+def print_file(file: Path | str, to: Any = None) -> None:
     """The name of a file that was written, alone on its line, for scripts."""
     print(printable(str(file), keep=""), file=to)
 

@@ -27,12 +27,14 @@ from grokscope.disk import is_there
 from grokscope.page.page import ASSETS, asset, harmless
 from grokscope.spec import Spec
 from grokscope.sweep.asked import ASKED, Sweep
+from grokscope.sweep.store import Store
 from grokscope.sweep.summary import as_text, check_column, share, summary, trained
 from grokscope.sweep.table import CLASSES, LOSS, RATIO
 from grokscope.training.files import as_json, write_atomically
 
 FILE = "index.html"
 RUNS = "runs"  # where a network is kept as a run of its own, with its page
+MOST = 20_000  # networks that a page shows
 MOST_VALUES = 60  # of a setting that can be an axis of the grid
 NUMBERS = (
     "memorised", "grokked", "delay", "step", "best_train_loss", "best_test_loss",
@@ -50,28 +52,35 @@ def is_sweep(names: Sequence[str]) -> bool:
     return len(names) == 1 and is_there(Path(names[0]) / ASKED)
 
 
-def write_many(folder: Path | str, path: Path | None = None) -> Path:
+def write_many(folder: Path | str, path: Path | None = None) -> str:
     """Write the page of a sweep, by default into its folder, from the table as it is so far;
-    returns its path. Raises `BadInput` where there is no sweep, `DamagedFile` and `StorageError`.
-    """
+    returns where. Raises `BadInput` where there is no sweep, `DamagedFile` and `StorageError`."""
     swept = Sweep.open(folder)
-    target = Path(swept.folder) / FILE if path is None else path
-    write_atomically(target, many(swept).encode())
-    return target
+    content = many(swept).encode()
+    if path is not None:
+        write_atomically(path, content)
+        return str(path)
+    Store(swept.folder).write(FILE, content)
+    return f"{swept.folder}/{FILE}"
 
 
 def many(swept: Sweep) -> str:
     """The page as HTML."""
-    table = swept.table()
+    whole = swept.table()
+    table = whole if len(whole) <= MOST else whole.sample(MOST, seed=0)
     facts = contents(swept, table)
+    some = f"Of these, {MOST:,} are shown, chosen at random." if len(table) < len(whole) else ""
     first = next((axis["key"] for axis in facts["axes"]), None)
     return Template((ASSETS / "many.html").read_text("utf-8")).substitute(
         style=asset("many.css"),
         script=asset("many.js"),
         facts=harmless(as_json(facts)),
         title=escape(swept.name),
-        told=escape(told(table)),
-        summary=_listed(table, [] if first is None else [first]),
+        told=escape(told(whole)),
+        shown=escape(
+            f"Of these, {MOST:,} are shown, chosen at random." if len(table) < len(whole) else ""
+        ),
+        summary=_listed(whole, [] if first is None else [first]),
     )
 
 
@@ -102,7 +111,7 @@ def contents(swept: Sweep, table: pl.DataFrame) -> dict[str, Any]:
         "ids": table["id"].to_list(),
         "numbers": {x: [_short(v) for v in table[x].to_list()] for x in NUMBERS if x in table},
         "words": {x: _words(table[x]) for x in WORDS if x in table},
-        "pages": _pages(Path(swept.folder), table["id"].to_list()),
+        "pages": _pages(Store(swept.folder), table["id"].to_list()),
         "curves": packed_curves(table["curve"].to_list() if "curve" in table else []),
     }
 
@@ -181,16 +190,11 @@ def _words(column: pl.Series) -> dict[str, Any]:
     return {"names": names, "of": [None if x is None else place[x] for x in held]}
 
 
-def _pages(folder: Path, ids: list[str]) -> dict[int, str]:
+def _pages(store: Store, ids: list[str]) -> dict[int, str]:
     """Where a network's own page is, as seen from this one, of those that have one."""
-    homes = folder / RUNS
-    if not homes.is_dir():
-        return {}
-    return {
-        i: f"{RUNS}/{name}/report.html"
-        for i, name in enumerate(ids)
-        if (homes / name / "report.html").is_file()
-    }
+    own = set(store.names(RUNS))
+    pages = {i: f"{RUNS}/{name}/report.html" for i, name in enumerate(ids) if name in own}
+    return {i: page for i, page in pages.items() if store.has(page)}
 
 
 def _listed(table: pl.DataFrame, by: list[str]) -> str:
