@@ -77,9 +77,7 @@ def many(swept: Sweep) -> str:
         facts=harmless(as_json(facts)),
         title=escape(swept.name),
         told=escape(told(whole)),
-        shown=escape(
-            f"Of these, {MOST:,} are shown, chosen at random." if len(table) < len(whole) else ""
-        ),
+        shown=some,
         summary=_listed(whole, [] if first is None else [first]),
     )
 
