@@ -21,6 +21,7 @@ from grokscope.cli.export import export
 from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
+from grokscope.cli.open_ import open_
 from grokscope.cli.report import report
 from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
@@ -37,7 +38,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, speedrun, sweep,
+        import_, export, check, speedrun, sweep, open_,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)
