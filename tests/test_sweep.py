@@ -26,6 +26,7 @@ from grokscope.sweep.table import CLASSES, SHARDS, equal_part, run_class, shard
 from grokscope.training.run import Run
 from grokscope.training.train import train
 from tests.faults.shim import installed
+from tests.same import assert_same_results
 
 BASE = Spec(
     task_args={"p": 7},
@@ -251,6 +252,23 @@ def test_the_last_weights_are_kept_where_that_is_asked(tmp_path):
     run = Run.open(tmp_path / "weights" / row["weights"] / row["id"])
     assert run.is_finished
     assert run.steps == train(SIX[1], tmp_path / "alone").steps
+
+
+@pytest.mark.parametrize("keep", ["none", "all"])
+def test_a_row_is_opened_as_the_run_that_it_would_have_been(keep, call, tmp_path):
+    spec = replace(SIX[0], task="(a+b)**2", betas=(0.9, 0.95), freeze="W_x")
+    made([spec, replace(spec, seed=1)], tmp_path / "x", keep=keep)
+    alone = train(spec, tmp_path / "alone")
+    last = spec.id.rpartition("-")[2]
+    said = call("open", tmp_path / "x", last[:6], "--out", tmp_path / "runs", "--json")
+    assert said.code == 0
+    assert "are not those of the table" not in said.err
+    opened = Run.open(tmp_path / "runs" / spec.id)
+    assert_same_results(opened, alone)
+    assert Path(json.loads(said.out)["report"]).exists()
+    assert "Did you mean" in call("open", tmp_path / "x", f"{spec.id}x").err
+    assert "Write more of it" in call("open", tmp_path / "x", spec.id[:5]).err
+    assert "has no finished batch" in call("open", tmp_path / "nowhere", last).err
 
 
 # ---- what fails ----------------------------------------------------------------------------------

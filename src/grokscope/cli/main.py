@@ -23,6 +23,7 @@ from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
 from grokscope.cli.note import note
+from grokscope.cli.open_ import open_
 from grokscope.cli.plot import plot
 from grokscope.cli.report import report
 from grokscope.cli.rm import rm
@@ -42,7 +43,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, diff, note, rm, speedrun, sweep, table, plot,
+        import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -76,7 +76,7 @@ def run(
         if live is not None:
             live.settle()
         for trained in runs:
-            _report(trained, json, use)
+            report(trained, json, use)
         if len(runs) > 1 and not json:
             print_runs(table([trained.folder for trained in runs]))
         if live is not None and notes.is_terminal:
@@ -115,7 +115,7 @@ def _goes_on(specs: "list[Spec]", out: Path) -> str:
     return f"{done}, the others saved at {at}: the same command goes on from there."
 
 
-def _report(run: "Run", json: bool, use: Plugins) -> None:
+def report(run: "Run", json: bool, use: Plugins) -> None:
     """Read a run, write its page, and say what there is to say."""
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read

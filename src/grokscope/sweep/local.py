@@ -22,6 +22,7 @@ from grokscope.errors import BadInput, StorageError
 from grokscope.sweep.batch import Batch, Done, How, give_up
 from grokscope.sweep.worker import to_line
 
+COMMAND = [sys.executable, "-m", "grokscope.sweep.worker"]
 TRIES = 3
 PATIENCE = 120.0  # seconds, for a worker to save what it trains
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -42,7 +43,7 @@ class Worker:
         words = json.dumps([asdict(how), [str(file) for file in use]])
         said = tempfile.TemporaryFile()  # noqa: SIM115  (it lasts as long as the worker)
         process = subprocess.Popen(
-            [sys.executable, "-m", "grokscope.sweep.worker", words],
+            [*COMMAND, words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
