@@ -23,7 +23,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -587,6 +587,15 @@ def runs_of(specs: Iterable[Spec], out: Path | str) -> list[Run]:
         for name, own in alone.items()
     }
     return [Run(spec, folders[spec.id]) for spec in specs]
+
+
+def spread(steps: Sequence[int], count: int) -> list[int]:
+    """So many of these steps, evenly spread, the first and the last among them; of one, the last.
+    Raises `BadInput` for a count below 1, and where there are none."""
+    if count < 1 or not steps:
+        raise BadInput(f"{count} checkpoints of {len(steps)} cannot be chosen. Ask for 1 or more.")
+    gaps, last = min(count, len(steps)) - 1, len(steps) - 1
+    return [steps[round(i * last / gaps)] for i in range(gaps + 1)] if gaps else [steps[-1]]
 
 
 def find_folders(out: Path | str) -> list[Path]:
