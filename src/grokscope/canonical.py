@@ -195,6 +195,7 @@ def coordinates(s: Snapshot) -> Coordinates | None:
     )
 
 
+@once_per_snapshot
 def activation_of(s: Snapshot) -> Activation | None:
     """What takes the hidden layer before the nonlinearity to the one after it; None where that is
     none of `ACTIVATIONS`, nor the model's own, and where there is no such layer of numbers."""
@@ -239,7 +240,7 @@ def _products(
     """Those of some neurons before their nonlinearity with each other, summed over pairs; by
     default over all."""
     if pairs is not None:
-        x = s.at(pairs).mlp_pre[:, some].double()
+        x = (s.at(pairs).mlp_pre if s.is_large else s.mlp_pre[pairs])[:, some].double()
         return x.T @ x
     gram = torch.zeros(len(some), len(some), dtype=torch.float64)
     for block in s.blocks():

@@ -5,7 +5,7 @@ Axes: symbol = an operand's value; point = a product; column = cos, sin; c = an 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -45,6 +45,10 @@ class Circle:
             return (place < 0).double()[:, None]
         angle = 2 * math.pi * (k * place % self.n).double() / self.n
         return torch.stack([angle.cos(), angle.sin()], dim=1) * (place >= 0)[:, None]
+
+    def waves(self, ks: Sequence[int], place: Int[Tensor, " x"]) -> Float[Tensor, "x column"]:
+        """Those of several frequencies, side by side."""
+        return torch.cat([self.wave(k, place) for k in ks], dim=1)
 
     def of_answers(self, k: int) -> Float[Tensor, "c column"]:
         """The wave as a function of the answer: the sum over the points it stands for."""

@@ -52,10 +52,10 @@ def largest(*, R: Float[Tensor, "neuron c"], r: int) -> Float[Tensor, "c r"]:
 
 
 def beyond(
-    *, h: Float[Tensor, "pair neuron"], mean: Float[Tensor, " neuron"], R: Float[Tensor, "neuron c"]
+    *, far: Float[Tensor, " pair"], mean: Float[Tensor, " neuron"], R: Float[Tensor, "neuron c"]
 ) -> Float[Tensor, "pair c"]:
-    """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|    (Cauchy-Schwarz)."""
-    return mean @ R + (h - mean).norm(dim=1)[:, None] * R.norm(dim=0)
+    """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|, `far` being |h - h̄|    (Cauchy-Schwarz)."""
+    return torch.addr(mean @ R, far, R.norm(dim=0))
 
 
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:
@@ -82,11 +82,12 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
         right, size = _right(network, chunk), _size(network, chunk)
         needed = right - slack(terms, size) - 2 * chunk.doubt
         logits = chunk.bias.expand(-1, W.shape[1])
-        still = torch.arange(len(chunk.pairs))  # the pairs left open
-        for k, one in enumerate(rounds):
-            h = chunk.post[still]
-            logits = logits + (h @ one.A) @ one.Q.T
-            wrong = best_wrong(logits + beyond(h=h, mean=mean, R=one.R), chunk.answers[still])
+        still, post, far = torch.arange(len(chunk.pairs)), chunk.post, _far(network, chunk)
+        for k, one in enumerate(rounds):  # `still`: the pairs left open
+            h = post if k == 0 else post[still]
+            logits = torch.addmm(logits, h @ one.A, one.Q.T)
+            most = logits + beyond(far=far[still], mean=mean, R=one.R)
+            wrong = best_wrong(most, chunk.answers[still])
             is_sure = needed[still] > wrong
             is_proved[chunk.pairs[still[is_sure]]] = True
             tried[k] += len(still)
@@ -105,10 +106,15 @@ def _right(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
 
 
 @once_per_network
+def _far(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
+    return (chunk.post - network.mean).norm(dim=1)
+
+
+@once_per_network
 def _size(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
     """At least the absolute values of all that is summed for a pair, together."""
     lengths, mean = network.W_L.norm(dim=1), network.mean
-    far = (chunk.post - mean).norm(dim=1)
+    far = _far(network, chunk)
     return (chunk.post.abs() + mean.abs()) @ lengths + far * lengths.norm() + chunk.bias_size
 
 

@@ -88,7 +88,7 @@ class Fourier(Circuit):
             C=f"[[c] for c in range({circle.n})]" if is_plain else printed.listed(answers),
             WAVES=str(waves.frequencies),
             KEYS=str(waves.keys),
-            BIAS=printed.listed(_digits(waves.bias)),
+            BIAS=printed.listed(*_rows_of_digits(waves.bias[None])),
             NEURONS=printed.in_lines(_neurons(waves)),
             act=waves.act.python,
         )
@@ -118,14 +118,13 @@ def _neurons(waves: Waves) -> list[str]:
         waves = replace(
             waves, inner=waves.inner @ waves.rows, rows=torch.eye(waves.rows.shape[1]).double()
         )
-    return [_neuron(waves, i) for i in waves.is_read.nonzero()[:, 0].tolist()]
+    each = (waves.inner[:1], *waves.by_frequency, waves.rows.T)
+    constant, *inner, rows = (_rows_of_digits(x[:, waves.is_read].T) for x in each)
+    return [
+        str((*c, {k: x for k, x in zip(waves.frequencies, own, strict=True) if any(x)}, row))
+        for c, row, *own in zip(constant, rows, *inner, strict=True)
+    ]
 
 
-def _neuron(waves: Waves, i: int) -> str:
-    numbers = zip(waves.frequencies, waves.by_frequency, strict=True)
-    inner = {k: _digits(x[:, i]) for k, x in numbers if bool(x[:, i].any())}
-    return str((*_digits(waves.inner[0, i : i + 1]), inner, _digits(waves.rows[i])))
-
-
-def _digits(x: Float[Tensor, " n"]) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in x.tolist()]
+def _rows_of_digits(x: Float[Tensor, "row n"]) -> list[list[float]]:
+    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in x.tolist()]

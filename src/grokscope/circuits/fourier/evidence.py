@@ -15,7 +15,8 @@ from torch import Tensor
 
 from grokscope.activations import IDENTITY
 from grokscope.circuits.circle import Circle
-from grokscope.circuits.fourier.fit import fit_rows, least_squares
+from grokscope.circuits.fourier.fit import fit_rows
+from grokscope.circuits.fourier.squares import design_of_pairs, least_squares
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs
 from grokscope.measures.weights import output_map
 from grokscope.score import accuracy, centred, explained_variance
@@ -57,8 +58,8 @@ def _neurons_explained(s: Snapshot, waves: Waves) -> Evidence:
     total = fitted.var(dim=0, correction=0) @ weight * len(fitted)
 
     def like(circle: Circle, frequencies: Sequence[int]) -> float:
-        blocks = functions_of_pairs(circle, frequencies, s.task, waves.has_products)
-        _, missed = least_squares(blocks, fitted)
+        design = design_of_pairs(circle, frequencies, s.task, waves.has_products)
+        _, missed = least_squares(design, fitted)
         return float(1 - missed @ weight / total.clamp(min=1e-300))
 
     controls = {
