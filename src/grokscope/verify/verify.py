@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.canonical import canonical, digit_weights_of
+from grokscope.canonical import canonical, digit_weights_of, weights_of
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
 from grokscope.score import accuracy, agreeing, centred, explained_variance, is_right, said
@@ -151,7 +151,7 @@ def _size(s: Snapshot, circuit: Circuit) -> Evidence:
 
 def _n_weights(s: Snapshot) -> int:
     """How many numbers the folded weights of a network's live neurons are."""
-    weights = s.model.symbol_weights().values() or digit_weights_of(s.model)
+    weights = weights_of(s).values() or digit_weights_of(s.model)
     return sum(W.numel() for W in weights or s.model.parameters())
 
 

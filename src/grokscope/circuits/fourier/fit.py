@@ -95,7 +95,7 @@ def _hidden_layers(
 ) -> Iterator[tuple[Activation, bool, Float[Tensor, "inner neuron"]]]:
     """The hidden layer before the nonlinearity, if that is known, and as a polynomial: what bends
     the waves, whether their products are among them, and the coefficients."""
-    act, post = activation_of(s), s.mlp_post.double()
+    act, post = activation_of(s), s.exact_post
     if act is not None:
         waves = design_of_pairs(circle, frequencies, s.task, has_products=False)
         inner, _ = least_squares(waves, s.mlp_pre.double())
