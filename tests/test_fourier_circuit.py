@@ -13,7 +13,7 @@ from grokscope.circuits.circle import circle_of
 from grokscope.circuits.fourier.circuit import Fourier, find
 from grokscope.circuits.fourier.clock_or_pizza import OfAngles
 from grokscope.circuits.fourier.evidence import OfWaves
-from grokscope.circuits.fourier.fit import least_squares
+from grokscope.circuits.fourier.squares import Design, design_of_pairs, least_squares
 from grokscope.circuits.fourier.waves import functions_of_pairs
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.measures.pizza import distance_irrelevance
@@ -109,7 +109,7 @@ def test_a_polynomial_of_degree_two_prints_its_sums():
     s = snapshot_of(waves.clock_relu, p=23, frequencies=4)
     x = find(s).waves
     functions = functions_of_pairs(x.circle, x.frequencies, s.task, True)
-    inner, _ = least_squares(functions, s.mlp_post.double())
+    inner, _ = least_squares(Design.of(functions), s.mlp_post.double())
     polynomial = Fourier(replace(x, act=IDENTITY, has_products=True, inner=inner))
     sums = polynomial.hidden(s.task) @ polynomial.output() + x.bias
     assert torch.allclose(sums, polynomial.logits(s.task), atol=1e-8)
@@ -215,7 +215,7 @@ def test_an_ideal_pizza_is_modulated_in_full_and_a_clock_not_at_all():
 def test_waves_that_overlap_are_not_counted_twice():
     x = torch.randn(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mixed = x @ torch.tensor([[1.0, 0.1], [0.1, 1.0]], dtype=torch.float64)
-    coefficients, missed = least_squares([x, mixed], x @ torch.ones(2, 1, dtype=torch.float64))
+    coefficients, missed = least_squares(Design.of([x, mixed]), x @ torch.ones(2, 1, dtype=torch.float64))
     assert float(missed.max()) < 1e-9
     assert int((coefficients[1:] != 0).sum()) == 2
 

@@ -261,7 +261,7 @@ def test_ties_and_what_is_no_number_are_wrong_answers(core):
     )  # fmt: skip
     answers = torch.ones(6, dtype=torch.long)
     mixed = fold.logits()  # 0 times infinity is no number either
-    losses, right = native.evaluated(fold, answers, 4)
+    losses, right = native.evaluated(fold, native.Plan(fold, answers), 4)
     assert torch.equal(right, is_right(mixed[:, :4], answers))
     assert right.tolist() == [True, False, False, False, False, True]
     assert losses[2:5].isnan().all()
@@ -336,7 +336,7 @@ def test_a_large_fold_is_summed_in_two_halves_by_one_thread_or_two(core):
             mean = native.native_loss(own, native.Plan(fold, answers), 0.5)
             assert 2 * float(mean.detach()) == pytest.approx(float(loss.detach()), rel=1e-6)
             found.append(torch.autograd.grad(mean, leaves))
-            evaluations.append(native.evaluated(fold, answers, 61)[0])
+            evaluations.append(native.evaluated(fold, native.Plan(fold, answers), 61)[0])
     finally:
         torch.set_num_threads(before)
     for x, y, z in zip(wanted, *found, strict=True):
