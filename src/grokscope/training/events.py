@@ -60,7 +60,9 @@ class Finding:
         self.t_memorize: int | None = None
         self.t_grok: int | None = None
         self.falls: tuple[int, ...] = ()
-        self._right: list[int] = []  # the last evaluations in a row that are, `grok_patience` at most
+        self._right: list[
+            int
+        ] = []  # the last evaluations in a row that are, `grok_patience` at most
 
     def add(self, row: Row) -> None:
         """See one more evaluation."""
@@ -92,9 +94,7 @@ def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
     return finding.events
 
 
-def _stop(
-    spec: Spec, last: Row | None, t_memorize: int | None, t_grok: int | None
-) -> str | None:
+def _stop(spec: Spec, last: Row | None, t_memorize: int | None, t_grok: int | None) -> str | None:
     if last is None:
         return None
     step = last["step"]

@@ -110,10 +110,8 @@ def _member(run: Run, device: str) -> Member:
     )
 
 
-def _resume_file(
-    run: Run, state: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The weights, with a state of these names and shapes, and the notes, of a run that has some."""
+def _resume_file(run: Run, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The weights, with a state of these names and shapes, and the notes."""
     states = run.states
     path = states[0]
     try:

@@ -127,7 +127,9 @@ def _product(
     factors: Sequence[Factor], weights: Mapping[str, Tensor]
 ) -> Float[Tensor, "row column"]:
     each = [weights[f.name][f.start : f.stop] for f in factors]
-    return reduce(torch.matmul, [x.T if f.is_transposed else x for f, x in zip(factors, each, strict=True)])
+    return reduce(
+        torch.matmul, [x.T if f.is_transposed else x for f, x in zip(factors, each, strict=True)]
+    )
 
 
 def native_loss(fold: Fold, plan: Plan, scale: float = 1.0) -> Float[Tensor, ""]:

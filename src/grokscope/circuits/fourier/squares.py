@@ -1,7 +1,8 @@
 """Least squares on blocks of columns: which of them a unit has, and its coefficients there.
 
 What is of the columns alone is a `Design`. Where the pairs of a task are a table of all symbols, a
-function of a times one of b needs no column of all pairs: its products are taken operand by operand.
+function of a times one of b needs no column of all pairs: its products with a hidden layer are
+taken operand by operand.
 
 Axes: row = a pair or an answer; unit = a neuron or a row of the output map; column = a function of
 the row; block = the columns of a wave; symbol = an operand's value.
@@ -27,8 +28,8 @@ Along = Callable[[Float[Tensor, "row unit"]], Float[Tensor, "column unit"]]
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Blocks of columns X, so many in each: X'1, X'X less that of the columns' means, and what gives
-    X'x of any x."""
+    """Blocks of columns X, `widths` of them in each: X'1, X'X less that of the columns' means, and
+    what gives X'x of any x."""
 
     n_rows: int
     sums: Float[Tensor, " column"]
@@ -62,8 +63,8 @@ class Design:
     def by_width(
         self,
     ) -> list[tuple[Int[Tensor, " _"], Int[Tensor, "_ _"], Float[Tensor, "_ _ _"]]]:
-        """The blocks of each width: which they are, their columns, and the inverses of their products
-        with themselves."""
+        """The blocks of each width: which they are, their columns, and the inverses of their
+        products with themselves."""
         widths, found = self.owner.bincount(), []
         starts = widths.cumsum(0) - widths
         for width in widths.unique().tolist():
