@@ -25,11 +25,11 @@ from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.batch import Share, batch_of, numbers_in
+from grokscope.training.due import is_checkpoint
 from grokscope.training.files import read_notes
 from grokscope.training.keeping import lock
 from grokscope.training.run import SPLIT_FILE, Run, load_weights, spread
 from grokscope.training.track import Track, untracked
-from grokscope.training.train import is_checkpoint
 
 NEAR = 1e-4  # of a measured value: threads and versions of torch round so
 

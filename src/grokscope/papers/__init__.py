@@ -1,7 +1,7 @@
 """Each source's experiments as specs, one file each, with the numbers to expect."""
 
 from grokscope.papers import furuta2024, groups, nanda2023, others, pair2023, zhong2023
-from grokscope.papers.paper import Experiment, Paper
+from grokscope.papers.paper import Experiment, Paper, Population
 from grokscope.spec import Spec
 
 HELLO = Experiment(
@@ -78,4 +78,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "demo_slow": SLOW,
     "demo_group": GROUP,
     **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
+}
+SWEEPS: dict[str, Population] = {
+    name: sweep for paper in PAPERS.values() for name, sweep in paper.sweeps.items()
 }

@@ -51,6 +51,7 @@ class Keeping(ABC):
     member that is named, in that order."""
 
     saves_all: bool  # at once, as they share a file
+    has_checkpoints: bool = True  # of steps before the last
 
     @abstractmethod
     def begin(self, members: Sequence[Member]) -> None:
@@ -134,8 +135,8 @@ class InBatch(Keeping):
 
     saves_all = True
 
-    def __init__(self, batch: Path):
-        self.batch = batch
+    def __init__(self, batch: Path, has_checkpoints: bool = True):
+        self.batch, self.has_checkpoints = batch, has_checkpoints
         self.writer = Writer()
         self.numbers: dict[Member, int] = {}
         self.seals: dict[int, Seal] = {}

@@ -14,9 +14,10 @@ Axes: as in `grokscope.models.model`; member = one network.
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import replace
+from functools import cache, reduce
 from importlib import import_module
 from typing import Any
 
@@ -25,7 +26,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import ACTIVATIONS, Activation
-from grokscope.models.model import Factor, Factors, Fold
+from grokscope.models.model import Factor, Factors, Fold, pad_classes
 from grokscope.training.stack import Stack
 
 VERSION = 1  # of the library's functions
@@ -118,6 +119,25 @@ class Plan:
         return [None if x is None else x.detach().contiguous() for x in plain]
 
 
+def factored_fold(factors: Factors, weights: Mapping[str, Tensor], like: Fold) -> Fold:
+    """The fold of two tables with these weights, its pairs those of another."""
+    L, R, W_L = (_product(x, weights) for x in (factors.left, factors.right, factors.W_L))
+    if factors.bias is not None:
+        bias = pad_classes(weights[factors.bias][None])
+        L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
+        R = torch.nn.functional.pad(R, (0, bias.shape[1]))
+    return replace(like, table=torch.cat([L, R]), W_L=pad_classes(W_L))
+
+
+def _product(
+    factors: Sequence[Factor], weights: Mapping[str, Tensor]
+) -> Float[Tensor, "row column"]:
+    each = [weights[f.name][f.start : f.stop] for f in factors]
+    return reduce(
+        torch.matmul, [x.T if f.is_transposed else x for f, x in zip(factors, each, strict=True)]
+    )
+
+
 def native_loss(fold: Fold, plan: Plan, scale: float = 1.0) -> Float[Tensor, ""]:
     """`scale` times the mean cross-entropy of a fold, differentiable in its table, weights and
     W_L."""
@@ -154,13 +174,12 @@ class _NativeLoss(torch.autograd.Function):
 
 @torch.no_grad()
 def evaluated(
-    fold: Fold, answers: Int[Tensor, " pair"], n_answers: int
+    fold: Fold, plan: Plan, n_answers: int
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
     """The cross-entropy of each pair over all classes, and whether its answer is right among the
     first `n_answers`, as `grokscope.score.is_right` counts it."""
-    plan = Plan(fold, answers)
-    losses = torch.empty(len(answers), dtype=torch.float64)
-    right = torch.empty(len(answers), dtype=torch.bool)
+    losses = torch.empty(len(plan.answers), dtype=torch.float64)
+    right = torch.empty(len(plan.answers), dtype=torch.bool)
     assert n_answers <= fold.n_classes
     plan.fold.evaluate(
         *map(_address, plan.ready(fold)), n_answers, losses.data_ptr(), right.data_ptr(),
@@ -181,7 +200,7 @@ class FactoredStep:
         scale: float = 1.0,
     ):
         self.plans, self.scale, core = list(plans), scale, library()
-        starts = starts_of(shapes)
+        starts, self.size = starts_of(shapes), sum(shape.numel() for shape in shapes.values())
 
         def factor(f: Factor) -> Any:
             n_rows, n_columns = shapes[f.name]
@@ -204,7 +223,7 @@ class FactoredStep:
             folds = [plan.fold for plan in self.plans[first:last]]
             self.net.gradients(folds, self.scale, *addresses, threads)
 
-        return stepped(stack, n, some)
+        return stepped(stack, n, self.size, some)
 
 
 def starts_of(shapes: dict[str, torch.Size]) -> dict[str, int]:
@@ -214,11 +233,12 @@ def starts_of(shapes: dict[str, torch.Size]) -> dict[str, int]:
 
 
 @torch.no_grad()
-def stepped(stack: Stack, n: int, some: Callable[..., None]) -> Float[Tensor, " member"]:
-    """The losses of `n` members, whose gradients are written by `some`, which takes the first
-    member, the last, and where their weights, gradients and losses are: an address each, and
-    before the losses how many numbers a member has."""
+def stepped(stack: Stack, n: int, size: int, some: Callable[..., None]) -> Float[Tensor, " member"]:
+    """The losses of `n` members of `size` weights, whose gradients are written by `some`. It takes
+    the first member, the one after the last, the addresses of their weights and gradients, how far
+    those of one member are from the next one's, and the address of their losses."""
     stride = stack.flat.shape[1]
+    assert size <= stride
     assert (len(stack.flat), stack.flat.dtype) == (n, torch.float32)
     assert stack.flat.is_contiguous()
     losses = torch.empty(n, dtype=torch.float64)

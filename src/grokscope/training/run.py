@@ -69,7 +69,7 @@ SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
     r"specs?\.jsonl?|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|"
-    r"explanation\.json|circuit\.py|\.lock|(step-|last|resume|split).*\.safetensors",
+    r"explanation\.json|note\.json|circuit\.py|\.lock|(step-|last|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
 LAST_STEP = 10**15 - 1
@@ -204,7 +204,7 @@ class Run:
         if spec.split == RECORDED_SPLIT:
             return self._recorded_split()
         seed = spec.seed if spec.split_seed is None else spec.split_seed
-        return self.task.is_train(spec.train_fraction, seed, spec.split)
+        return self.task.is_train(spec.train_fraction, seed, spec.split, spec.train_size)
 
     def _recorded_split(self) -> "Bool[Tensor, ' pair']":
         import torch

@@ -74,7 +74,7 @@ class UnitStep:
         shapes = {name: w.shape for name, w in model.named_parameters()}
         assert shapes.keys() == {unit.W_in, unit.W_out}
         own = {name: shapes[name] for name in (unit.W_in, unit.W_out)}
-        starts = native.starts_of(shapes)
+        starts, self.size = native.starts_of(shapes), sum(w.numel() for w in shapes.values())
         self.sets = list(sets)  # the library has their addresses
         self.units = [x.unit(own, model.act, objective.loss) for x in sets]
         self.settings = starts[unit.W_in], starts[unit.W_out], share(objective)
@@ -83,7 +83,7 @@ class UnitStep:
         def some(first: int, last: int, *addresses: int) -> None:
             native.library().unit_gradients(self.units[first:last], *self.settings, *addresses)
 
-        return native.stepped(stack, len(self.units), some)
+        return native.stepped(stack, len(self.units), self.size, some)
 
 
 @torch.no_grad()
