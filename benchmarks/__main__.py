@@ -4,6 +4,7 @@ from importlib import import_module
 
 NAMES = (
     "step", "native", "reading", "explaining", "report", "recipes", "scrubbing", "peers", "gpu",
+    "sweep",
 )  # fmt: skip
 
 
