@@ -10,6 +10,7 @@ import math
 import re
 import types
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from grokscope.errors import BadInput, brief, lookup, must_be, unknown
@@ -31,6 +32,7 @@ class Spec:
     model_args: dict[str, Any] = field(default_factory=dict)
 
     train_fraction: float = 0.3
+    train_size: int | None = None  # how many inputs are shown, in place of a fraction of them
     split: str = "ordered"  # how the training pairs are chosen
     label_noise: float = 0.0  # share of the labels drawn at random
 
@@ -61,7 +63,7 @@ class Spec:
     loss_precision: Literal["float32", "float64"] = "float64"
     formulation: str = "fast"  # of the step: fast, native, folded, last or reference
 
-    load: str | None = None  # the run, beside this one, whose last weights this one begins with
+    load: str | None = None  # the run whose last weights this one begins with: its id, or folder
     load_parts: str = "all"  # which of them: embed, transformer, unembed, all, or names
     load_shuffled: bool = False  # with their rows in another order: a control
     freeze: str | None = None  # which weights are not trained, named like load_parts
@@ -86,8 +88,14 @@ class Spec:
             if not all(v is None or low <= v <= high for v in values):
                 wanted = f"at least {low}" if high == math.inf else f"from {low} to {high:,}"
                 raise must_be(name, wanted, value)
+        fraction = self.train_fraction
+        if self.train_size is not None and fraction != type(self).train_fraction:
+            raise BadInput(
+                f"train_size={self.train_size} and train_fraction={fraction:g} both say how much "
+                "is shown. Leave one out."
+            )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of the run's folder: what one wants to read, and the hash that makes it one."""
         changed = {k: v for k, v in asdict(self).items() if v != getattr(_DEFAULT, k)}
@@ -98,8 +106,17 @@ class Spec:
         model = re.sub(r"[^\w+-]+", "_", self.model)[:80]
         return f"{slug}-{model}-{digest[:12]}"
 
+    @property
+    def but_for_seeds(self) -> str:
+        """What it shares with those that differ from it in their seeds alone."""
+        return repr([(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in _SEEDS])
+
     def to_json(self) -> str:
         """Every field, as text that `from_json` reads."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
@@ -134,10 +151,11 @@ class Spec:
                 changes[key] = text if key in _WITH_ARGS else _value(text)
             else:
                 raise unknown("setting", key, [*names, "task.p", "model.d_model"])
-        return replace(self, **_all_typed(changes))
+        return replace(self, **_all_typed(_shown_once(changes)))
 
 
 DEEPEST = 10  # of what the arguments of a task or a model hold
+_SEEDS = ("seed", "split_seed", "label_seed")
 _WITH_ARGS = ("task", "model", "optimizer", "gradient")
 _OPEN = [
     ("train_fraction", 0, 1),
@@ -146,6 +164,7 @@ _OPEN = [
     ("eps", 0, math.inf),
 ]
 _CLOSED = [
+    ("train_size", 1, math.inf),
     ("label_noise", 0, 1),
     ("weight_decay", 0, math.inf),
     ("betas", 0, 0.999999),
@@ -163,6 +182,15 @@ _CLOSED = [
     ("split_seed", 0, 2**63 - 1),
     ("label_seed", 0, 2**63 - 1),
 ]
+
+
+def _shown_once(changes: dict[str, Any]) -> dict[str, Any]:
+    """Of `train_size` and `train_fraction`, the one that is set replaces the other."""
+    if "train_size" in changes and "train_fraction" not in changes:
+        return {**changes, "train_fraction": Spec.train_fraction}
+    if "train_fraction" in changes and "train_size" not in changes:
+        return {**changes, "train_size": None}
+    return changes
 
 
 def _value(text: str) -> Any:

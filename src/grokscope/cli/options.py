@@ -53,12 +53,12 @@ def check_replaceable(option: str, file: Path | None) -> None:
         )
 
 
-def check_plot(file: Path | None) -> None:
-    """Raise `BadInput` for a --plot that cannot be drawn."""
+def check_plot(file: Path | None, option: str = "--plot") -> None:
+    """Raise `BadInput` for a picture that cannot be drawn."""
     from grokscope.plots import FORMATS
 
-    check_replaceable("--plot", file)
+    check_replaceable(option, file)
     if file is not None and file.suffix.lstrip(".").lower() not in FORMATS:
         raise BadInput(
-            f"--plot {file} must end in .png, .svg or .pdf. Call it {file.with_suffix('.png')}."
+            f"{option} {file} must end in .png, .svg or .pdf. Call it {file.with_suffix('.png')}."
         )

@@ -47,6 +47,7 @@ def run(
 
     Example: grokscope run demo 'task=a*b' task.p=97 seed=1
     """
+    from grokscope.cli.told import tell_earlier
     from grokscope.runs import table
     from grokscope.sweep.settings import is_list
     from grokscope.terminal import print_json, print_runs, print_upright
@@ -57,7 +58,7 @@ def run(
     load(use)
     use_threads(threads)
     with _not_a_sweep(settings):
-        specs = _specs(settings, seeds)
+        specs = _specs(settings, seeds, out)
         is_doubtful = any(map(is_list, settings))
         planned = specs if dry_run else specs[:1] if is_doubtful else []
         plans = [_plan(spec, out, device) for spec in planned]
@@ -65,6 +66,7 @@ def run(
         print_json(plans) if json else print_upright(plans)
         return
     notes = Screen(stderr=True)
+    tell_earlier(specs, out)
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
             with progress_bar(specs, notes) as track:
@@ -157,8 +159,9 @@ def settings_together(args: list[str]) -> list[str]:
     return [args[0], *settings, *options]
 
 
-def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
+def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
     """The spec that the settings name and change, once for each seed."""
+    from grokscope.cli.find import to_load
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
     from grokscope.sweep.settings import twice
@@ -180,7 +183,7 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
         if keys.count(key) > 1:
             raise twice(key)
     start = Spec() if name is None else EXPERIMENTS[name].spec
-    spec = start.override(*changes)
+    spec = to_load(start.override(*changes), out)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
 
 

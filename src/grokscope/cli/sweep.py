@@ -59,6 +59,7 @@ def sweep(
 
     Example: grokscope sweep hello task.p=23,31 seed=0..19
     """
+    from grokscope.page.many import write_many
     from grokscope.sweep.cost import estimate
     from grokscope.sweep.drive import sweep as make
     from grokscope.sweep.plan import Plan
@@ -93,7 +94,7 @@ def sweep(
         raise type(end)(f" {_goes_on(folder, len(grid))}") from None
     except StorageError as error:
         raise StorageError(f"{error} {_goes_on(folder, len(grid))}") from error
-    row = _summary(made)
+    row = _summary(made) | {"page": write_many(folder)}
     print_json(row) if json else notes.print(_said(row), soft_wrap=True)
 
 
@@ -187,5 +188,5 @@ def _said(row: dict[str, Any]) -> str:
     failed = f", {row['failed']:,} failed" if row["failed"] else ""
     return (
         f"{row['networks']:,} networks: {row['memorised']:,} memorised, {row['grokked']:,} "
-        f"grokked{failed}. The table: {row['folder']}"
+        f"grokked{failed}. The table: {row['folder']}. Its page: {row['page']}"
     )

@@ -19,6 +19,7 @@ from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.tap import record
 from grokscope.training import memory
+from grokscope.training.machine import keep_memory
 from grokscope.training.memory import MOST_LOGITS, SHARE
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
@@ -132,6 +133,7 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
         raise NotApplicable(
             f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
         )
+    keep_memory()
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
     needed = memory.explaining(snapshot.task, snapshot.model)
     what = f"explaining this network on `{snapshot.task.name}`"
@@ -168,17 +170,6 @@ def path(
         explanations.append(explain(Snapshot.of(run, step), chosen))
         track(i + 1, len(steps))
     return explanations
-
-
-def spread(steps: Sequence[int], count: int) -> list[int]:
-    """So many of these steps, evenly spread, the first and the last among them. Raises `BadInput`
-    for a count below 1 and where there are none."""
-    if count < 1 or not steps:
-        raise BadInput(
-            f"{count} checkpoints of {len(steps)} cannot be explained. Ask for 1 or more."
-        )
-    at = torch.linspace(0, len(steps) - 1, min(count, len(steps))).round().long()
-    return [steps[i] for i in (at.tolist() if count > 1 else [len(steps) - 1])]
 
 
 def _form(name: str) -> Form:

@@ -72,6 +72,8 @@ def settings_of(spec: Spec) -> dict[str, Any]:
             flat |= {f"{name.removesuffix('_args')}.{k}": plain(v) for k, v in value.items()}
         elif value is not None and name not in ("task", "assumed", "source"):
             flat[name] = plain(value)
+    if spec.train_size is not None:
+        del flat["train_fraction"]  # which is not asked then
     return {name: value for name, value in flat.items() if value is not None}
 
 

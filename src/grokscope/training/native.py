@@ -13,9 +13,10 @@ Axes: as in `grokscope.models.model`; member = one network.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import replace
+from functools import cache, reduce
 from importlib import import_module
 from typing import Any
 
@@ -24,7 +25,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import ACTIVATIONS
-from grokscope.models.model import Factor, Factors, Fold
+from grokscope.models.model import Factor, Factors, Fold, pad_classes
 from grokscope.training.stack import Stack
 
 VERSION = 1  # of the library's functions
@@ -112,6 +113,25 @@ class Plan:
         return [None if x is None else x.detach().contiguous() for x in plain]
 
 
+def factored_fold(factors: Factors, weights: Mapping[str, Tensor], like: Fold) -> Fold:
+    """The fold of two tables with these weights, its pairs those of another."""
+    L, R, W_L = (_product(x, weights) for x in (factors.left, factors.right, factors.W_L))
+    if factors.bias is not None:
+        bias = pad_classes(weights[factors.bias][None])
+        L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
+        R = torch.nn.functional.pad(R, (0, bias.shape[1]))
+    return replace(like, table=torch.cat([L, R]), W_L=pad_classes(W_L))
+
+
+def _product(
+    factors: Sequence[Factor], weights: Mapping[str, Tensor]
+) -> Float[Tensor, "row column"]:
+    each = [weights[f.name][f.start : f.stop] for f in factors]
+    return reduce(
+        torch.matmul, [x.T if f.is_transposed else x for f, x in zip(factors, each, strict=True)]
+    )
+
+
 def native_loss(fold: Fold, plan: Plan, scale: float = 1.0) -> Float[Tensor, ""]:
     """`scale` times the mean cross-entropy of a fold, differentiable in its table, weights and
     W_L."""
@@ -148,13 +168,12 @@ class _NativeLoss(torch.autograd.Function):
 
 @torch.no_grad()
 def evaluated(
-    fold: Fold, answers: Int[Tensor, " pair"], n_answers: int
+    fold: Fold, plan: Plan, n_answers: int
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
     """The cross-entropy of each pair over all classes, and whether its answer is right among the
     first `n_answers`, as `grokscope.score.is_right` counts it."""
-    plan = Plan(fold, answers)
-    losses = torch.empty(len(answers), dtype=torch.float64)
-    right = torch.empty(len(answers), dtype=torch.bool)
+    losses = torch.empty(len(plan.answers), dtype=torch.float64)
+    right = torch.empty(len(plan.answers), dtype=torch.bool)
     assert n_answers <= fold.n_classes
     plan.fold.evaluate(
         *map(_address, plan.ready(fold)), n_answers, losses.data_ptr(), right.data_ptr(),

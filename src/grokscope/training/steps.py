@@ -11,7 +11,7 @@ Axes: pair = one training input; operand = a, b; member = one network.
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,6 +37,7 @@ class Examples:
 
     inputs: Int[Tensor, "pair operand"]
     answers: Int[Tensor, " pair *answer"]
+    computed: dict[object, Any] = field(default_factory=dict, init=False)  # of these alone
 
     def to(self, device: str) -> "Examples":
         return Examples(self.inputs.to(device), self.answers.to(device))

@@ -3,7 +3,8 @@
 Specs whose networks have equal shapes train together as one stack, each member with its own seed,
 split, fraction, learning rate, weight decay and labels; each stops when its own rules say so, and
 its row is then left out. What was finished before is returned as it is, what was interrupted goes
-on from its last `resume.safetensors`. Each is kept in a folder of its own, or all in one batch (see
+on from its last `resume.safetensors`, and what was finished with fewer steps from there (see
+`training.longer`). Each is kept in a folder of its own, or all in one batch (see
 `training.batch`).
 """
 
@@ -23,8 +24,10 @@ from grokscope.spec import Spec
 from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
-from grokscope.training.events import Events, Row, find_events
+from grokscope.training.due import is_checkpoint, is_evaluated
+from grokscope.training.events import Events, Row
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
+from grokscope.training.longer import earlier, take_over
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
@@ -75,12 +78,13 @@ def train(
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
 
-    A run that is finished is not repeated. The state to resume from is written every `save_every`
-    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. `stacked`: what
-    was not begun before, and can train together, is kept as a batch, with few files however many
-    networks; what was begun stays where it is. Raises `BadInput`, before anything is written, if a
-    spec cannot be trained; `StorageError` if the disk refuses or another process is training the
-    same run; and `DamagedFile` if what it is to go on from is not as it was written.
+    A run that is finished is not repeated; one that differs from it in a larger `steps` alone, or
+    in a looser rule to stop, goes on from its end. The state to resume from is written every
+    `save_every` seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps.
+    `stacked`: what was not begun before, and can train together, is kept as a batch, with few files
+    however many networks; what was begun stays where it is. Raises `BadInput`, before anything is
+    written, if a spec cannot be trained; `StorageError` if the disk refuses or another process is
+    training the same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
@@ -92,8 +96,12 @@ def train(
         with suppress(StorageError), lock(home):  # who holds it will remove them
             run.tidy()
     waiting = [run for run in runs.values() if not run.is_finished]
-    for run in waiting:
-        check(run, device)
+    _check(waiting, device)
+    for found in earlier(waiting):
+        if found.why_not is None:
+            with lock(found.run.home):
+                take_over(found)
+    waiting = [run for run in waiting if not run.is_finished]
     keep_memory()
     for group in _batches(waiting, device):
         for home, some in _homes(group, Path(out), stacked):
@@ -132,6 +140,19 @@ def train_in(
 
 def _keeping(home: Path | None, checkpoints: bool = True) -> Keeping:
     return Apart() if home is None else InBatch(home, checkpoints)
+
+
+def _check(runs: Sequence[Run], device: str) -> None:
+    """Each run; of those that begin and differ in their seeds alone, one for all. Raises what
+    `check` raises, and `BadInput` for a split that leaves no pair."""
+    checked = set[str]()
+    for run in runs:
+        _ = run.is_train, run.taught
+        if run.is_begun or run.spec.load is not None:
+            check(run, device)
+        elif (kind := run.spec.but_for_seeds) not in checked:
+            check(run, device)
+            checked.add(kind)
 
 
 def _homes(
@@ -194,7 +215,8 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in groups.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
-        needs = [training(run, run.new_model(), device) for run in group]
+        unlike = {(run.spec.but_for_seeds, int(run.is_train.sum())): run for run in group}
+        needs = [training(run, run.new_model(), device) for run in unlike.values()]
         if device != "cpu":
             needs = [x.side_by_side() for x in needs]
         size = min(x.most(free) for x in needs)
@@ -345,7 +367,7 @@ def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> 
     together.evaluate([k for k in due if k in new])
     ending: set[int] = set()
     for k in due:
-        events = find_events(members[k].spec, members[k].rows)
+        events = members[k].events
         if k in new:
             track(members[k].run, members[k].rows[-1], events)
         if events.stop is not None:
@@ -358,13 +380,3 @@ def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> 
     if to_save:
         together.save(going_on if together.keeping.saves_all else to_save)
     return going_on
-
-
-def is_evaluated(spec: Spec, step: int) -> bool:
-    """Whether a network is evaluated at this step."""
-    return step % spec.eval_every == 0 or step >= spec.steps
-
-
-def is_checkpoint(step: int, every: int) -> bool:
-    """Whether a step is kept: 0, powers of two, and regular ones."""
-    return step % every == 0 or step & (step - 1) == 0
