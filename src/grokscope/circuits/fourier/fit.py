@@ -4,8 +4,8 @@ A neuron has the waves that hold at least 1 % of its variance, by least squares 
 exist, before the nonlinearity or as a polynomial: in the form of fewer numbers, unless the other
 misses less than half as much of the logits. A neuron of no such wave is its mean.
 
-Axes: pair = one input; c = an answer; neuron; column = a function of the pair or of the answer, inner
-of the pair, outer of the answer.
+Axes: pair = one input; c = an answer; neuron; column = a function of the pair or of the answer,
+inner of the pair, outer of the answer.
 """
 
 from collections.abc import Iterator, Sequence
