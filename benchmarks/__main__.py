@@ -3,7 +3,8 @@
 from importlib import import_module
 
 NAMES = (
-    "step", "native", "reading", "explaining", "report", "recipes", "scrubbing", "peers", "gpu",
+    "step", "native", "growth", "reading", "explaining", "report", "recipes", "scrubbing", "peers",
+    "gpu", "sweep",
 )  # fmt: skip
 
 

@@ -1,24 +1,24 @@
-"""The native step beside the folded one of torch, on five shapes, and the floor of the core.
+"""The native step beside that of torch, on six shapes, and the floor of the core.
 
 Each step is loss, gradients and AdamW, at one thread; each evaluation is of all pairs. Times are
-those of the process, in milliseconds at the 10th percentile; ratios are medians of pairs taken in
-turns. The floor is the step's arithmetic, without padding, at the best rate that torch's matrix
-product or the native tile reaches here.
+milliseconds of the processor, medians of turns; ratios are of pairs of one turn. The floor is the
+step's arithmetic, without padding, at the best rate that torch's matrix product or the native tile
+reaches here. Sparse parity's is that of its matrix products, which the native step, where it looks
+sums up, has no need of; its weights stay those of a start, where every pair has a gradient.
 """
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import time
-from collections.abc import Callable
-from statistics import median
+from dataclasses import replace
 
 import torch
 
-from benchmarks.step import multiply_adds
-from benchmarks.timing import Action, Spread, parser, show
+from benchmarks.step import multiply_adds, rates
+from benchmarks.timing import Action, Spread, parser, processor, rounds_of, show
 from grokscope.models.transformer import Transformer
+from grokscope.papers.pair2023 import PARITY
 from grokscope.spec import Spec
 from grokscope.training import native
 from grokscope.training.evaluation import evaluated
@@ -27,7 +27,8 @@ from grokscope.training.machine import keep_memory, use_threads
 from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, factors_of, make_step
+from grokscope.training.steps import Examples, factors_of, fastest_of_torch, make_step
+from grokscope.training.unit import one_unit_of
 
 SHARE = 0.4  # of the pairs, where it is not Nanda's
 SHAPES = {
@@ -41,8 +42,8 @@ SHAPES = {
         task_args={"p": 67, "triangle": True}, model="pair", train_fraction=SHARE,
         loss="cross_entropy_per_class",
     ),
+    "parity, 64 neurons": replace(PARITY, model_args={"d_mlp": 64}, lr=1e-12),
 }  # fmt: skip
-SIDE = 1024  # of the matrices that the rates are measured with
 
 
 def actions(spec: Spec, formulation: str) -> tuple[Action, Action]:
@@ -78,6 +79,8 @@ def flop(spec: Spec) -> float:
     backward."""
     run = Run.of(spec)
     model, n = run.new_model(), int(run.is_train.sum())
+    if one_unit_of(model) is not None:
+        return 4 * n * sum(w.numel() for w in model.parameters())
     if isinstance(model, Transformer):
         return 2 * multiply_adds(model, n)
     fold, factors = model.fold(run.task.inputs[:2]), factors_of(model)
@@ -93,34 +96,6 @@ def flop(spec: Spec) -> float:
     return 6 * (n * fold.n_neurons * fold.n_classes + tables)
 
 
-def cpu(action: Callable[[], object]) -> float:
-    """Milliseconds of the process that one call takes."""
-    start = time.process_time()
-    action()
-    return 1e3 * (time.process_time() - start)
-
-
-def rates() -> dict[str, float]:
-    """GFLOP/s of one core, by each product of matrices that is there."""
-    x, y, out = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE), torch.empty(SIDE, SIDE)
-    core = native.library()
-    products: dict[str, Action] = {"torch": lambda: torch.mm(x, y, out=out)}
-    for name in core.instruction_sets():
-
-        def own(name: str = name) -> None:
-            core.use(name)
-            core.multiply(SIDE, x.data_ptr(), y.data_ptr(), out.data_ptr())
-
-        products[f"native {name}"] = own
-    used = core.in_use()
-    found = {
-        name: 2 * SIDE**3 / 1e6 / min(cpu(action) for _ in range(6))
-        for name, action in products.items()
-    }
-    core.use(used)
-    return found
-
-
 def main() -> None:
     arguments = parser(__doc__, threads=1, rounds=20)
     args = arguments.parse_args()
@@ -133,35 +108,40 @@ def main() -> None:
     result: dict[str, object] = {"gflops": reached, "instruction_set": native.library().in_use()}
     rows = []
     for shape, spec in SHAPES.items():
-        names = ("folded", "native")
-        steps, evaluations = zip(*(actions(spec, name) for name in names), strict=True)
-        for action in (*steps, *evaluations):
-            action()
-        times = [[cpu(a) for a in (*steps, *evaluations)] for _ in range(args.rounds)]
-        torch_ms, own_ms, torch_eval, own_eval = (
-            Spread.of(column).low for column in zip(*times, strict=True)
-        )
-        ratio = median(row[0] / row[1] for row in times)
-        eval_ratio = median(row[2] / row[3] for row in times)
+        timed: dict[str, Action] = {}
+        of_torch = fastest_of_torch(Run.of(spec).new_model())
+        for name, formulation in (("torch", of_torch), ("native", "native")):
+            timed[name], timed[f"{name} evaluation"] = actions(spec, formulation)
+        ms = rounds_of(timed, args.rounds)
+        spread = {name: Spread.of(times) for name, times in ms.items()}
+        ratios = {
+            f"times{what}": Spread.of(
+                [a / b for a, b in zip(ms[f"torch{what}"], ms[f"native{what}"], strict=True)]
+            )
+            for what in ("", " evaluation")
+        }
         floor = flop(spec) / best / 1e6
-        found = {
-            "folded_ms": torch_ms, "native_ms": own_ms, "ratio": ratio, "floor_ms": floor,
-            "to_floor": own_ms / floor, "evaluation_folded_ms": torch_eval,
-            "evaluation_native_ms": own_eval, "evaluation_ratio": eval_ratio,
-        }  # fmt: skip
-        result[shape] = found
-        ms = (torch_ms, own_ms, floor, torch_eval, own_eval)
-        cells = [f"{x:.1f}" for x in ms]
-        rows.append(
-            (shape, *cells[:2], f"{ratio:.2f}", cells[2], f"{own_ms / floor:.2f}", *cells[3:],
-             f"{eval_ratio:.2f}")
-        )  # fmt: skip
+        result[shape] = {
+            **{f"{name}_ms": x.median for name, x in spread.items()},
+            **{f"{name}_ms_p10_p90": x.p10_p90 for name, x in spread.items()},
+            **{name: x.median for name, x in ratios.items()},
+            **{f"{name}_p10_p90": x.p10_p90 for name, x in ratios.items()},
+            "floor_ms": floor,
+            "of_floor": spread["native"].low / floor,
+        }
+        cells = [x for s in spread.values() for x in s.cells[:1]]
+        told = [f"{x.median:.2f} ({x.low:.2f} – {x.high:.2f})" for x in ratios.values()]
+        own = f"{spread['native'].low / floor:.2f}"
+        rows.append([shape, *cells[::2], told[0], f"{floor:.1f}", own, *cells[1::2], told[1]])
     told = ", ".join(f"{name} {rate:.0f}" for name, rate in reached.items())
-    show(
-        args, result, "A step and an evaluation, ms of one core",
-        ("shape", "torch", "native", "times", "floor", "over floor", "eval", "native", "times"),
-        rows, [f"GFLOP/s: {told}; the steps ran {native.library().in_use()}"],
-    )  # fmt: skip
+    notes = [
+        f"GFLOP/s: {told}; the steps ran {native.library().in_use()} on {processor()}.",
+        "times: how many times faster, the median of pairs and from where to where 80 % of them "
+        "lie. Against the floor stands the 10th percentile.",
+    ]
+    columns = ["shape", "torch", "native", "times", "floor", "of floor"]
+    columns += ["evaluation", "native", "times"]
+    show(args, result, "A step and an evaluation, CPU ms of one core", columns, rows, notes)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The configuration of TransformerLens's Grokking_Demo: one layer, no normalisation, frozen biases,
 113 output classes, a cross-entropy in float64. A line "VARIANT TIMES" on standard input is answered
-with that many times in milliseconds, as JSON, after one call without the clock.
+with that many times in milliseconds of the processor, as JSON, after one call without the clock.
 """
 
 import json
@@ -83,9 +83,9 @@ def main() -> None:
         steps[variant]()
         found = []
         for _ in range(int(times)):
-            start = time.perf_counter()
+            start = time.process_time()
             steps[variant]()
-            found.append(1e3 * (time.perf_counter() - start))
+            found.append(1e3 * (time.process_time() - start))
         print(json.dumps(found), file=answer, flush=True)
 
 

@@ -6,7 +6,9 @@ an environment of its own, `.venv-peers`, which `python -m benchmarks.peers --in
 
     train         HookedTransformer: loss, gradients, AdamW
     train + test  and the loss of the test pairs, without a graph: the demo's step
-    ours          the step that grokscope's `train` runs
+    ours          the step that grokscope's `train` runs here
+
+Times are of the processor, all threads of a process together.
 
 The two sit in two processes and take turns, so that both meet the same noise; while one computes,
 the other waits to be asked. The peer runs as its users run it: without `keep_memory`, which is
@@ -20,9 +22,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.step import engine, problem
-from benchmarks.timing import Spread, in_turns, parser, show
+from benchmarks.step import SPEC, engine, problem
+from benchmarks.timing import Spread, cpu_milliseconds, parser, show
 from grokscope.training.machine import keep_memory, use_threads
+from grokscope.training.steps import fastest
 
 ENVIRONMENT = Path(__file__).parent.parent / ".venv-peers"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -97,13 +100,15 @@ def main() -> None:
 
     use_threads(args.threads)
     keep_memory()
-    our_step = engine(*problem())
+    model, examples = problem()
+    our_step = engine(model, examples, fastest(model, examples.inputs, SPEC.loss_precision))
     times: dict[str, list[float]] = {"train": [], "train_and_test": [], "ours": []}
     with Peer(args.threads) as peer:
         for _ in range(args.rounds):
             for variant in ("train", "train_and_test"):
                 times[variant] += peer.milliseconds(variant, STEPS)
-            times["ours"] += in_turns({"ours": our_step}, rounds=1, times=STEPS)["ours"]
+            our_step()
+            times["ours"] += [cpu_milliseconds(our_step) for _ in range(STEPS)]
     train, both, ours = (Spread.of(times[name]) for name in ("train", "train_and_test", "ours"))
 
     result = {

@@ -1,8 +1,9 @@
 """The first example and the demo over 20 seeds: when each memorises and groks, and what is proved.
 
 Every seed trains alone, as `grokscope run hello seed=S` would, in a folder that is deleted
-afterwards; `--rounds` is the number of seeds, `--only` names one of the two. CPU-seconds are this
-process's own, imports left out, from the spec to the written page.
+afterwards; `--rounds` is the number of seeds, `--only` names one of the two, `--formulation` the
+step that trains them, as in `grokscope list formulations`. CPU-seconds are this process's own,
+imports left out, from the spec to the written page.
 
     memorised, grokked    steps, by the definition of a run's events
     first                 whether it had the answers by heart, while the test was half wrong
@@ -21,16 +22,18 @@ from grokscope.page.page import write_page
 from grokscope.papers import EXPERIMENTS
 from grokscope.reading.reading import read
 from grokscope.training.machine import use_threads
+from grokscope.training.steps import FORMULATIONS
 from grokscope.training.train import train
 
 NAMES = ("hello", "demo")
 COLUMNS = ("seed", "memorised", "first", "grokked", "named", "proved", "cpu_s")
 
 
-def row(name: str, seed: int, folder: Path) -> dict[str, Any]:
-    """What became of one seed of a recipe."""
+def row(name: str, seed: int, folder: Path, formulation: str = "fast") -> dict[str, Any]:
+    """What became of one seed of a recipe, by this step."""
     start = time.process_time()
-    reading = read(train(replace(EXPERIMENTS[name].spec, seed=seed), folder))
+    spec = replace(EXPERIMENTS[name].spec, seed=seed, formulation=formulation)
+    reading = read(train(spec, folder))
     write_page(reading)
     seconds = time.process_time() - start
     facts, explained = reading.facts, reading.facts.explanation
@@ -49,11 +52,12 @@ def row(name: str, seed: int, folder: Path) -> dict[str, Any]:
 def main() -> None:
     made = parser(__doc__, threads=1, rounds=20)
     made.add_argument("--only", choices=NAMES, help="one of the two")
+    made.add_argument("--formulation", default="fast", choices=FORMULATIONS, help="of the step")
     args = made.parse_args()
     use_threads(args.threads)
     for name in NAMES if args.only is None else (args.only,):
         with tempfile.TemporaryDirectory() as folder:
-            rows = [row(name, seed, Path(folder)) for seed in range(args.rounds)]
+            rows = [row(name, seed, Path(folder), args.formulation) for seed in range(args.rounds)]
         seconds = Spread.of([r["cpu_s"] for r in rows])
         result = {"recipe": name, "threads": args.threads, "cpu_s": seconds.median, "rows": rows}
         cells = [[_cell(r[column]) for column in COLUMNS] for r in rows]

@@ -1,4 +1,4 @@
-"""One training step: the plain one, grokscope's, and the floor that the machine sets.
+"""One training step: the plain one, what an expert would write, grokscope's, and the core's floor.
 
 The step is that of Nanda et al. 2023: their Transformer on a+b mod 113, full batch of 30 % of the
 pairs (3,830), float32 weights, a loss faithful to float64, AdamW. No variant evaluates the test
@@ -7,26 +7,42 @@ pairs. The allocator remedy `keep_memory` is on for all of them.
     reference   the model as it is written, at all positions, by autograd; torch's fused AdamW
     last        only what the answer's position needs, by autograd; torch's fused AdamW
     folded      grokscope's folded step; torch's fused AdamW
-    engine      grokscope's folded step and AdamW: what `train` runs
+    torch       grokscope's folded step and AdamW: what `train` runs without the native step
+    native      the native step and AdamW: what `train` runs where it is built
 
-The floor is the arithmetic of the folded step, divided by the fastest rate at which this machine
-multiplies large matrices at the same number of threads. Peak memory is what a fresh process takes
-for the step beyond the imports, the task and the model.
+Times are of the processor, all threads together. Variants are timed in turns, one call of each
+after another, and a ratio is the median of those of one round. They are timed at one thread, at one
+with MKL's cure, and at two. On AMD's processors MKL, which torch multiplies with, may take a slower
+path than the core has; the cure is a library that answers "Intel" when MKL asks who made the
+processor, loaded before it.
+
+The floor is the arithmetic of the folded step at the best rate that any product of matrices reaches
+here on one core: torch's, torch's with the cure, or the native tile of each instruction set. Peak
+memory is what a fresh process takes for the step beyond the imports, the task and the model.
 """
 
+import json
 import multiprocessing
+import os
 import resource
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.timing import Action, Spread, in_turns, milliseconds, parser, show
+from benchmarks.timing import Action, Spread, cpu_milliseconds, parser, processor, rounds_of, show
 from grokscope.models.transformer import Transformer
 from grokscope.spec import Spec
+from grokscope.training import native
 from grokscope.training.loss import cross_entropy
 from grokscope.training.machine import keep_memory, use_threads
 from grokscope.training.optimizers.adamw import AdamW
@@ -35,8 +51,9 @@ from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, make_step
 
 SPEC = Spec()  # its defaults are those of Nanda et al. 2023
-STEPS = 6  # of each variant in a round
-SIDE = 2048  # of the matrices that the peak is measured with
+SIDE = 1024  # of the matrices that the rates are measured with
+CURE = "int mkl_serv_intel_cpu_true(void) { return 1; }"
+AT = {"1 thread": (1, False), "1 thread, MKL cured": (1, True), "2 threads": (2, False)}
 
 
 def problem() -> tuple[Transformer, Examples]:
@@ -81,19 +98,32 @@ def folded(model: Transformer, examples: Examples) -> Action:
     return step
 
 
-def engine(model: Transformer, examples: Examples) -> Action:
+def engine(model: Transformer, examples: Examples, name: str) -> Action:
     stack = Stack([model], "cpu", torch.float32)
-    one_step = make_step("fast", stack.template, [examples], SPEC.loss_precision)
+    stack.is_native = name == "native"
+    one_step = make_step(name, stack.template, [examples], SPEC.loss_precision)
     optimizer = AdamW([SPEC], stack)
     taken = 0
 
-    def step() -> None:
+    @torch.no_grad()
+    def update() -> None:
         nonlocal taken
-        one_step(stack)
         optimizer.update(stack, taken)
         taken += 1
 
+    def step() -> None:
+        one_step(stack)
+        update()
+
     return step
+
+
+def torch_engine(model: Transformer, examples: Examples) -> Action:
+    return engine(model, examples, "folded")
+
+
+def native_engine(model: Transformer, examples: Examples) -> Action:
+    return engine(model, examples, "native")
 
 
 def torch_adamw(weights: list[Tensor]) -> torch.optim.AdamW:
@@ -107,7 +137,8 @@ VARIANTS: dict[str, Callable[[Transformer, Examples], Action]] = {
     "reference": reference,
     "last": last,
     "folded": folded,
-    "engine": engine,
+    "torch": torch_engine,
+    **({"native": native_engine} if native.why_not() is None else {}),
 }
 
 
@@ -131,10 +162,29 @@ def multiply_adds(model: Transformer, n_pairs: int) -> int:
     return 3 * (tables + n_pairs * (2 * H * W + M * C))
 
 
-def matrix_product() -> Action:
-    """One product of two large float32 matrices."""
+def rates() -> dict[str, float]:
+    """GFLOP/s of one core, by each product of matrices that is there."""
     x, y, out = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE), torch.empty(SIDE, SIDE)
-    return lambda: torch.mm(x, y, out=out)
+    products: dict[str, Action] = {"torch": lambda: torch.mm(x, y, out=out)}
+    if native.why_not() is None:
+        products |= _tiles(x, y, out)
+    return {
+        name: 2 * SIDE**3 / 1e6 / min(cpu_milliseconds(action) for _ in range(6))
+        for name, action in products.items()
+    }
+
+
+def _tiles(x: Tensor, y: Tensor, out: Tensor) -> dict[str, Action]:
+    """The product by the native tile of each instruction set."""
+    core = native.library()
+
+    def multiply(name: str) -> None:
+        used = core.in_use()
+        core.use(name)
+        core.multiply(SIDE, x.data_ptr(), y.data_ptr(), out.data_ptr())
+        core.use(used)
+
+    return {f"native {name}": partial(multiply, name) for name in core.instruction_sets()}
 
 
 def peak_mib(name: str, threads: int) -> float:
@@ -150,14 +200,14 @@ def _peak_here(name: str, threads: int) -> float:
     keep_memory()
     model, examples = problem()
     torch_adamw([torch.zeros(1)])  # imports much at its first use, and that is no part of a step
-    before = _highest_mib()
+    before = highest_mib()
     step = VARIANTS[name](model, examples)
     for _ in range(5):
         step()
-    return _highest_mib() - before
+    return highest_mib() - before
 
 
-def _highest_mib() -> float:
+def highest_mib() -> float:
     """The most memory this process has held. The kernel's own count for the process, where it is to
     be had: `ru_maxrss` begins with that of the process it was started from."""
     status = Path("/proc/self/status")
@@ -168,61 +218,99 @@ def _highest_mib() -> float:
     return highest / (2**20 if sys.platform == "darwin" else 1024)
 
 
-def main() -> None:
-    arguments = parser(__doc__, threads=2, rounds=8)
-    args = arguments.parse_args()
-    memory = {name: peak_mib(name, args.threads) for name in VARIANTS}
-    use_threads(args.threads)
+def here(threads: int, rounds: int) -> dict[str, dict[str, list[float]] | dict[str, float]]:
+    """In this process: the CPU milliseconds of each variant, a number a round, and the rates."""
+    use_threads(1)
+    reached = rates()
+    use_threads(threads)
     keep_memory()
     steps = {name: make(*problem()) for name, make in VARIANTS.items()}
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    product, products = matrix_product(), []
-    for _ in range(args.rounds):
-        products += [milliseconds(product) for _ in range(5)]
-        for name, found in in_turns(steps, rounds=1, times=STEPS).items():
-            times[name] += found
-    ms = {name: Spread.of(found) for name, found in times.items()}
+    return {"ms": rounds_of(steps, rounds), "gflops": reached}
 
+
+def apart(threads: int, rounds: int, cure: str | None) -> dict[str, dict[str, list[float]]]:
+    """The same in a process of its own, with the library `cure` loaded before MKL."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    if cure is not None:
+        environment["LD_PRELOAD"] = cure
+    command = [sys.executable, "-m", "benchmarks.step", "--here", "--threads", str(threads)]
+    command += ["--rounds", str(rounds)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def make_cure(folder: Path) -> str | None:
+    """The library that cures MKL, built; None where that cannot be done."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        return None
+    source, made = folder / "cure.c", folder / "cure.so"
+    source.write_text(CURE)
+    done = subprocess.run([compiler, "-shared", "-fPIC", "-o", made, source], capture_output=True)
+    return str(made) if done.returncode == 0 else None
+
+
+def main() -> None:
+    arguments = parser(__doc__, threads=0, rounds=8)
+    arguments.add_argument("--here", action="store_true", help="print the times of this process")
+    args = arguments.parse_args()
+    if args.here:
+        print(json.dumps(here(args.threads, args.rounds)))
+        return
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        cure = make_cure(Path(folder))
+        for name, (threads, is_cured) in AT.items():
+            if args.threads in (0, threads) and (cure is not None or not is_cured):
+                found[name] = apart(threads, args.rounds, cure if is_cured else None)
+    memory = {name: peak_mib(name, 1) for name in VARIANTS}
+    _show(args, found, memory)
+
+
+def _show(args: Namespace, found: Mapping[str, Any], memory: Mapping[str, float]) -> None:
     model, examples = problem()
-    flop = 2 * multiply_adds(model, len(examples.answers))
-    gflops = 2 * SIDE**3 / (1e6 * min(products))
-    floor = 1e3 * flop / (1e9 * gflops)
-    taken = args.rounds * STEPS
-    result = {
-        **{f"{name}_ms": spread.median for name, spread in ms.items()},
-        **{f"{name}_ms_p10_p90": spread.p10_p90 for name, spread in ms.items()},
-        "ratio": ms["reference"].median / ms["folded"].median,
-        "ratio_engine": ms["reference"].median / ms["engine"].median,
-        "ratio_p10": ms["reference"].low / ms["folded"].low,
-        "floor_ms": floor,
-        "ratio_to_floor": ms["folded"].median / floor,
-        "ratio_to_floor_engine": ms["engine"].median / floor,
-        "peak_mib": memory["folded"],
-        **{f"peak_mib_{name}": memory[name] for name in ("reference", "last", "engine")},
-        "gflop": flop / 1e9,
-        "peak_gflops": gflops,
-        "threads": args.threads,
-        "rounds": args.rounds,
-        "steps": taken,
-        "torch": torch.__version__,
+    gflop = 2 * multiply_adds(model, len(examples.answers)) / 1e9
+    reached = {
+        (f"{name}, MKL cured" if "cured" in at else name): rate
+        for at, x in found.items()
+        for name, rate in x["gflops"].items()
+        if name == "torch" or "cured" not in at
     }
-    rows = [
-        [name, *spread.cells, f"{ms['reference'].median / spread.median:.2f} ×",
-         f"{spread.median / floor:.2f} ×", f"{memory[name]:.0f}"]
-        for name, spread in ms.items()
-    ]  # fmt: skip
-    rows.append(["floor", f"{floor:.1f}", "", "", "1.00 ×", ""])
+    floor = 1e3 * gflop / max(reached.values())
+    result: dict[str, object] = {"gflop": gflop, "gflops": reached, "floor_ms": floor}
+    rows = []
+    for at, x in found.items():
+        ms = x["ms"]
+        rows.append([at])
+        result[at] = told = {}
+        for name, own in ms.items():
+            by = {
+                other: Spread.of([a / b for a, b in zip(ms[other], own, strict=True)])
+                for other in ("reference", "last")
+            }
+            spread = Spread.of(own)
+            told[name] = {
+                "ms": spread.median, "ms_p10_p90": spread.p10_p90, "of_floor": spread.low / floor,
+                **{f"times_{k}": y.median for k, y in by.items()},
+                **{f"times_{k}_p10_p90": y.p10_p90 for k, y in by.items()},
+            }  # fmt: skip
+            faster = [f"{y.median:.1f} ({y.low:.1f}–{y.high:.1f})" for y in by.values()]
+            rows.append([f"  {name}", *spread.cells, *faster, f"{spread.low / floor:.1f}"])
+    result["peak_mib"] = dict(memory)
+    peaks = ", ".join(f"{name} {mib:.0f}" for name, mib in memory.items())
+    rates_told = ", ".join(f"{name} {rate:.0f}" for name, rate in reached.items())
     show(
         args,
         result,
         f"A training step of Nanda's Transformer, a+b mod 113, {len(examples.answers):,} pairs",
-        ["step", "median ms", "10–90 %", "faster", "of floor", "peak MiB"],
+        ["step", "CPU ms", "10–90 %", "× reference", "× last", "of floor"],
         rows,
         [
-            f"threads: {args.threads}. {taken} steps of each in {args.rounds} rounds, "
-            f"in turns; torch {torch.__version__}; keep_memory() on for all.",
-            f"floor: {flop / 1e9:.2f} GFLOP of a folded step at {gflops:.0f} GFLOP/s, the best of "
-            f"{len(products)} float32 products of {SIDE} x {SIDE} matrices.",
+            f"{args.rounds} rounds, in turns; torch {torch.__version__}; {processor()}.",
+            "× says how many times faster, with the 10th and the 90th percentile.",
+            f"floor: {gflop:.2f} GFLOP of a folded step in {floor:.1f} ms, at the best of these "
+            f"GFLOP/s of one core: {rates_told}. Against it stands the 10th percentile.",
+            f"peak MiB: {peaks}.",
         ],
     )
 

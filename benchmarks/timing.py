@@ -1,14 +1,16 @@
 """What the benchmarks share: their arguments, fair timing, statistics, and how results are printed.
 
 Variants are timed in turns, so that whatever else the machine does at a moment meets all of them.
-Times are in milliseconds. `keep_memory` is on, and `threads` is torch's number of threads.
+Times are in milliseconds of the processor, all threads together. `threads` is torch's number.
 """
 
 import json
+import platform
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
 
 from rich.console import Console
@@ -47,7 +49,8 @@ def parser(description: str | None, *, threads: int, rounds: int) -> ArgumentPar
     """The arguments that every benchmark takes, with its own defaults."""
     made = ArgumentParser(description=(description or "").partition("\n")[0])
     made.add_argument("--json", action="store_true", help="print one JSON object")
-    made.add_argument("--threads", type=_count, default=threads, help=f"by default {threads}")
+    told = threads or "one and two, apart"
+    made.add_argument("--threads", type=_count, default=threads, help=f"by default {told}")
     made.add_argument("--rounds", type=_count, default=rounds, help=f"by default {rounds}")
     return made
 
@@ -73,18 +76,28 @@ def cpu_milliseconds(action: Callable[..., object], *args: object) -> float:
     return 1e3 * (time.process_time() - start)
 
 
-def in_turns(actions: Mapping[str, Action], rounds: int, times: int) -> dict[str, list[float]]:
-    """The milliseconds of `rounds * times` calls of each action.
-
-    In every round each action is called once without the clock, to have its data at hand again,
-    and then `times` times with it.
-    """
+def rounds_of(actions: Mapping[str, Action], rounds: int) -> dict[str, list[float]]:
+    """The CPU milliseconds of each action in each round; one round without the clock goes before.
+    Those of one round met the same machine, so that their ratio is to be trusted."""
+    for action in actions.values():
+        action()
     found: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
-            action()
-            found[name] += [milliseconds(action) for _ in range(times)]
+            found[name].append(cpu_milliseconds(action))
     return found
+
+
+def processor() -> str:
+    """What the system calls it, and the kind of machine."""
+    cpuinfo = Path("/proc/cpuinfo")
+    facts: dict[str, str] = {}
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        name, _, value = line.partition(":")
+        facts[name.strip()] = value.strip()
+    if "cpu family" not in facts:
+        return facts.get("model name", platform.machine())
+    return f"{facts['model name']}, family {facts['cpu family']}, model {facts['model']}"
 
 
 def show(

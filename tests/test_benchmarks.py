@@ -33,10 +33,15 @@ def test_the_step_is_timed_beside_its_plain_twin_and_the_floor():
     done = module("step", "--json", "--rounds", "1", "--threads", "1")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    for key in ("reference_ms", "folded_ms", "ratio", "floor_ms", "peak_mib", "threads"):
-        assert found[key] > 0, key
-    assert found["threads"] == 1
-    assert found["ratio"] == pytest.approx(found["reference_ms"] / found["folded_ms"], rel=0.01)
+    told = found["1 thread"]
+    assert {"reference", "last", "folded", "torch"} <= set(told)
+    assert found["floor_ms"] == pytest.approx(
+        1e3 * found["gflop"] / max(found["gflops"].values()), rel=0.01
+    )
+    for name, x in told.items():
+        assert found["peak_mib"][name] > 0
+        assert x["times_reference"] == pytest.approx(told["reference"]["ms"] / x["ms"], rel=0.01)
+        assert x["of_floor"] == pytest.approx(x["ms"] / found["floor_ms"], rel=0.01)
 
 
 def test_without_a_gpu_that_is_said_and_with_one_all_ways_are_timed(capsys, monkeypatch):

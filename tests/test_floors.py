@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "border", "verify.evidence", "disk", "printable"},
+    {"activations", "border", "verify.evidence", "disk", "printable", "plugins"},
     {"algebra", "stamp"},
     {"score"},
     {"tap", "task", "spec"},
@@ -30,7 +30,9 @@ FLOORS = [
     {"verify"},
     {"explain"},
     {"planted"},
-    {"reading", "runs"},
+    {"reading"},
+    {"runs"},
+    {"sweep"},
     {"page", "plots", "terminal"},
     {"papers"},
     {"speedrun"},

@@ -76,3 +76,11 @@ def test_what_is_no_spec_is_refused(text):
 def test_a_setting_that_is_not_one_says_what_would_be(setting, message):
     with pytest.raises((UnknownName, BadInput), match=message):
         Spec().override(setting)
+
+
+def test_a_size_and_a_fraction_replace_each_other():
+    sized = Spec(train_fraction=0.5).override("train_size=20")
+    assert (sized.train_size, sized.train_fraction) == (20, Spec().train_fraction)
+    assert sized.override("train_fraction=0.4") == Spec(train_fraction=0.4)
+    with pytest.raises(BadInput, match="Leave one out"):
+        Spec().override("train_size=20", "train_fraction=0.4")

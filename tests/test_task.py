@@ -69,6 +69,19 @@ def test_an_empty_part_is_refused(fraction, part, scheme):
         task.is_train(fraction, 0, scheme)
 
 
+@pytest.mark.parametrize("size", [1, 7, 13, 24])
+def test_a_size_is_met_exactly(size):
+    for scheme in ("ordered", "first", "nanda2023"):
+        assert make_task("a+b", {"p": 5}).is_train(0.3, 5, scheme, size).sum() == size
+
+
+def test_a_size_that_cannot_be_met_is_refused():
+    with pytest.raises(BadInput, match="train_size=25 leaves no test pair of the 25"):
+        make_task("a+b", {"p": 5}).is_train(0.3, 0, "ordered", 25)
+    with pytest.raises(BadInput, match="split=unordered takes pairs together"):
+        [make_task("a+b", {"p": 5}).is_train(0.3, seed, "unordered", 12) for seed in range(9)]
+
+
 def test_noise_changes_the_share_of_answers_that_was_asked_for():
     task = make_task("a+b", {"p": 31})
     for share in (0.0, 0.25, 1.0):

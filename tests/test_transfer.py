@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from grokscope.cli.find import to_load
 from grokscope.errors import BadInput, UnknownName
 from grokscope.spec import Spec
 from grokscope.training.run import Run
@@ -139,3 +140,15 @@ def test_shuffling_changes_what_attention_computes(source):
             return model(source.task.inputs)
 
     assert not torch.allclose(first(True), first(False), atol=1e-2)
+
+
+def test_a_run_is_loaded_by_whatever_name_it_has(source, tmp_path):
+    out, folder = source.folder.parent, source.folder
+    for name in (folder.name, folder.name[:-4], str(folder)):
+        assert to_load(replace(SMALL, load=name), out).load == folder.name
+    elsewhere = to_load(replace(SMALL, load=str(folder)), tmp_path)
+    assert elsewhere.load == str(folder.resolve())
+    loaded = initial_model(Run.of(elsewhere, tmp_path))
+    assert torch.equal(dict(loaded.named_parameters())["W_E"], weights(source)["W_E"])
+    with pytest.raises(UnknownName, match="no run is called"):
+        to_load(replace(SMALL, load="none-such"), out)

@@ -32,7 +32,14 @@ needs_node = pytest.mark.skipif(
 @needs_node
 def test_the_bundle_is_built_of_its_source(tmp_path):
     subprocess.run(["node", "build.js", str(tmp_path)], cwd=WEB, check=True)
-    for name in ("explorable.js", "widget.js", "construct.js", "explorable.css"):
+    for name in (
+        "explorable.js",
+        "widget.js",
+        "construct.js",
+        "explorable.css",
+        "many.js",
+        "many.css",
+    ):
         built = (tmp_path / name).read_text()
         assert built == (ASSETS / name).read_text(), "cd web && npm run build"
 

@@ -32,6 +32,7 @@ class Spec:
     model_args: dict[str, Any] = field(default_factory=dict)
 
     train_fraction: float = 0.3
+    train_size: int | None = None  # how many inputs are shown, in place of a fraction of them
     split: str = "ordered"  # how the training pairs are chosen
     label_noise: float = 0.0  # share of the labels drawn at random
 
@@ -62,7 +63,7 @@ class Spec:
     loss_precision: Literal["float32", "float64"] = "float64"
     formulation: str = "fast"  # of the step: fast, native, folded, last or reference
 
-    load: str | None = None  # the run, beside this one, whose last weights this one begins with
+    load: str | None = None  # the run whose last weights this one begins with: its id, or folder
     load_parts: str = "all"  # which of them: embed, transformer, unembed, all, or names
     load_shuffled: bool = False  # with their rows in another order: a control
     freeze: str | None = None  # which weights are not trained, named like load_parts
@@ -87,6 +88,12 @@ class Spec:
             if not all(v is None or low <= v <= high for v in values):
                 wanted = f"at least {low}" if high == math.inf else f"from {low} to {high:,}"
                 raise must_be(name, wanted, value)
+        fraction = self.train_fraction
+        if self.train_size is not None and fraction != type(self).train_fraction:
+            raise BadInput(
+                f"train_size={self.train_size} and train_fraction={fraction:g} both say how much "
+                "is shown. Leave one out."
+            )
 
     @cached_property
     def id(self) -> str:
@@ -144,7 +151,7 @@ class Spec:
                 changes[key] = text if key in _WITH_ARGS else _value(text)
             else:
                 raise unknown("setting", key, [*names, "task.p", "model.d_model"])
-        return replace(self, **_all_typed(changes))
+        return replace(self, **_all_typed(_shown_once(changes)))
 
 
 DEEPEST = 10  # of what the arguments of a task or a model hold
@@ -157,6 +164,7 @@ _OPEN = [
     ("eps", 0, math.inf),
 ]
 _CLOSED = [
+    ("train_size", 1, math.inf),
     ("label_noise", 0, 1),
     ("weight_decay", 0, math.inf),
     ("betas", 0, 0.999999),
@@ -174,6 +182,15 @@ _CLOSED = [
     ("split_seed", 0, 2**63 - 1),
     ("label_seed", 0, 2**63 - 1),
 ]
+
+
+def _shown_once(changes: dict[str, Any]) -> dict[str, Any]:
+    """Of `train_size` and `train_fraction`, the one that is set replaces the other."""
+    if "train_size" in changes and "train_fraction" not in changes:
+        return {**changes, "train_fraction": Spec.train_fraction}
+    if "train_fraction" in changes and "train_size" not in changes:
+        return {**changes, "train_size": None}
+    return changes
 
 
 def _value(text: str) -> Any:

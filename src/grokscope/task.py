@@ -138,24 +138,33 @@ class Task:
         return part
 
     def is_train(
-        self, fraction: float, seed: int, scheme: str = "ordered"
+        self, fraction: float, seed: int, scheme: str = "ordered", size: int | None = None
     ) -> Bool[Tensor, " pair"]:
-        """Which pairs are trained on: `fraction` of them, chosen by a scheme of `SCHEMES`, or all
-        where that is known, or the split is not.
+        """Which pairs are trained on: `size` of them, or else `fraction`, chosen by a scheme of
+        `SCHEMES`, or all where that is known, or the split is not.
 
-        Raises `BadInput` if no pair is left to train on or to test on.
+        Raises `BadInput` if no pair is left to train on or to test on, and for a scheme that cannot
+        choose so many.
         """
         if scheme in (UNKNOWN_SPLIT, ALL_SPLIT):
             return torch.ones(len(self.inputs), dtype=torch.bool)
+        if size is not None:
+            fraction = (size + 0.5) / len(self.inputs)  # so that rounding down gives the size
         chosen = lookup("split", scheme, SCHEMES)(self, fraction, seed)
         is_train = torch.zeros(len(self.inputs), dtype=torch.bool)
         is_train[chosen] = True
-        for part, size in (("train", int(is_train.sum())), ("test", int((~is_train).sum()))):
-            if size == 0:
+        told = f"train_fraction={fraction:g}" if size is None else f"train_size={size}"
+        for part, count in (("train", int(is_train.sum())), ("test", int((~is_train).sum()))):
+            if count == 0:
                 raise BadInput(
-                    f"train_fraction={fraction:g} leaves no {part} pair of the {len(self.inputs)} "
-                    f"of {self.name}. Choose another fraction, or a larger task."
+                    f"{told} leaves no {part} pair of the {len(self.inputs)} of {self.name}. "
+                    f"Choose another {told.split('=')[0].split('_')[1]}, or a larger task."
                 )
+        if size is not None and is_train.sum() != size:
+            raise BadInput(
+                f"split={scheme} takes pairs together, and cannot choose {told} of them: it takes "
+                f"{int(is_train.sum())}. Set train_fraction instead."
+            )
         return is_train
 
     def noisy_answers(self, share: float, seed: int) -> Int[Tensor, " pair *answer"]:

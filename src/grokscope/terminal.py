@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     from grokscope.integrity.check import Checked
     from grokscope.planted.exam import Exam
     from grokscope.reading.compared import Compared
+    from grokscope.reading.differences import Differences
     from grokscope.reading.spectrum import Spectrum
 
 LONGEST_ID = 75
+IN_FULL = (
+    "median grok step", "median test_accuracy", "median norm", "grokking, by class",
+    "median proved accuracy", "cpu_s",
+)  # fmt: skip
 LONGEST_CELL = 1000
 MOST_PARTS = 10  # of a weight that are listed
 MOST_REASONS = 2
@@ -56,7 +61,7 @@ def print_json(value: Any) -> None:
     print(as_json(value).replace("\x7f", r"\u007f"))  # the one control that JSON leaves as it is
 
 
-def print_file(file: Path, to: Any = None) -> None:
+def print_file(file: Path | str, to: Any = None) -> None:
     """The name of a file that was written, alone on its line, for scripts."""
     print(printable(str(file), keep=""), file=to)
 
@@ -278,6 +283,32 @@ def print_checked(c: "Checked") -> None:
         end = "" if x.what.endswith(".") else "."
         console_text = f"  {x.state}: {x.file}: {x.what}{end}{then}"
         _console().print(Text(console_text.rstrip(".") + "."), soft_wrap=True)
+
+
+def print_differences(one: str, other: str, found: "Differences") -> None:
+    """The settings that differ, then the first evaluation that does."""
+    rows = [{"setting": k, one: x, other: y} for k, (x, y) in found.settings.items()]
+    print_table(rows, empty="the same settings.")
+    first = [{} if row is None else row for row in found.first]
+    if not any(first):
+        _console().print(Text(f"all {found.alike:,} evaluations are the same."))
+        return
+    _console().print(Text(f"\n{found.alike:,} evaluations are the same; the next:"))
+    names = dict.fromkeys([*first[0], *first[1]])
+    print_table([{"": k, one: first[0].get(k), other: first[1].get(k)} for k in names])
+
+
+def print_summary(rows: Sequence[dict[str, Any]]) -> None:
+    """What a summary says of each group, a line each with what matters most; of all networks as
+    one, upright and in full."""
+    from grokscope.sweep.summary import as_text
+
+    told = [{name: as_text(value) for name, value in row.items()} for row in rows]
+    if len(told) == 1:
+        print_upright(told)
+        return
+    left_out = {*IN_FULL, *(x for x in ("failed",) if not any(row[x] for row in rows))}
+    print_table([{k: v for k, v in row.items() if k not in left_out} for row in told])
 
 
 def print_table(rows: Sequence[dict[str, Any]], empty: str = "") -> None:

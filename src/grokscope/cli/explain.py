@@ -41,14 +41,13 @@ def explain(
     """
     from grokscope.cli.find import find
     from grokscope.cli.told import tell_kept
-    from grokscope.explain.explanation import spread
     from grokscope.reading.explained import Explained
     from grokscope.reading.explained import explained as said_of
     from grokscope.reading.facts import ExplanationFacts
     from grokscope.reading.record import of_explanation
     from grokscope.terminal import bar, print_explanation, print_json, print_path, print_program
     from grokscope.training.machine import use_threads
-    from grokscope.training.run import Run
+    from grokscope.training.run import Run, spread
 
     load(use)
     use_threads(threads)

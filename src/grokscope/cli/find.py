@@ -1,6 +1,7 @@
 """Finding a run, or several, by what their user calls them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from grokscope.disk import is_there
 from grokscope.errors import BadInput, brief, unknown
 
 if TYPE_CHECKING:
+    from grokscope.spec import Spec
     from grokscope.training.run import Run
 
 
@@ -16,6 +18,16 @@ def find(name: str, out: Path) -> "Run":
     from grokscope.training.run import Run
 
     return Run.open(folder_of(name, out))
+
+
+def to_load(spec: "Spec", out: Path) -> "Spec":
+    """The spec with the run that it loads from by its id, or by its folder where that is not under
+    `out`: so the same run has the same id however it was called."""
+    if spec.load is None:
+        return spec
+    folder = folder_of(spec.load, out)
+    is_beside = any(x.resolve() == Path(out).resolve() for x in folder.parents[:2])
+    return replace(spec, load=folder.name if is_beside else str(folder.resolve()))
 
 
 def folders_of(names: Sequence[str], out: Path) -> list[Path]:

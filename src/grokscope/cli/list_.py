@@ -1,10 +1,11 @@
 """`grokscope list`."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from grokscope.cli.options import Json, Out, Plugins, load
 from grokscope.errors import brief
@@ -18,6 +19,10 @@ Kind = Literal[
 def list_(
     what: Positional[Kind] = "runs",
     /,
+    where: Annotated[
+        str | None, arg(help="runs alone: a condition, as in 'grokked' or 'lr < .01 and task.p=59'")
+    ] = None,
+    tag: Annotated[str | None, arg(help="runs alone: those with this tag")] = None,
     out: Out = Path("runs"),
     json: Json = False,
     use: Plugins = (),
@@ -26,12 +31,10 @@ def list_(
 
     Example: grokscope list measures
     """
-    from grokscope.runs import table
     from grokscope.terminal import print_json, print_runs, print_table
-    from grokscope.training.run import find_folders
 
     load(use)
-    rows = table(find_folders(out)) if what == "runs" else _names()[what]
+    rows = _runs(out, where, tag) if what == "runs" else _names()[what]
     if json:
         print_json(rows)
     elif what == "runs":
@@ -40,12 +43,66 @@ def list_(
         print_table(rows)
 
 
+NUMBER = "number of the row"
+
+
+def _runs(out: Path, condition: str | None, tag: str | None) -> list[dict[str, Any]]:
+    """A row for each run that meets the condition and has the tag, with the disk it takes."""
+    from grokscope.runs import REASON, table
+    from grokscope.training.note import note_of
+    from grokscope.training.run import find_folders
+
+    folders = find_folders(out)
+    if tag is not None:
+        folders = [folder for folder in folders if tag in note_of(folder).tags]
+    rows = table(folders)
+    if condition is not None:
+        chosen = _chosen(rows, folders, condition)
+        rows, folders = [rows[i] for i in chosen], [folders[i] for i in chosen]
+    kept = [{**row, **_kept(folder)} for row, folder in zip(rows, folders, strict=True)]
+    return [{**row, REASON: row.pop(REASON)} for row in kept]
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    """What a run takes of the disk, and its tags."""
+    from grokscope.errors import GrokscopeError
+    from grokscope.training.note import note_of
+    from grokscope.training.removal import bytes_of
+    from grokscope.training.run import Run
+
+    try:
+        size = round(bytes_of(Run.open(folder)) / 1e6, 2)
+        return {"mb": size, "tags": " ".join(note_of(folder).tags) or None}
+    except (GrokscopeError, OSError):  # its row says why
+        return {"mb": None, "tags": None}
+
+
+def _chosen(rows: list[dict[str, Any]], folders: list[Path], condition: str) -> list[int]:
+    """The numbers of the rows whose columns or settings meet a condition."""
+    import polars as pl
+
+    from grokscope.errors import GrokscopeError
+    from grokscope.sweep.table import settings_of
+    from grokscope.sweep.where import where
+    from grokscope.training.run import Run
+
+    whole = []
+    for row, folder in zip(rows, folders, strict=True):
+        with suppress(GrokscopeError):
+            row = {**settings_of(Run.open(folder).spec), **row}
+        whole.append(row)
+    names = dict.fromkeys(name for row in whole for name in row)
+    table = pl.DataFrame([{n: row.get(n) for n in names} for row in whole], strict=False,
+                         infer_schema_length=None)  # fmt: skip
+    return where(table.with_row_index(NUMBER), condition)[NUMBER].to_list()
+
+
 def _names() -> dict[str, list[dict[str, Any]]]:
     """What is known by name, of each kind."""
     from grokscope import tasks as _tasks  # noqa: F401  (registers the built-in ones)
     from grokscope.measures.measure import MEASURES, family, kind
     from grokscope.models import MODELS
-    from grokscope.papers import EXPERIMENTS, PAPERS
+    from grokscope.papers import EXPERIMENTS, PAPERS, SWEEPS
     from grokscope.task import SCHEMES, TASKS
     from grokscope.training import update as _update  # noqa: F401  (registers its rules)
     from grokscope.training.losses import LOSSES
@@ -57,7 +114,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
     return {
         "specs": [
             {"spec": k, "shows": e.shows, "task": e.spec.task, "model": e.spec.model}
-            for k, e in EXPERIMENTS.items()
+            for k, e in (*EXPERIMENTS.items(), *SWEEPS.items())
         ],
         "tasks": [formula, *_described("task", TASKS)],
         "models": _described("model", MODELS),
@@ -66,7 +123,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
             for k, x in zip(MEASURES, measures, strict=True)
         ],
         "papers": [
-            {"paper": k, "citation": p.citation, "specs": ", ".join(p.experiments),
+            {"paper": k, "citation": p.citation, "specs": ", ".join([*p.experiments, *p.sweeps]),
              "published": "; ".join(f"{q}: {v}" for q, v in p.published.items())}
             for k, p in PAPERS.items()
         ],

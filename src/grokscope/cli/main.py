@@ -14,6 +14,7 @@ from rich.text import Text
 from grokscope.cli.check import check
 from grokscope.cli.compare import compare
 from grokscope.cli.construct import construct
+from grokscope.cli.diff import diff
 from grokscope.cli.ending import CODES, Ended, hear_sigterm
 from grokscope.cli.exam import exam
 from grokscope.cli.explain import explain
@@ -21,11 +22,17 @@ from grokscope.cli.export import export
 from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
+from grokscope.cli.note import note
+from grokscope.cli.open_ import open_
+from grokscope.cli.plot import plot
 from grokscope.cli.report import report
+from grokscope.cli.rm import rm
 from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
 from grokscope.cli.spectrum import spectrum
 from grokscope.cli.speedrun import speedrun
+from grokscope.cli.sweep import sweep
+from grokscope.cli.table import table
 from grokscope.cli.trace import trace
 from grokscope.cli.watch import watch
 from grokscope.disk import refused
@@ -36,7 +43,7 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, speedrun,
+        import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

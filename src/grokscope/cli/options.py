@@ -1,12 +1,12 @@
 """The options that several verbs have, and what is checked of them before anything is done."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from grokscope.errors import BadInput
+from grokscope.plugins import load as load
 
 OneRun = Positional[
     Annotated[str, arg(metavar="RUN", help="its folder, its id, or the beginning of its id")]
@@ -32,20 +32,6 @@ Plugins = UseAppendAction[
 ]
 
 
-def load(files: Sequence[Path]) -> None:
-    """Run plug-in files, which register what they define."""
-    from runpy import run_path
-
-    for file in files:
-        if not file.is_file():
-            what = "it is not a file" if file.exists() else "there is no such file"
-            raise BadInput(f"--use {file}: {what}.")
-        try:
-            run_path(str(file), run_name=file.stem)
-        except (Exception, SystemExit) as error:
-            raise BadInput(f"--use {file} failed: {type(error).__name__}: {error}") from error
-
-
 def names(text: str) -> list[str]:
     """The names between the commas of a text."""
     return [name.strip() for name in text.split(",") if name.strip()]
@@ -67,12 +53,12 @@ def check_replaceable(option: str, file: Path | None) -> None:
         )
 
 
-def check_plot(file: Path | None) -> None:
-    """Raise `BadInput` for a --plot that cannot be drawn."""
+def check_plot(file: Path | None, option: str = "--plot") -> None:
+    """Raise `BadInput` for a picture that cannot be drawn."""
     from grokscope.plots import FORMATS
 
-    check_replaceable("--plot", file)
+    check_replaceable(option, file)
     if file is not None and file.suffix.lstrip(".").lower() not in FORMATS:
         raise BadInput(
-            f"--plot {file} must end in .png, .svg or .pdf. Call it {file.with_suffix('.png')}."
+            f"{option} {file} must end in .png, .svg or .pdf. Call it {file.with_suffix('.png')}."
         )

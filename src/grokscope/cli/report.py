@@ -21,12 +21,13 @@ def report(
 ) -> None:
     """Write a run's report, or one that compares several: one HTML file, which fetches nothing.
 
-    It prints the file's name.
+    Of a sweep, by its folder: the page of all its networks. It prints the file's name.
 
     Example: grokscope report a+b-transformer -o demo.html
     """
     from grokscope.cli.find import find
     from grokscope.cli.told import tell_kept
+    from grokscope.page.many import is_sweep, write_many
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
     from grokscope.terminal import bar, print_file
@@ -35,6 +36,9 @@ def report(
     if not runs:
         raise BadInput("say which run to report. `grokscope list runs` shows the runs.")
     check_replaceable("--file", file)
+    if is_sweep(runs):
+        print_file(write_many(runs[0], file))
+        return
     readings = []
     for run in [find(name, out) for name in runs]:
         with bar("reading the checkpoints") as track:

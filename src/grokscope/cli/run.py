@@ -1,10 +1,11 @@
 """`grokscope run`."""
 
 import itertools
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
@@ -46,7 +47,9 @@ def run(
 
     Example: grokscope run demo 'task=a*b' task.p=97 seed=1
     """
+    from grokscope.cli.told import tell_earlier
     from grokscope.runs import table
+    from grokscope.sweep.settings import is_list
     from grokscope.terminal import print_json, print_runs, print_upright
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
@@ -54,12 +57,16 @@ def run(
 
     load(use)
     use_threads(threads)
-    specs = _specs(settings, seeds)
+    with _not_a_sweep(settings):
+        specs = _specs(settings, seeds, out)
+        is_doubtful = any(map(is_list, settings))
+        planned = specs if dry_run else specs[:1] if is_doubtful else []
+        plans = [_plan(spec, out, device) for spec in planned]
     if dry_run:
-        plans = [_plan(spec, out, device) for spec in specs]
         print_json(plans) if json else print_upright(plans)
         return
     notes = Screen(stderr=True)
+    tell_earlier(specs, out)
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
             with progress_bar(specs, notes) as track:
@@ -69,7 +76,7 @@ def run(
         if live is not None:
             live.settle()
         for trained in runs:
-            _report(trained, json, use)
+            report(trained, json, use)
         if len(runs) > 1 and not json:
             print_runs(table([trained.folder for trained in runs]))
         if live is not None and notes.is_terminal:
@@ -77,6 +84,20 @@ def run(
             notes.print(message, soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 live.wait()
+
+
+@contextmanager
+def _not_a_sweep(settings: Sequence[str]) -> Iterator[None]:
+    """Where a setting that lists several values is refused, say which command takes it."""
+    from grokscope.sweep.settings import is_list
+
+    try:
+        yield
+    except BadInput as error:
+        if any(map(is_list, settings)):
+            command = " ".join(["grokscope sweep", *map(quote, settings)])
+            raise BadInput(f"{error} For a network of each value: {command}") from error
+        raise
 
 
 def _goes_on(specs: "list[Spec]", out: Path) -> str:
@@ -94,7 +115,7 @@ def _goes_on(specs: "list[Spec]", out: Path) -> str:
     return f"{done}, the others saved at {at}: the same command goes on from there."
 
 
-def _report(run: "Run", json: bool, use: Plugins) -> None:
+def report(run: "Run", json: bool, use: Plugins) -> None:
     """Read a run, write its page, and say what there is to say."""
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
@@ -127,20 +148,23 @@ def _watched(specs: "list[Spec]", out: Path, notes: Screen) -> "Watch":
 def settings_together(args: list[str]) -> list[str]:
     """`run --out x demo --json lr=1` as `run demo lr=1 --out x --json`: the parser wants name and
     settings in one place, people put them anywhere."""
-    if args[:1] != ["run"]:
+    if args[:1] not in (["run"], ["sweep"]):
         return args
-    with_value = ("--out", "--device", "--threads", "--seeds", "--use")
+    with_value = ("--out", "--device", "--threads", "--seeds", "--use", "--sample", "--list")
+    with_value += ("--read", "--keep", "--workers", "--engine")
     settings, options = [], []
     for before, word in itertools.pairwise(args):
         is_setting = not word.startswith("-") and before not in with_value
         (settings if is_setting else options).append(word)
-    return ["run", *settings, *options]
+    return [args[0], *settings, *options]
 
 
-def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
+def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
     """The spec that the settings name and change, once for each seed."""
+    from grokscope.cli.find import to_load
     from grokscope.papers import EXPERIMENTS
     from grokscope.spec import Spec
+    from grokscope.sweep.settings import twice
 
     if not 1 <= seeds <= MOST_SEEDS:
         raise BadInput(f"--seeds must be a whole number from 1 to {MOST_SEEDS:,}, not {seeds}.")
@@ -154,8 +178,12 @@ def _specs(settings: Sequence[str], seeds: int) -> "list[Spec]":
         )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
+    keys = [setting.partition("=")[0] for setting in changes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise twice(key)
     start = Spec() if name is None else EXPERIMENTS[name].spec
-    spec = start.override(*changes)
+    spec = to_load(start.override(*changes), out)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
 
 

@@ -172,17 +172,6 @@ def path(
     return explanations
 
 
-def spread(steps: Sequence[int], count: int) -> list[int]:
-    """So many of these steps, evenly spread, the first and the last among them. Raises `BadInput`
-    for a count below 1 and where there are none."""
-    if count < 1 or not steps:
-        raise BadInput(
-            f"{count} checkpoints of {len(steps)} cannot be explained. Ask for 1 or more."
-        )
-    at = torch.linspace(0, len(steps) - 1, min(count, len(steps))).round().long()
-    return [steps[i] for i in (at.tolist() if count > 1 else [len(steps) - 1])]
-
-
 def _form(name: str) -> Form:
     """The form of this name; that of an algorithm's name is told, and not guessed."""
     for form in () if name in FORMS else FORMS.values():

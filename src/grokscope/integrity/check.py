@@ -18,18 +18,18 @@ from grokscope.errors import BadInput, DamagedFile, NotApplicable
 from grokscope.integrity.batch import check_lines, check_specs
 from grokscope.integrity.finding import Finding, is_close, set_aside
 from grokscope.integrity.mending import take_out
-from grokscope.integrity.rows import AGAIN, MOST, SAMPLE, check_rows, spread
+from grokscope.integrity.rows import AGAIN, MOST, SAMPLE, check_rows
 from grokscope.measures.entries import EXPLANATIONS, read_entries
 from grokscope.measures.kept import read_table
 from grokscope.measures.measure import MEASURES, evaluate
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.batch import Share, batch_of, numbers_in
+from grokscope.training.due import is_checkpoint
 from grokscope.training.files import read_notes
 from grokscope.training.keeping import lock
-from grokscope.training.run import SPLIT_FILE, Run, load_weights
+from grokscope.training.run import SPLIT_FILE, Run, load_weights, spread
 from grokscope.training.track import Track, untracked
-from grokscope.training.train import is_checkpoint
 
 NEAR = 1e-4  # of a measured value: threads and versions of torch round so
 
@@ -223,7 +223,7 @@ def _wrong_values(
     full: bool,
 ) -> Iterator[str]:
     rows = {row["step"]: row for row in table.iter_rows(named=True) if row["step"] in sound}
-    steps = sorted(rows) if full else spread(sorted(rows), SAMPLE)
+    steps = sorted(rows) if full or not rows else spread(sorted(rows), SAMPLE)
     last = replace(Snapshot.of(run), keys=None if keys is None else tuple(keys))
     names = [name for name in columns if name in MEASURES]
     for step, model in run.models(steps):

@@ -16,7 +16,7 @@ from grokscope.integrity.mending import put_rows, put_tensors, take_out
 from grokscope.training.events import Row
 from grokscope.training.files import as_json
 from grokscope.training.member import evaluations
-from grokscope.training.run import Run, numbers, seal_of
+from grokscope.training.run import Run, numbers, seal_of, spread
 from grokscope.training.track import Track, untracked
 
 FILE = "metrics.jsonl"
@@ -38,7 +38,7 @@ def check_rows(
     is_sealed = _is_sealed(run)
     to_compute = [s for s in sound if s in missing]
     to_compare = [s for s in sound if s in there]
-    if not (full or is_sealed is False):
+    if to_compare and not (full or is_sealed is False):
         to_compare = spread(to_compare, SAMPLE)
     computed = _computed(run, sorted([*to_compute, *to_compare]), track)
     wrong = {s: told for s in to_compare if (told := _difference(there[s], computed[s]))}
@@ -124,12 +124,6 @@ def _difference(row: Row, again: Row) -> str | None:
         if not is_close(x, y, NEAR, LEAST):
             return f"{name} of step {row['step']:,} is {y:.6g}, and its checkpoint gives {x:.6g}"
     return None
-
-
-def spread(steps: list[int], count: int) -> list[int]:
-    """So many of the steps, evenly spread, the first and the last among them."""
-    n = len(steps) - 1
-    return [steps[round(i * n / (count - 1))] for i in range(count)] if n >= count else steps
 
 
 def _mended(

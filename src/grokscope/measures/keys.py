@@ -29,7 +29,7 @@ class Keys:
     @property
     def explained(self) -> float:
         """The share of the logits' variation that the key parts hold together."""
-        return sum(self.shares[name] for name in self.names)
+        return sum((self.shares[name] for name in self.names), 0.0)
 
 
 @once_per_snapshot

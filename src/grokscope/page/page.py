@@ -57,7 +57,7 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 <main>
 {words}
 </main>
-<script type="application/json" id="facts">{_harmless(as_json(facts))}</script>
+<script type="application/json" id="facts">{harmless(as_json(facts))}</script>
 <script>{script}</script>
 </body>
 </html>
@@ -95,7 +95,7 @@ def _policy(script: str) -> str:
     )
 
 
-def _harmless(json: str) -> str:
+def harmless(json: str) -> str:
     """JSON that does not end the script it stands in."""
     return json.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -1,7 +1,7 @@
 """Each source's experiments as specs, one file each, with the numbers to expect."""
 
 from grokscope.papers import furuta2024, groups, nanda2023, others, pair2023, zhong2023
-from grokscope.papers.paper import Experiment, Paper
+from grokscope.papers.paper import Experiment, Paper, Population
 from grokscope.spec import Spec
 
 HELLO = Experiment(
@@ -23,8 +23,9 @@ DEMO = Experiment(
         model_args={"d_mlp": 128},
         lr=2e-2,
         betas=(0.9, 0.95),
+        eps=1e-6,
         steps=2_000,
-        stop_after_grok=340,
+        stop_after_grok=200,
         give_up_after=1_500,
         eval_every=10,
         checkpoint_every=20,
@@ -77,4 +78,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "demo_slow": SLOW,
     "demo_group": GROUP,
     **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
+}
+SWEEPS: dict[str, Population] = {
+    name: sweep for paper in PAPERS.values() for name, sweep in paper.sweeps.items()
 }

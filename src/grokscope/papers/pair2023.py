@@ -3,7 +3,7 @@ Memorize or Generalize?" (Google PAIR, pair.withgoogle.com/explorables/grokking)
 
 from dataclasses import replace
 
-from grokscope.papers.paper import Experiment, Paper
+from grokscope.papers.paper import Experiment, Paper, Population
 from grokscope.spec import Spec
 
 SPEC = Spec(
@@ -28,6 +28,16 @@ PARITY = Spec(
     steps=20_000,
     eval_every=100,
     checkpoint_every=500,
+)
+TESTED = 5_000  # inputs, beside those that are trained on
+PARITY_SWEEP = Population(
+    PARITY,
+    ("model.d_mlp=16,32,64,128,258", "weight_decay=.01,.03,.1,.3,1", "seed=0..8"),
+    "1s and 0s by training size, neurons and decay: 1,125 networks (258 neurons as they have it)",
+    rows=tuple(
+        (f"task.samples={size + TESTED}", f"train_fraction={size / (size + TESTED)}")
+        for size in (750, 1000, 1250, 1500, 1750)
+    ),
 )
 
 PAPER = Paper(
@@ -85,4 +95,5 @@ PAPER = Paper(
         "pair_parity": "over a sweep of 1,125 runs 39 % grok, 35 % memorise, 13 % generalise at "
         "once, 14 % do not fit",
     },
+    sweeps={"pair_parity_sweep": PARITY_SWEEP},
 )

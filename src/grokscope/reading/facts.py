@@ -73,7 +73,7 @@ class KeyFacts:
     @property
     def explained(self) -> float:
         """The share of the variation that the key parts hold together."""
-        return sum(self.shares[name] for name in self.names)
+        return sum((self.shares[name] for name in self.names), 0.0)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ STEP = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 MOST = 256  # networks: what is damaged, or read again, is no more
 LARGEST_SPECS = 10**9  # bytes
 LARGEST_METRICS = 10**9
+_MEMBER = re.compile(rb'\{"member": (0|[1-9][0-9]{0,8}), ')
 _LINE = re.compile(rb'\{"run": "([^"\\]+)", "spec": ')
 
 
@@ -151,10 +152,13 @@ class Share:
     def lines(self) -> bytes:
         """Its evaluations so far, as it would have written them alone."""
         try:
-            content = read_regular(self.batch / METRICS, LARGEST_METRICS)
-        except FileNotFoundError:
+            stat = (self.batch / METRICS).stat()
+            key = stat.st_ino, stat.st_mtime_ns, stat.st_size
+            return _lines(self.batch / METRICS, *key).get(self.number, b"")
+        except (FileNotFoundError, NotADirectoryError):
             return b""
-        return own_lines(content, self.number)
+        except OSError as error:
+            raise cannot_read(self.batch / METRICS, error) from error
 
     @property
     def steps(self) -> list[int]:
@@ -294,11 +298,15 @@ def prefix(number: int) -> bytes:
     return b'{"member": %d, ' % number
 
 
-def own_lines(content: bytes, number: int) -> bytes:
-    """The lines of one network, as it would have written them alone."""
-    start = prefix(number)
-    lines = content.splitlines(keepends=True)
-    return b"".join(b"{" + line[len(start) :] for line in lines if line.startswith(start))
+@lru_cache(maxsize=2)
+def _lines(path: Path, inode: int, changed: int, size: int) -> dict[int, bytes]:
+    """The lines of each network, as it would have written them alone."""
+    found: dict[int, list[bytes]] = {}
+    for line in read_regular(path, LARGEST_METRICS).splitlines(keepends=True):
+        start = _MEMBER.match(line)
+        if start is not None:
+            found.setdefault(int(start[1]), []).append(b"{" + line[start.end() :])
+    return {number: b"".join(lines) for number, lines in found.items()}
 
 
 def stacked_lines(lines: bytes, number: int) -> bytes:

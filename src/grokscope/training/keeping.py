@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from grokscope.disk import is_there
-from grokscope.errors import StorageError
+from grokscope.errors import InUse
 from grokscope.training.batch import LAST, METRICS, OLDER, RESUME, header, stacked_lines, step_file
 from grokscope.training.files import (
     append,
@@ -40,7 +40,7 @@ def lock(folder: Path) -> FileLock:
         try:
             held.acquire()
         except Timeout:
-            raise StorageError(
+            raise InUse(
                 f"{folder} is being trained by another process. Wait for it, or stop it."
             ) from None
     return held
@@ -51,6 +51,7 @@ class Keeping(ABC):
     member that is named, in that order."""
 
     saves_all: bool  # at once, as they share a file
+    has_checkpoints: bool = True  # of steps before the last
 
     @abstractmethod
     def begin(self, members: Sequence[Member]) -> None:
@@ -134,8 +135,8 @@ class InBatch(Keeping):
 
     saves_all = True
 
-    def __init__(self, batch: Path):
-        self.batch = batch
+    def __init__(self, batch: Path, has_checkpoints: bool = True):
+        self.batch, self.has_checkpoints = batch, has_checkpoints
         self.writer = Writer()
         self.numbers: dict[Member, int] = {}
         self.seals: dict[int, Seal] = {}

@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import platform
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +37,14 @@ def keep_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # where there is no such thing
+        return os.cpu_count() or 1
+
+
 def use_threads(count: int | None = None) -> int:
     """Let torch compute with `count` threads, by default two: a small step gains little from more,
     and loses much when threads wait for each other on a busy machine. Returns the number used.
@@ -45,6 +55,15 @@ def use_threads(count: int | None = None) -> int:
         raise must_be("--threads", f"a whole number from 1 to {cores}", chosen)
     torch.set_num_threads(chosen)
     return chosen
+
+
+@cache
+def processor() -> str:
+    """What the processor calls itself; else its architecture."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
+    return platform.processor() or platform.machine()
 
 
 def free_memory(device: str) -> int:

@@ -29,9 +29,11 @@ class Rule(ABC):
     says in `update` what it does. Whatever `state` holds, by any names, has a row for each member:
     it is saved with the weights and restored exactly, and counted where memory is. The constructor
     is called on a stack without numbers too (device "meta"), where arguments and sizes are checked:
-    it may read shapes, not values.
+    it may read shapes, not values. A rule that looks at `spec.steps`, as a rate that falls to the
+    end does, says so by `reads_steps`: a finished run does not go on with it.
     """
 
+    reads_steps: bool | None = None  # None: not said, so that one of your own may
     state: dict[str, Float[Tensor, "member ..."]]
 
     def __init__(self, specs: Sequence[Spec], stack: Stack):

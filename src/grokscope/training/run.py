@@ -23,7 +23,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -69,7 +69,7 @@ SPLIT_FILE = "split.safetensors"
 CHECKPOINT = re.compile(r"step-([0-9]{6}|[1-9][0-9]{6,14})\.safetensors")
 OWN = re.compile(  # what no page, picture or export may replace
     r"specs?\.jsonl?|metrics\.jsonl|trace\.parquet|judgement\.json|reading\.json|"
-    r"explanation\.json|circuit\.py|\.lock|(step-|last|resume|split).*\.safetensors",
+    r"explanation\.json|note\.json|circuit\.py|\.lock|(step-|last|resume|split).*\.safetensors",
     re.IGNORECASE,  # some disks are too
 )
 LAST_STEP = 10**15 - 1
@@ -204,7 +204,7 @@ class Run:
         if spec.split == RECORDED_SPLIT:
             return self._recorded_split()
         seed = spec.seed if spec.split_seed is None else spec.split_seed
-        return self.task.is_train(spec.train_fraction, seed, spec.split)
+        return self.task.is_train(spec.train_fraction, seed, spec.split, spec.train_size)
 
     def _recorded_split(self) -> "Bool[Tensor, ' pair']":
         import torch
@@ -587,6 +587,15 @@ def runs_of(specs: Iterable[Spec], out: Path | str) -> list[Run]:
         for name, own in alone.items()
     }
     return [Run(spec, folders[spec.id]) for spec in specs]
+
+
+def spread(steps: Sequence[int], count: int) -> list[int]:
+    """So many of these steps, evenly spread, the first and the last among them; of one, the last.
+    Raises `BadInput` for a count below 1, and where there are none."""
+    if count < 1 or not steps:
+        raise BadInput(f"{count} checkpoints of {len(steps)} cannot be chosen. Ask for 1 or more.")
+    gaps, last = min(count, len(steps)) - 1, len(steps) - 1
+    return [steps[round(i * last / gaps)] for i in range(gaps + 1)] if gaps else [steps[-1]]
 
 
 def find_folders(out: Path | str) -> list[Path]:

@@ -3,7 +3,8 @@
 Specs whose networks have equal shapes train together as one stack, each member with its own seed,
 split, fraction, learning rate, weight decay and labels; each stops when its own rules say so, and
 its row is then left out. What was finished before is returned as it is, what was interrupted goes
-on from its last `resume.safetensors`. Each is kept in a folder of its own, or all in one batch (see
+on from its last `resume.safetensors`, and what was finished with fewer steps from there (see
+`training.longer`). Each is kept in a folder of its own, or all in one batch (see
 `training.batch`).
 """
 
@@ -12,8 +13,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import torch
 
@@ -22,8 +24,10 @@ from grokscope.spec import Spec
 from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
+from grokscope.training.due import is_checkpoint, is_evaluated
 from grokscope.training.events import Events, Row
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
+from grokscope.training.longer import earlier, take_over
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
@@ -74,12 +78,13 @@ def train(
 ) -> Run | list[Run]:
     """Train each spec into its folder under `out`, and return the runs in the same order.
 
-    A run that is finished is not repeated. The state to resume from is written every `save_every`
-    seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps. `stacked`: what
-    was not begun before, and can train together, is kept as a batch, with few files however many
-    networks; what was begun stays where it is. Raises `BadInput`, before anything is written, if a
-    spec cannot be trained; `StorageError` if the disk refuses or another process is training the
-    same run; and `DamagedFile` if what it is to go on from is not as it was written.
+    A run that is finished is not repeated; one that differs from it in a larger `steps` alone, or
+    in a looser rule to stop, goes on from its end. The state to resume from is written every
+    `save_every` seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps.
+    `stacked`: what was not begun before, and can train together, is kept as a batch, with few files
+    however many networks; what was begun stays where it is. Raises `BadInput`, before anything is
+    written, if a spec cannot be trained; `StorageError` if the disk refuses or another process is
+    training the same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
@@ -92,18 +97,49 @@ def train(
             run.tidy()
     waiting = [run for run in runs.values() if not run.is_finished]
     _check(waiting, device)
+    for found in earlier(waiting):
+        if found.why_not is None:
+            with lock(found.run.home):
+                take_over(found)
+    waiting = [run for run in waiting if not run.is_finished]
     keep_memory()
-    for alike in _batches(waiting, device):
-        for home, some in _homes(alike, Path(out), stacked):
+    for group in _batches(waiting, device):
+        for home, some in _homes(group, Path(out), stacked):
             with ExitStack() as locks:
                 for folder in [home] if home is not None else [run.home for run in some]:
                     locks.callback(lock(folder).release)
                 if home is not None:
                     some = _in_batch(some, home)
                     runs |= {run.spec.id: run for run in some}
-                _train_those_unfinished(some, home, device, track, save_every)
+                kept = partial(_keeping, home)
+                _train_those_unfinished(some, kept, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
+
+
+def train_in(
+    home: Path,
+    specs: Sequence[Spec],
+    *,
+    device: str = "cpu",
+    track: TrackRun = untracked,
+    save_every: float = 10.0,
+    checkpoints: bool = True,
+) -> list[Run]:
+    """Train specs as the batch `home`, whose name is such (`batch.folder_for`), and return the runs
+    in the same order. Each has passed `check`, and all are `alike`. Without `checkpoints` the last
+    weights alone are kept. What was begun goes on, as by `train`, which raises the same."""
+    keep_memory()
+    with ExitStack() as held:
+        held.callback(lock(home).release)
+        runs = _in_batch([Run(spec, home / spec.id) for spec in specs], home)
+        kept = partial(_keeping, home, checkpoints)
+        _train_those_unfinished(runs, kept, device, track, save_every)
+    return runs
+
+
+def _keeping(home: Path | None, checkpoints: bool = True) -> Keeping:
+    return Apart() if home is None else InBatch(home, checkpoints)
 
 
 def _check(runs: Sequence[Run], device: str) -> None:
@@ -148,16 +184,20 @@ def _in_batch(runs: Sequence[Run], home: Path) -> list[Run]:
 
 
 def _train_those_unfinished(
-    runs: Sequence[Run], home: Path | None, device: str, track: TrackRun, save_every: float
+    runs: Sequence[Run],
+    kept: Callable[[], Keeping],
+    device: str,
+    track: TrackRun,
+    save_every: float,
 ) -> None:
-    """Train runs whose folders are locked, and all of which are kept in the batch `home`, or each
-    in a folder of its own."""
+    """Train runs whose folders are locked, and that are kept together, or each in a folder of its
+    own."""
     for run in runs:
         run.tidy()
     members = [begin(run, device) for run in runs if not run.is_finished]
     if not members:
         return
-    with Apart() if home is None else InBatch(home) as keeping:
+    with kept() as keeping:
         keeping.begin(members)
         for step, formulation in sorted({(m.step, m.formulation) for m in members}):
             started = [m for m in members if (m.step, m.formulation) == (step, formulation)]
@@ -167,22 +207,13 @@ def _train_those_unfinished(
 
 def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
     """The runs that can train as one stack, as many at once as fit into memory."""
-    alike: dict[str, list[Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
         spec, task = run.spec, run.task
-        same = [
-            spec.model,
-            spec.model_args,
-            task.inputs.shape[1],
-            task.n_operators,
-            task.n_symbols,
-            task.n_answers,
-            task.n_read,
-        ]
-        same += [spec.precision, spec.loss_precision, spec.formulation]
-        same += [spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
-        alike.setdefault(json.dumps(same, sort_keys=True), []).append(run)
-    for group in alike.values():
+        shape = [task.n_operators, task.n_symbols, task.n_answers, task.n_read]
+        same = [task.inputs.shape[1], *shape, *alike(spec)]
+        groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
+    for group in groups.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
         unlike = {(run.spec.but_for_seeds, int(run.is_train.sum())): run for run in group}
         needs = [training(run, run.new_model(), device) for run in unlike.values()]
@@ -193,7 +224,13 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
             yield group[start : start + size]
 
 
-class _Together:
+def alike(spec: Spec) -> list[Any]:
+    """What specs must have in common to train as one stack, besides the shape of their tasks."""
+    same = [spec.model, spec.model_args, spec.precision, spec.loss_precision, spec.formulation]
+    return [*same, spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
+
+
+class Together:
     """Members that train as one stack: their weights, and the step and the update they take."""
 
     def __init__(self, members: list[Member], keeping: Keeping, device: str):
@@ -279,7 +316,7 @@ def _train_together(
     members: list[Member], keeping: Keeping, device: str, track: TrackRun, save_every: float
 ) -> None:
     """The loop, whose state is kept when someone interrupts it."""
-    together = _Together(members, keeping, device)
+    together = Together(members, keeping, device)
     with deferred() as is_to_end:
         try:
             for _ in _steps(together, members[0].step, track, save_every):
@@ -292,7 +329,7 @@ def _train_together(
             raise
 
 
-def _steps(together: _Together, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
+def _steps(together: Together, start: int, track: TrackRun, save_every: float) -> Iterator[None]:
     """See to all members, leave out those that are done, yield, take a step: what is saved at the
     yield is whole."""
     clock = time.monotonic()
@@ -312,7 +349,7 @@ def _steps(together: _Together, start: int, track: TrackRun, save_every: float) 
         together.update(step)
 
 
-def _tend(together: _Together, step: int, track: TrackRun, save_every: float) -> list[int]:
+def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> list[int]:
     """Evaluate and save members as their specs ask; those that go on.
 
     The state to resume from is written at the first evaluation after `save_every` seconds.
@@ -320,7 +357,9 @@ def _tend(together: _Together, step: int, track: TrackRun, save_every: float) ->
     members = together.members
     every = list(range(len(members)))
     due = [k for k in every if is_evaluated(members[k].spec, step)]
-    kept = {k for k in every if is_checkpoint(step, members[k].spec.checkpoint_every)}
+    kept = set[int]()
+    if together.keeping.has_checkpoints:
+        kept = {k for k in every if is_checkpoint(step, members[k].spec.checkpoint_every)}
     if not (due or kept):
         return every
     # Else it was just resumed from here.
@@ -341,13 +380,3 @@ def _tend(together: _Together, step: int, track: TrackRun, save_every: float) ->
     if to_save:
         together.save(going_on if together.keeping.saves_all else to_save)
     return going_on
-
-
-def is_evaluated(spec: Spec, step: int) -> bool:
-    """Whether a network is evaluated at this step."""
-    return step % spec.eval_every == 0 or step >= spec.steps
-
-
-def is_checkpoint(step: int, every: int) -> bool:
-    """Whether a step is kept: 0, powers of two, and regular ones."""
-    return step % every == 0 or step & (step - 1) == 0

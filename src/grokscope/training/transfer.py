@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from grokscope.disk import is_there
 from grokscope.errors import BadInput, brief, unknown
 from grokscope.models.model import Model
+from grokscope.training.batch import Share
 from grokscope.training.run import Run, find_folders
 
 EMBED = ("W_E*", "W_x", "W_y", "W_pos", "E", "embed*")
@@ -106,7 +108,10 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _folder(run: Run, name: str) -> Path:
+    """The folder of the run beside this one that is called so, or that is itself called so."""
     folders = {folder.name: folder for folder in find_folders(run.out)}
+    if name not in folders and (is_there(Path(name) / "spec.json") or Share.of(Path(name))):
+        return Path(name)
     if name not in folders:
         raise unknown("run to load from", name, folders)
     return folders[name]
