@@ -4,7 +4,7 @@ from importlib import import_module
 
 NAMES = (
     "step", "native", "growth", "reading", "explaining", "report", "recipes", "scrubbing", "peers",
-    "gpu",
+    "gpu", "sweep",
 )  # fmt: skip
 
 

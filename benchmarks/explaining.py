@@ -17,13 +17,13 @@ from dataclasses import replace
 import torch
 
 from benchmarks.timing import Spread, cpu_milliseconds, parser, show
-from grokscope.explain.explanation import explain, spread
+from grokscope.explain.explanation import explain
 from grokscope.papers import EXPERIMENTS
 from grokscope.reading.explained import explained
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.machine import keep_memory, use_threads
-from grokscope.training.run import Run
+from grokscope.training.run import Run, spread
 from grokscope.training.train import train
 
 SUM = Spec(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from grokscope.score import is_right
+from grokscope.score import agreement, is_right, said
 from grokscope.spec import Spec
 from grokscope.tasks import make_task, shared_task
 from grokscope.training.evaluation import evaluated, from_others
@@ -52,8 +52,17 @@ def test_ties_and_what_is_no_number_are_wrong():
     ]
     logits, answers = torch.tensor(rows), torch.zeros(7, dtype=torch.long)
     for n_answers in (2, 3):
-        said = from_others(logits.clone(), answers, n_answers)[1]
-        assert torch.equal(said, is_right(logits[:, :n_answers], answers))
+        right = from_others(logits.clone(), answers, n_answers)[1]
+        assert torch.equal(right, is_right(logits[:, :n_answers], answers))
+
+
+def test_what_is_no_number_agrees_with_nothing():
+    inf, nan = torch.inf, torch.nan
+    logits = torch.tensor(
+        [[1e308, 1e308], [nan, 0], [inf, -inf], [inf, 0], [2, 2]], dtype=torch.float64
+    )
+    assert torch.equal(said(logits), torch.tensor([0, -1, -1, -1, 0]))
+    assert agreement(logits, logits) == 2 / 5
 
 
 def test_several_answers_count_alike():

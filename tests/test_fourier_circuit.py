@@ -13,8 +13,8 @@ from grokscope.circuits.circle import circle_of
 from grokscope.circuits.fourier.circuit import Fourier, find
 from grokscope.circuits.fourier.clock_or_pizza import OfAngles
 from grokscope.circuits.fourier.evidence import OfWaves
-from grokscope.circuits.fourier.fit import least_squares
-from grokscope.circuits.fourier.waves import functions_of_pairs
+from grokscope.circuits.fourier.squares import Design, design_of_pairs, least_squares
+from grokscope.circuits.fourier.waves import Waves, functions_of_pairs
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.measures.pizza import distance_irrelevance
 from grokscope.models.model import Model
@@ -109,7 +109,7 @@ def test_a_polynomial_of_degree_two_prints_its_sums():
     s = snapshot_of(waves.clock_relu, p=23, frequencies=4)
     x = find(s).waves
     functions = functions_of_pairs(x.circle, x.frequencies, s.task, True)
-    inner, _ = least_squares(functions, s.mlp_post.double())
+    inner, _ = least_squares(Design.of(functions), s.mlp_post.double())
     polynomial = Fourier(replace(x, act=IDENTITY, has_products=True, inner=inner))
     sums = polynomial.hidden(s.task) @ polynomial.output() + x.bias
     assert torch.allclose(sums, polynomial.logits(s.task), atol=1e-8)
@@ -212,10 +212,29 @@ def test_an_ideal_pizza_is_modulated_in_full_and_a_clock_not_at_all():
     assert clock.value == pytest.approx(0, abs=0.05)
 
 
+@pytest.mark.parametrize("has_products", [False, True])
+@pytest.mark.parametrize("formula", ["a+b", "a*b"])
+def test_over_a_table_of_pairs_waves_are_fitted_operand_by_operand(formula, has_products):
+    task = make_task(formula, {"p": 13})
+    circle = next(c for x in task.lenses if x.product is not None if (c := circle_of(x, 13)))
+    ks, x = (0, 1, 3, 6), torch.randn(169, 5, dtype=torch.float64)
+    order = torch.randperm(169)
+    one = design_of_pairs(circle, ks, task, has_products)
+    other = design_of_pairs(circle, ks, task.at(order), has_products)  # in another order: no table
+    for name in ("sums", "gram", "owner"):
+        assert torch.allclose(getattr(one, name), getattr(other, name), atol=1e-10)
+    fits = least_squares(one, x), least_squares(other, x[order])
+    assert all(torch.allclose(u, v, atol=1e-10) for u, v in zip(*fits, strict=True))
+    no_row = torch.zeros(5, 0, dtype=torch.float64)
+    waves = Waves(circle, IDENTITY, has_products, ks, fits[0][0], (), no_row, torch.zeros(13))
+    assert torch.allclose(waves.hidden(task)[order], waves.hidden(task.at(order)), atol=1e-10)
+
+
 def test_waves_that_overlap_are_not_counted_twice():
     x = torch.randn(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mixed = x @ torch.tensor([[1.0, 0.1], [0.1, 1.0]], dtype=torch.float64)
-    coefficients, missed = least_squares([x, mixed], x @ torch.ones(2, 1, dtype=torch.float64))
+    design, both = Design.of([x, mixed]), x @ torch.ones(2, 1, dtype=torch.float64)
+    coefficients, missed = least_squares(design, both)
     assert float(missed.max()) < 1e-9
     assert int((coefficients[1:] != 0).sum()) == 2
 

@@ -4,10 +4,10 @@ that goes on; and one line where there is none."""
 import os
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.machinery import EXTENSION_SUFFIXES
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -47,26 +47,6 @@ NETWORKS = {
     "linear": {"kind": "B", "d_model": 11},
 }
 FACTORED = ("mlp", "stander", "pair", "pair untied", "pair collapsed")
-
-
-@pytest.fixture
-def core() -> Iterator[types.ModuleType]:
-    """The library, with the instruction set that it had."""
-    native._found.cache_clear()
-    if (reason := native.why_not()) is not None:
-        pytest.skip(f"no native step ({reason})")
-    before = native.library().in_use()
-    yield native.library()
-    native.library().use(before)
-
-
-@pytest.fixture
-def no_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GROKSCOPE_NATIVE", "off")
-    native._found.cache_clear()
-    yield
-    monkeypatch.undo()
-    native._found.cache_clear()
 
 
 def network(name: str, seed: int = 0, p: int = 11, **args: object) -> Model:
@@ -234,12 +214,12 @@ def test_a_fold_that_was_written_anew_is_not_taken_by_its_parents_factors(core):
 # --- evaluation and update ---
 
 
-@pytest.mark.parametrize("name", ["transformer", "stander"])
+@pytest.mark.parametrize("name", ["transformer", *FACTORED])
 def test_an_evaluation_is_that_of_torch(core, name):
     model, data = network(name, act="gelu"), examples(0.9)
-    weights: dict[str, torch.Tensor] = dict(model.named_parameters())
-    for one in core.instruction_sets():
+    for one, scale in product(core.instruction_sets(), (1.0, 0.5)):  # what is held has no weights
         core.use(one)
+        weights = {name: scale * w for name, w in model.named_parameters()}
         with torch.no_grad():
             losses, right = evaluated(model, weights, data, 11, CROSS_ENTROPY, "native")
             logits = steps.logits_of(model, weights, data.inputs, "folded")
@@ -261,7 +241,7 @@ def test_ties_and_what_is_no_number_are_wrong_answers(core):
     )  # fmt: skip
     answers = torch.ones(6, dtype=torch.long)
     mixed = fold.logits()  # 0 times infinity is no number either
-    losses, right = native.evaluated(fold, answers, 4)
+    losses, right = native.evaluated(fold, native.Plan(fold, answers), 4)
     assert torch.equal(right, is_right(mixed[:, :4], answers))
     assert right.tolist() == [True, False, False, False, False, True]
     assert losses[2:5].isnan().all()
@@ -336,7 +316,7 @@ def test_a_large_fold_is_summed_in_two_halves_by_one_thread_or_two(core):
             mean = native.native_loss(own, native.Plan(fold, answers), 0.5)
             assert 2 * float(mean.detach()) == pytest.approx(float(loss.detach()), rel=1e-6)
             found.append(torch.autograd.grad(mean, leaves))
-            evaluations.append(native.evaluated(fold, answers, 61)[0])
+            evaluations.append(native.evaluated(fold, native.Plan(fold, answers), 61)[0])
     finally:
         torch.set_num_threads(before)
     for x, y, z in zip(wanted, *found, strict=True):

@@ -29,6 +29,7 @@ from grokscope.verify.low_rank import low_rank
 from grokscope.verify.network import Network, brute_force
 from grokscope.verify.rounding import EXP, Carried, Format, Rounded, given, linear, softmax
 from grokscope.verify.running import running
+from grokscope.verify.traced import Traced
 
 F32 = Format(torch.float32)
 P = 11
@@ -282,6 +283,21 @@ def test_an_error_is_carried_by_the_product_of_matrices():
     assert (first.error @ V.abs().float()).min() > 1e-2
     moved = (x + off * torch.randn(x.shape, generator=generator).sign()) @ W @ V
     assert ((moved - both.value).abs() <= both.error).all()
+
+
+def test_rows_of_a_matrix_that_come_often_are_multiplied_once():
+    float32, g = Format(torch.float32), torch.Generator().manual_seed(0)
+    W_x, W_y, W = (given(torch.randn(x, 6, generator=g), float32) for x in (5, 5, 12))
+    x, y = torch.cartesian_prod(torch.arange(5), torch.arange(5)).T
+    embedded = torch.stack([Traced.of(W_x, float32)[x], Traced.of(W_y, float32)[y]], dim=1)
+    assert isinstance(embedded, Traced)
+    side_by_side = embedded.flatten(1)
+    assert isinstance(side_by_side, Traced)
+    held = side_by_side.held
+    assert [len(r.of) for r in held.rows] == [5, 5]
+    once, each = (linear(v, W, float32) for v in (held, replace(held, rows=())))
+    assert torch.allclose(once.value, each.value, rtol=1e-12)
+    assert torch.allclose(once.off, each.off, rtol=1e-5)
 
 
 def test_what_carries_an_error_is_itself_rounded():

@@ -381,6 +381,34 @@ def test_what_failed_is_made_again_only_when_asked(here, tmp_path, monkeypatch):
     assert (told[-1].done, told[-1].total, told[-1].made) == (2, 2, 2)
 
 
+@pytest.fixture
+def memory():
+    """A store that is no folder."""
+    pytest.importorskip("fsspec", reason='pip install -e ".[stores]"')
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    yield MemoryFileSystem
+    MemoryFileSystem.store.clear()
+
+
+def test_a_sweep_in_an_object_store_is_the_same_and_one_out_of_reach_ends_clearly(
+    here, memory, six, monkeypatch
+):
+    out = "memory://bucket/mine"
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "pipe_file", None)
+        with pytest.raises(StorageError, match="cannot write memory://bucket/mine/sweep"):
+            sweep(SIX, out)
+    told = []
+    same(sweep(SIX, out, keep="last", track=told.append).table(), six)
+    assert Sweep.open(out).networks == 6
+    assert [name for name in memory.store if name.startswith("/bucket/mine/weights/")]
+    sweep(SIX, out, keep="last", track=told.append)
+    assert told[-1].made == 0
+    with pytest.raises(BadInput, match="no store that can be reached"):
+        sweep(SIX, "nonesuch://bucket/mine")
+
+
 def test_two_drivers_do_not_make_one_sweep(here, tmp_path):
     from grokscope.training.keeping import lock
 

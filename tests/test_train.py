@@ -13,6 +13,7 @@ from grokscope.models.model import Model
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tap import no_tap
+from grokscope.training import member
 from grokscope.training import train as train_module
 from grokscope.training.run import Run, find_folders
 from grokscope.training.train import train
@@ -64,6 +65,27 @@ def test_a_member_of_a_batch_equals_the_same_spec_alone(tmp_path, model, formula
             assert {k: v for k, v in row.items() if k != "seconds"} == pytest.approx(
                 {k: v for k, v in other.items() if k != "seconds"}, abs=1e-9
             )
+
+
+def test_specs_that_differ_in_their_seeds_alone_are_checked_once(tmp_path, monkeypatch):
+    checked = []
+    monkeypatch.setattr(train_module, "check", lambda run, device: checked.append(run.spec))
+    specs = [replace(MLP, seed=k, steps=10) for k in range(3)]
+    train([*specs, replace(specs[0], lr=2e-3)], tmp_path)
+    assert checked == [specs[0], replace(specs[0], lr=2e-3)]
+
+
+def test_every_evaluation_is_looked_at_once(tmp_path, monkeypatch):
+    looked_at = []
+
+    class Counted(member.Finding):
+        def add(self, row):
+            looked_at.append(row["step"])
+            super().add(row)
+
+    monkeypatch.setattr(member, "Finding", Counted)
+    train(replace(MLP, steps=10, eval_every=1), tmp_path)
+    assert looked_at == list(range(11))
 
 
 def test_members_that_do_not_fit_into_memory_train_in_turns(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ Axes: pair = one input; neuron = of the network as it is; live = of the view; c 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -61,17 +62,35 @@ class Coordinates:
 
     def before(self, pre: Float[Tensor, "*pair neuron"]) -> Float[Tensor, "*pair live"]:
         """The live neurons before the nonlinearity, from all."""
-        return pre[..., self.chosen] * self.inner.to(pre)
+        return self._chosen(pre) * self.inner.to(pre)
 
     def after(self, post: Float[Tensor, "*pair neuron"]) -> Float[Tensor, "*pair live"]:
         """The live neurons after it, from all."""
-        return post[..., self.chosen] * self.outer.to(post)
+        return self._chosen(post) * self.outer.to(post)
 
     def all_before(self, pre: Float[Tensor, "*pair live"]) -> Float[Tensor, "*pair neuron"]:
-        return pre[..., self.owner] * self.ratio.to(pre)
+        return self._owners(pre) * self.ratio.to(pre)
 
     def all_after(self, post: Float[Tensor, "*pair live"]) -> Float[Tensor, "*pair neuron"]:
-        return post[..., self.owner] * self.factor.to(post) + self.constant.to(post)
+        found = self._owners(post) * self.factor.to(post)
+        return found + self.constant.to(post) if self.has_constant else found
+
+    @cached_property
+    def has_constant(self) -> bool:
+        """Whether a dead neuron always adds something."""
+        return bool(self.constant.any())
+
+    def _chosen(self, x: Float[Tensor, "*pair neuron"]) -> Float[Tensor, "*pair live"]:
+        return x if self._is_each_its_own else x[..., self.chosen]
+
+    def _owners(self, x: Float[Tensor, "*pair live"]) -> Float[Tensor, "*pair neuron"]:
+        return x if self._is_each_its_own else x[..., self.owner]
+
+    @cached_property
+    def _is_each_its_own(self) -> bool:
+        """Whether every neuron is live, and a multiple of itself alone."""
+        every = torch.arange(len(self.owner))
+        return torch.equal(self.chosen, every) and torch.equal(self.owner, every)
 
     def merged(self, W: Float[Tensor, "neuron c"]) -> Float[Tensor, "live c"]:
         """The output map from the live neurons."""
@@ -114,7 +133,7 @@ class Canonical(View):
         to, m = self.to_live, whole.n_neurons
         table, direct = to.before(whole.table[:, :m]), whole.table[:, m:]
         rows, weights = whole.rows, whole.weights
-        if to.constant.any():
+        if to.has_constant:
             always = to.constant.to(table) @ whole.W_L
             direct = direct if direct.shape[1] else table.new_zeros(len(table), len(always))
             rows = pad(rows, (0, 1), value=len(table))
@@ -134,10 +153,17 @@ class Canonical(View):
         return weights
 
 
+@once_per_snapshot
+@torch.no_grad()
+def weights_of(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:
+    """The weights that are functions of one symbol; see `Model.symbol_weights`."""
+    return s.model.symbol_weights()
+
+
 @torch.no_grad()
 def _is_summed(s: Snapshot) -> bool:
     """Whether the operands' weights are what the neurons add up."""
-    weights, pre = s.model.symbol_weights(), s.few.mlp_pre[:SEEN]
+    weights, pre = weights_of(s), s.few.mlp_pre[:SEEN]
     a, b = (weights.get(role, weights.get("ab")) for role in "ab")
     if a is None or b is None or {a.shape[1], b.shape[1]} != {pre.shape[1]}:
         return False
@@ -195,6 +221,7 @@ def coordinates(s: Snapshot) -> Coordinates | None:
     )
 
 
+@once_per_snapshot
 def activation_of(s: Snapshot) -> Activation | None:
     """What takes the hidden layer before the nonlinearity to the one after it; None where that is
     none of `ACTIVATIONS`, nor the model's own, and where there is no such layer of numbers."""
@@ -213,7 +240,7 @@ def activation_of(s: Snapshot) -> Activation | None:
 @torch.no_grad()
 def read_out_of(s: Snapshot) -> Float[Tensor, "neuron _"]:
     """The output map, centred over the answers; ones where no map leads from the neurons there."""
-    W = s.model.symbol_weights().get("c")
+    W = weights_of(s).get("c")
     if W is None and (of_digits := digit_weights_of(s.model)):
         W = of_digits[1].T
     n_neurons = s.few.mlp_post.shape[1]
@@ -239,7 +266,7 @@ def _products(
     """Those of some neurons before their nonlinearity with each other, summed over pairs; by
     default over all."""
     if pairs is not None:
-        x = s.at(pairs).mlp_pre[:, some].double()
+        x = (s.at(pairs).mlp_pre if s.is_large else s.mlp_pre[pairs])[:, some].double()
         return x.T @ x
     gram = torch.zeros(len(some), len(some), dtype=torch.float64)
     for block in s.blocks():

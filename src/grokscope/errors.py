@@ -4,7 +4,8 @@
     ├── BadInput        what was asked cannot be done; nothing was started
     │   ├── UnknownName     a task, model, key, ... that does not exist; says the nearest that does
     │   └── NotApplicable   a measure that this task or network has no meaning for
-    ├── StorageError    the disk refused, or another process holds the run; nothing is damaged
+    ├── StorageError    the disk refused; nothing is damaged
+    │   └── InUse           another process holds the run, or the sweep
     ├── DamagedFile     a file is not what was written; says which, and what to do
     └── RewriteError    a fast step disagrees with its plain twin; a defect of the model's fold
 
@@ -36,6 +37,10 @@ class NotApplicable(BadInput):
 
 class StorageError(GrokscopeError):
     """A file could not be read or written, or the folder is in use."""
+
+
+class InUse(StorageError):
+    """Another process works in the folder."""
 
 
 class DamagedFile(GrokscopeError):

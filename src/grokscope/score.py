@@ -16,7 +16,8 @@ def is_right(
     """Where the answer has the only largest logit. A tie is wrong, and so is a row that holds
     something that is not a number."""
     right = logits.gather(-1, answers[..., None])
-    return (~(logits < right)).sum(dim=-1).eq(1) & right[..., 0].isfinite()
+    rival = logits.scatter(-1, answers[..., None], -torch.inf).amax(dim=-1)
+    return (rival < right[..., 0]) & right[..., 0].isfinite()
 
 
 def accuracy(logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]) -> float:
@@ -27,8 +28,21 @@ def accuracy(logits: Float[Tensor, "*pair c"], answers: Int[Tensor, "*pair"]) ->
 def agreement(x: Float[Tensor, "pair c"], y: Float[Tensor, "pair c"]) -> float:
     """The share of the pairs to which both give the same answer, of equal logits the first. Where
     either holds something that is not a number it gives none."""
-    is_said = x.isfinite().all(dim=1) & y.isfinite().all(dim=1)
-    return float((is_said & (x.argmax(dim=1) == y.argmax(dim=1))).double().mean())
+    return agreeing(said(x), said(y))
+
+
+def agreeing(x: Int[Tensor, " pair"], y: Int[Tensor, " pair"]) -> float:
+    """The share of the pairs of which two say the same; see `said`."""
+    return float((x.eq(y) & x.ge(0)).double().mean())
+
+
+def said(logits: Float[Tensor, "pair c"]) -> Int[Tensor, " pair"]:
+    """The answer given to each pair, of equal logits the first; -1 where one is no number."""
+    answers = logits.argmax(dim=1)
+    is_finite = logits.sum(dim=1).isfinite()  # so are then all; a sum may overflow
+    if not is_finite.all():
+        answers[~logits.isfinite().all(dim=1)] = -1
+    return answers
 
 
 def chance(answers: Int[Tensor, "*pair"]) -> float:
@@ -50,7 +64,7 @@ def explained_variance(
 ) -> float:
     """1 - Σ w |x - by|² / Σ w |x|², summed over columns with these weights, by default all alike.
     What does not count, as the mean of each row or column, is taken from both beforehand."""
-    rest, whole = ((y.square()).sum(dim=0).double() for y in (x - by, x))
+    rest, whole = (torch.linalg.vecdot(y, y, dim=0).double() for y in (x - by, x))
     if weights is not None:
         rest, whole = rest * weights, whole * weights
     return float(1 - rest.sum() / whole.sum().clamp(min=1e-300))

@@ -206,6 +206,11 @@ class Snapshot:
         return x[:, -1] if x.ndim == 3 else x
 
     @cached_property
+    def exact_post(self) -> Float[Tensor, "pair neuron"]:
+        """The hidden layer after its nonlinearity in float64."""
+        return self.mlp_post.double()
+
+    @cached_property
     def logits(self) -> Float[Tensor, "pair *answer c"]:
         """Those of every pair; classes that are no answer are dropped."""
         if self.is_large:
@@ -329,13 +334,20 @@ class Snapshot:
         return table
 
     @property
+    def _passed(self) -> Float[Tensor, "pair *answer class"]:
+        """The logits of a pass, padding and all."""
+        if "logits" in self.__dict__.get("activations", {}):
+            return self.activations["logits"]
+        with torch.no_grad():
+            return self.model.last(self.task.inputs)
+
+    @property
     def _hidden(self) -> tuple[Tensor, Tensor | None]:
         return self.mlp_post, self._mixed[1]
 
     def _logits(self, pairs: slice | Tensor) -> Float[Tensor, "pair *answer c"]:
         if self._fold is None:
-            with torch.no_grad():
-                return self.model.last(self.task.inputs)[pairs, ..., : self.task.n_answers]
+            return self._passed[pairs, ..., : self.task.n_answers]
         post, direct = self._hidden
         logits = self._fold.read_out(post[pairs], None if direct is None else direct[pairs])
         return logits[:, : self.task.n_answers]

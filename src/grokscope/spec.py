@@ -10,6 +10,7 @@ import math
 import re
 import types
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from grokscope.errors import BadInput, brief, lookup, must_be, unknown
@@ -94,7 +95,7 @@ class Spec:
                 "is shown. Leave one out."
             )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of the run's folder: what one wants to read, and the hash that makes it one."""
         changed = {k: v for k, v in asdict(self).items() if v != getattr(_DEFAULT, k)}
@@ -105,8 +106,17 @@ class Spec:
         model = re.sub(r"[^\w+-]+", "_", self.model)[:80]
         return f"{slug}-{model}-{digest[:12]}"
 
+    @property
+    def but_for_seeds(self) -> str:
+        """What it shares with those that differ from it in their seeds alone."""
+        return repr([(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in _SEEDS])
+
     def to_json(self) -> str:
         """Every field, as text that `from_json` reads."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
@@ -145,6 +155,7 @@ class Spec:
 
 
 DEEPEST = 10  # of what the arguments of a task or a model hold
+_SEEDS = ("seed", "split_seed", "label_seed")
 _WITH_ARGS = ("task", "model", "optimizer", "gradient")
 _OPEN = [
     ("train_fraction", 0, 1),

@@ -95,6 +95,12 @@ class Task:
         """Whether an input is (a, b), with an operator where there is a choice."""
         return self.inputs.shape[1] == 2 + bool(self.operators)
 
+    @cached_property
+    def is_table(self) -> bool:
+        """Whether its inputs are all pairs of symbols, row by row."""
+        n = torch.arange(self.n_symbols)
+        return torch.equal(self.inputs, torch.cartesian_prod(n, n))
+
     @property
     def symbol_group(self) -> Group | None:
         """The group whose elements the symbols are."""

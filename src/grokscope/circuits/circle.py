@@ -5,7 +5,7 @@ Axes: symbol = an operand's value; point = a product; column = cos, sin; c = an 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -32,6 +32,7 @@ class Circle:
     answers: Int[Tensor, " point"]  # the answer it stands for, -1 for none
     n_answers: int
     kind: str  # of the names of its frequencies: "frequency" or "character"
+    tables: dict[int, Float[Tensor, "place column"]] = field(default_factory=dict, init=False)
     seen: dict[int, Float[Tensor, "c column"]] = field(default_factory=dict, init=False)
     columns: "Columns" = field(default_factory=lambda: Columns(), init=False)
 
@@ -41,10 +42,21 @@ class Circle:
 
     def wave(self, k: int, place: Int[Tensor, " x"]) -> Float[Tensor, "x column"]:
         """cos and sin of w_k at these places, 0 where there is none; of k = 0, which have none."""
+        if k not in self.tables:
+            self.tables[k] = self._table(k)
+        return self.tables[k][place]  # the place -1 of none is the last row
+
+    def _table(self, k: int) -> Float[Tensor, "place column"]:
+        """The wave at every place, then where there is none."""
+        place = torch.cat([torch.arange(self.n), torch.tensor([-1])])
         if k == 0:
             return (place < 0).double()[:, None]
         angle = 2 * math.pi * (k * place % self.n).double() / self.n
         return torch.stack([angle.cos(), angle.sin()], dim=1) * (place >= 0)[:, None]
+
+    def waves(self, ks: Sequence[int], place: Int[Tensor, " x"]) -> Float[Tensor, "x column"]:
+        """Those of several frequencies, side by side."""
+        return torch.cat([self.wave(k, place) for k in ks], dim=1)
 
     def of_answers(self, k: int) -> Float[Tensor, "c column"]:
         """The wave as a function of the answer: the sum over the points it stands for."""

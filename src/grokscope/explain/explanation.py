@@ -19,6 +19,7 @@ from grokscope.measures.losses import pair_losses
 from grokscope.snapshot import Snapshot
 from grokscope.tap import record
 from grokscope.training import memory
+from grokscope.training.machine import keep_memory
 from grokscope.training.memory import MOST_LOGITS, SHARE
 from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
@@ -132,6 +133,7 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
         raise NotApplicable(
             f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
         )
+    keep_memory()
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
     needed = memory.explaining(snapshot.task, snapshot.model)
     what = f"explaining this network on `{snapshot.task.name}`"

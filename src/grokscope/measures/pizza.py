@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.algebra.splits import fourier
+from grokscope.canonical import weights_of
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import keys_of
 from grokscope.measures.measure import measure
@@ -225,7 +226,7 @@ def _not_embedded(s: Snapshot) -> NotApplicable:
 
 
 def _shared_embedding(s: Snapshot) -> Float[Tensor, "symbol d"]:
-    weights = s.model.symbol_weights()
+    weights = weights_of(s)
     if "ab" not in weights:
         raise NotApplicable(f"{s.model.name} does not embed a and b alike.")
     return weights["ab"].detach()

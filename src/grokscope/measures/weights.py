@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from grokscope.canonical import weights_of
 from grokscope.errors import NotApplicable
 from grokscope.measures.measure import measure
 from grokscope.snapshot import Snapshot, once_per_snapshot
@@ -21,7 +22,7 @@ from grokscope.snapshot import Snapshot, once_per_snapshot
 @once_per_snapshot
 def symbol_weights(s: Snapshot) -> dict[str, Float[Tensor, "symbol _"]]:
     """The model's `symbol_weights` in float64. Raises `NotApplicable` if it has none."""
-    weights = s.model.symbol_weights()
+    weights = weights_of(s)
     if not weights:
         raise NotApplicable(
             f"{s.model.name} has no weights that belong to symbols. `grokscope trace` "

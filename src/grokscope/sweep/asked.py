@@ -1,9 +1,10 @@
 """A sweep: a folder of batches, and their one table.
 
-<DIR>/sweep.json            what was asked
-<DIR>/shards/               the table; see `sweep.table`
-<DIR>/weights/              where they are kept
-<DIR>/work/<batch>/         what a batch that is not finished goes on from
+<DIR>/
+    sweep.json            what was asked
+    shards/               the table; see `sweep.table`
+    weights/              where they are kept
+    work/<batch>/         what a batch that is not finished goes on from
 """
 
 import json

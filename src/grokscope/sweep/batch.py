@@ -7,10 +7,11 @@ or on which training breaks, is a row that says so.
 
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from grokscope.disk import names_in, read_regular
-from grokscope.errors import DamagedFile, GrokscopeError, StorageError, brief
+from grokscope.errors import DamagedFile, GrokscopeError, InUse, StorageError, brief
 from grokscope.runs import COLUMNS, LEVELS, READ, Entry, values
 from grokscope.spec import Spec
 from grokscope.sweep.store import Store
@@ -31,6 +32,7 @@ from grokscope.training.run import MOST_BYTES, Run
 from grokscope.training.train import train_in
 
 WEIGHTS = "weights"
+WAITS = 30  # seconds
 KEEPS = ("none", "last", "all")
 CHEAP = ("run", "events")  # levels whose columns are read though one fails, or training diverged
 NOT_OF_A_SWEEP = ("run", "state")  # columns of runs: `id`, and a state of its own, stand for them
@@ -84,11 +86,21 @@ def do(batch: Batch, how: How) -> Done:
     """Train, read and explain a batch, and write its rows, unless they are there. Raises
     `StorageError` where the disk refuses."""
     store, start = Store(how.folder), time.process_time()
-    home = Path(how.work, batch.name)
-    if not store.has(shard_of(batch)):
-        store.write(shard_of(batch), shard(list(_rows(batch.specs, home, how))))
-    shutil.rmtree(home, ignore_errors=True)
+    if store.has(shard_of(batch)):  # what it went on from may be left, by a kill
+        shutil.rmtree(Path(how.work, batch.name), ignore_errors=True)
+    else:
+        try:
+            _make(batch, store, how)
+        except InUse:  # by a worker that was thought dead
+            with tempfile.TemporaryDirectory() as own:
+                _make(batch, store, replace(how, work=own))
     return _counted(batch, store, time.process_time() - start)
+
+
+def _make(batch: Batch, store: Store, how: How) -> None:
+    home = Path(how.work, batch.name)
+    store.write(shard_of(batch), shard(list(_rows(batch.specs, home, how))))
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def give_up(batch: Batch, how: How, reason: str) -> Done:
@@ -163,17 +175,21 @@ def _trained(specs: Sequence[Spec], home: Path, how: How) -> Iterator[dict[str, 
 
 
 def _train(specs: Sequence[Spec], home: Path, how: How) -> list[Run]:
-    """The runs, trained. What a state that is damaged was of begins anew."""
+    """The runs, trained. What a state that is damaged was of begins anew; a worker whose driver
+    was killed is waited for, as it saves what it trains."""
     options: dict[str, Any] = {
         "device": how.device,
         "save_every": how.save_every,
         "checkpoints": how.keep == "all",
     }
-    try:
-        return train_in(home, specs, **options)
-    except DamagedFile:
-        shutil.rmtree(home, ignore_errors=True)
-        return train_in(home, specs, **options)
+    for _ in range(WAITS):
+        try:
+            return train_in(home, specs, **options)
+        except DamagedFile:
+            shutil.rmtree(home, ignore_errors=True)
+        except InUse:
+            time.sleep(1)
+    return train_in(home, specs, **options)
 
 
 def _keep_weights(home: Path, how: How) -> str | None:

@@ -17,12 +17,14 @@ from grokscope.sweep.batch import KEEPS, Batch, Done, How, versions
 from grokscope.sweep.cost import Sizes
 from grokscope.sweep.grid import Grid
 from grokscope.sweep.local import Local
+from grokscope.sweep.on_ray import OnRay, join
 from grokscope.sweep.plan import Plan, shape, unfinished
 from grokscope.sweep.store import Store
 from grokscope.sweep.table import SHARDS, TRAINED, ids_in
 from grokscope.training.keeping import lock
 from grokscope.training.machine import check_device, cores
 
+ENGINES = ("local", "ray")
 Engine = Callable[[Iterator[Batch]], Iterator[Done]]
 
 
@@ -84,14 +86,16 @@ def sweep(
     check_device("cpu")
     _one_of("read", read, LEVELS)
     _one_of("keep", keep, KEEPS)
+    _one_of("engine", engine, ENGINES)
     if not len(specs):
         raise BadInput("there are no networks to make. Name some, as in seed=0..9.")
     store, count = Store(str(out)), cores() if workers is None else workers
     if count < 1:
         raise BadInput(f"`workers` must be a whole number of at least 1, not {count}.")
-    how = How(store.root, str(Path(store.root, "work")), read, keep, save_every=save_every)
-    held = lock(Path(store.root))
+    how = How(store.root, str(store.work), read, keep, save_every=save_every)
+    held = lock(store.home)
     try:
+        count = join(count) if engine == "ray" else count
         begun = list(unfinished(Path(how.work)))
         there = ids_in(store, TRAINED if again else None)
         planned = there | {spec.id for batch in begun for spec in batch.specs}
@@ -121,7 +125,7 @@ def _told(batches: Iterator[Batch], sizes: Sizes) -> Iterator[Batch]:
 def _engine(name: str, how: How, workers: int, use: Sequence[Path]) -> Engine:
     if name == "local":
         return Local(how, workers, use)
-    raise BadInput(f"no engine is called `{name}`. Write local or ray.")
+    return OnRay(how, workers, use)
 
 
 def _one_of(name: str, value: str, names: Sequence[str]) -> None:

@@ -13,10 +13,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grokscope.errors import GrokscopeError, StorageError
 from grokscope.spec import Spec
+
+if TYPE_CHECKING:
+    from grokscope.sweep.batch import Batch
 
 READY = {"ready": True}
 
@@ -25,12 +28,20 @@ def to_line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
+def to_batch(message: Mapping[str, Any]) -> "Batch":
+    """The batch that a message asks for."""
+    from grokscope.sweep.batch import Batch
+
+    specs = (Spec.from_json(json.dumps(spec)) for spec in message["specs"])
+    return Batch(message["name"], tuple(specs))
+
+
 def work(how: Mapping[str, Any], use: list[str]) -> None:
     """Do what is asked until nothing more can be."""
     import torch
 
     from grokscope.plugins import load
-    from grokscope.sweep.batch import Batch, How, do
+    from grokscope.sweep.batch import How, do
 
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a plug-in prints is no answer
@@ -41,10 +52,7 @@ def work(how: Mapping[str, Any], use: list[str]) -> None:
         load([Path(file) for file in use])
         answers.write(to_line(READY))
         while (line := asked.get()) is not None:
-            message = json.loads(line)
-            specs = (Spec.from_json(json.dumps(spec)) for spec in message["specs"])
-            done = do(Batch(message["name"], tuple(specs)), How(**how))
-            answers.write(to_line(asdict(done)))
+            answers.write(to_line(asdict(do(to_batch(json.loads(line)), How(**how)))))
     except GrokscopeError as error:
         kind = "storage" if isinstance(error, StorageError) else "input"
         answers.write(to_line({"error": str(error), "kind": kind}))

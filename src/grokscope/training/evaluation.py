@@ -7,6 +7,8 @@ are taken some at a time.
 Axes: pair = one input; answer = where an input has several; c = an output class.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -18,7 +20,15 @@ from grokscope.training import native
 from grokscope.training.folded import is_written_out
 from grokscope.training.losses import Objective, cross_entropy_per_class
 from grokscope.training.memory import PAIRS_AT_ONCE
-from grokscope.training.steps import Called, Examples, can_fold, logits_of, prefixed
+from grokscope.training.steps import (
+    Called,
+    Examples,
+    can_fold,
+    factors_of,
+    logits_of,
+    prefixed,
+)
+from grokscope.training.unit import Digits, one_unit_of, unit_evaluated
 
 AT_ONCE = 10_000_000  # numbers of the hidden layer and the logits of a fold
 
@@ -52,9 +62,12 @@ def evaluated(
         return objective.each(logits, answers, loss_precision), right
 
     inputs, answers = examples.inputs, examples.answers
+    if formulation == "native" and (unit := one_unit_of(model)) is not None:
+        if model not in examples.computed:
+            examples.computed[model] = Digits(inputs, answers)
+        return unit_evaluated(unit, model, weights, examples.computed[model], objective)
     if formulation == "native":
-        some = (examples[x] for x in _slices(len(answers), PAIRS_AT_ONCE))
-        parts = [_natively(model, weights, x, n_answers, objective) for x in some]
+        parts = _natively(model, weights, examples, n_answers, objective)
     elif formulation in ("fast", "folded") and can_fold(model):
         fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (inputs,))
         size = max(1, AT_ONCE // (fold.table.shape[1] + fold.W_L.shape[1]))
@@ -85,11 +98,31 @@ def _natively(
     examples: Examples,
     n_answers: int,
     objective: Objective,
-) -> Evaluated:
-    fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (examples.inputs,))
-    losses, right = native.evaluated(fold, examples.answers, n_answers)
-    is_per_class = objective.loss is cross_entropy_per_class
-    return losses / fold.n_classes if is_per_class else losses, right
+) -> list[Evaluated]:
+    """By the library. What is of the pairs alone is found once."""
+    if model not in examples.computed:
+        some = _slices(len(examples.answers), PAIRS_AT_ONCE)
+        examples.computed[model] = [_pairs(model, weights, examples[x]) for x in some]
+    factors, called, parts = factors_of(model), Called(model, "fold"), []
+    for inputs, rows, plan in examples.computed[model]:
+        if factors is None:
+            fold: Fold = functional_call(called, prefixed(weights), (inputs,))
+        else:
+            fold = native.factored_fold(factors, weights, rows)
+        losses, right = native.evaluated(fold, plan, n_answers)
+        is_per_class = objective.loss is cross_entropy_per_class
+        parts.append((losses / fold.n_classes if is_per_class else losses, right))
+    return parts
+
+
+def _pairs(
+    model: Model, weights: dict[str, Tensor], some: Examples
+) -> tuple[Int[Tensor, "pair operand"], Fold, native.Plan]:
+    """Some pairs, a fold without tables that says which of their rows make them, and the same as
+    the library reads it."""
+    fold: Fold = functional_call(Called(model, "fold"), prefixed(weights), (some.inputs,))
+    table, W_L = (x.new_empty(0, x.shape[1]) for x in (fold.table, fold.W_L))
+    return some.inputs, replace(fold, table=table, W_L=W_L), native.Plan(fold, some.answers)
 
 
 def from_others(

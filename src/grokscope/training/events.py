@@ -50,33 +50,55 @@ NoPhases = Literal[
 ]  # why a run has none
 
 
+class Finding:
+    """The events of a run, found as its evaluations come, in order of their steps. Those of an
+    imported run that hold losses alone say nothing of accuracy."""
+
+    def __init__(self, spec: Spec):
+        self.spec = spec
+        self.last: Row | None = None
+        self.t_memorize: int | None = None
+        self.t_grok: int | None = None
+        self.falls: tuple[int, ...] = ()
+        self._right: list[
+            int
+        ] = []  # the last evaluations in a row that are, `grok_patience` at most
+
+    def add(self, row: Row) -> None:
+        """See one more evaluation."""
+        if math.isnan(row["train_accuracy"]):
+            return
+        self.last, step = row, int(row["step"])
+        if self.t_memorize is None and row["train_accuracy"] >= self.spec.memorize_at:
+            self.t_memorize = step
+        if row["test_accuracy"] >= self.spec.grok_at:
+            self._right = [*self._right, step][-self.spec.grok_patience :]
+            if self.t_grok is None and len(self._right) == self.spec.grok_patience:
+                self.t_grok = self._right[0]
+        else:
+            if self.t_grok is not None and self._right:
+                self.falls += (step,)
+            self._right = []
+
+    @property
+    def events(self) -> Events:
+        stop = _stop(self.spec, self.last, self.t_memorize, self.t_grok)
+        return Events(self.t_memorize, self.t_grok, self.falls, stop)
+
+
 def find_events(spec: Spec, rows: Sequence[Row]) -> Events:
-    """The events of a run, from its evaluations in order of their steps. Those of an imported run
-    that hold losses alone say nothing of accuracy."""
-    rows = [r for r in rows if not math.isnan(r["train_accuracy"])]
-    t_memorize = next(
-        (int(r["step"]) for r in rows if r["train_accuracy"] >= spec.memorize_at), None
-    )
-    is_right = [r["test_accuracy"] >= spec.grok_at for r in rows]
-    patience = spec.grok_patience
-    grok = next(
-        (i for i in range(len(rows) - patience + 1) if all(is_right[i : i + patience])), None
-    )
-    t_grok = None if grok is None else int(rows[grok]["step"])
-    falls = () if grok is None else tuple(
-        int(rows[i]["step"]) for i in range(grok + 1, len(rows))
-        if is_right[i - 1] and not is_right[i]
-    )  # fmt: skip
-    return Events(t_memorize, t_grok, falls, _stop(spec, rows, t_memorize, t_grok))
+    """The events of a run, from its evaluations; see `Finding`."""
+    finding = Finding(spec)
+    for row in rows:
+        finding.add(row)
+    return finding.events
 
 
-def _stop(
-    spec: Spec, rows: Sequence[Row], t_memorize: int | None, t_grok: int | None
-) -> str | None:
-    if not rows:
+def _stop(spec: Spec, last: Row | None, t_memorize: int | None, t_grok: int | None) -> str | None:
+    if last is None:
         return None
-    step = rows[-1]["step"]
-    if not math.isfinite(rows[-1]["train_loss"]):
+    step = last["step"]
+    if not math.isfinite(last["train_loss"]):
         return "diverged"
     if step >= spec.steps:
         return "steps"

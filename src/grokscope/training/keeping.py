@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from grokscope.disk import is_there
-from grokscope.errors import StorageError
+from grokscope.errors import InUse
 from grokscope.training.batch import LAST, METRICS, OLDER, RESUME, header, stacked_lines, step_file
 from grokscope.training.files import (
     append,
@@ -40,7 +40,7 @@ def lock(folder: Path) -> FileLock:
         try:
             held.acquire()
         except Timeout:
-            raise StorageError(
+            raise InUse(
                 f"{folder} is being trained by another process. Wait for it, or stop it."
             ) from None
     return held

@@ -17,7 +17,7 @@ from grokscope.models.model import Model
 from grokscope.spec import Spec
 from grokscope.training.choice import NOTE, chosen_step
 from grokscope.training.evaluation import evaluated
-from grokscope.training.events import Row
+from grokscope.training.events import Events, Finding, Row
 from grokscope.training.files import replace_keeping_older
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
@@ -46,21 +46,31 @@ class Member:
     begins: bool = True  # at its first step, and does not go on
     lines: bytes = b""  # its evaluations where it goes on, as they are written
     formulation: str = "folded"  # of its step; see `chosen_step`
+    _finding: Finding | None = None
+    _n_seen: int = 0  # of its rows, by `_finding`
 
     @property
     def spec(self) -> Spec:
         return self.run.spec
+
+    @property
+    def events(self) -> Events:
+        """Those of its evaluations so far: each is looked at once."""
+        self._finding = self._finding or Finding(self.spec)
+        for row in self.rows[self._n_seen :]:
+            self._finding.add(row)
+        self._n_seen = len(self.rows)
+        return self._finding.events
 
 
 def begin(run: Run, device: str) -> Member:
     """The member at its first step, or where it was interrupted. Nothing is written yet."""
     member = _member(run, device)
     member.formulation = chosen_step(run, member.model, device)
-    state = sketch(run.spec, member.model)
-    saved = _resume_file(run, state)
-    if saved is None:
+    if not run.states:
         return member
-    tensors, notes = saved
+    state = sketch(run.spec, member.model)
+    tensors, notes = _resume_file(run, state)
     member.state = {name: tensors.pop(name) for name in state}
     load_weights(member.model, tensors, run.resume)
     member.step, member.seconds = int(notes["step"]), float(notes["seconds"])
@@ -100,13 +110,9 @@ def _member(run: Run, device: str) -> Member:
     )
 
 
-def _resume_file(
-    run: Run, state: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+def _resume_file(run: Run, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The weights, with a state of these names and shapes, and the notes."""
     states = run.states
-    if not states:
-        return None
     path = states[0]
     try:
         tensors, notes = run.tensors(path)

@@ -12,10 +12,12 @@ in and however many threads there are.
 Axes: as in `grokscope.models.model`; member = one network.
 """
 
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import replace
+from functools import cache, reduce
 from importlib import import_module
 from typing import Any
 
@@ -23,8 +25,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.activations import ACTIVATIONS
-from grokscope.models.model import Factor, Factors, Fold
+from grokscope.activations import ACTIVATIONS, Activation
+from grokscope.models.model import Factor, Factors, Fold, pad_classes
 from grokscope.training.stack import Stack
 
 VERSION = 1  # of the library's functions
@@ -74,10 +76,15 @@ def _found() -> tuple[Any, str | None]:
 
 def why_not_fold(fold: Fold) -> str | None:
     """Why the library cannot take this fold."""
-    if ACTIVATIONS.get(fold.act.name) is not fold.act or not hasattr(library().Act, fold.act.name):
-        return f"it does not have the activation `{fold.act.name}`"
     if fold.W_L.shape[1] % 16:
         return "it needs classes padded to a multiple of 16"
+    return why_not_act(fold.act)
+
+
+def why_not_act(act: Activation) -> str | None:
+    """Why the library cannot take this activation."""
+    if ACTIVATIONS.get(act.name) is not act or not hasattr(library().Act, act.name):
+        return f"it does not have the activation `{act.name}`"
     return None
 
 
@@ -110,6 +117,25 @@ class Plan:
         plain = [fold.table, fold.weights, fold.W_L]
         assert all(x is None or x.dtype == torch.float32 for x in plain)
         return [None if x is None else x.detach().contiguous() for x in plain]
+
+
+def factored_fold(factors: Factors, weights: Mapping[str, Tensor], like: Fold) -> Fold:
+    """The fold of two tables with these weights, its pairs those of another."""
+    L, R, W_L = (_product(x, weights) for x in (factors.left, factors.right, factors.W_L))
+    if factors.bias is not None:
+        bias = pad_classes(weights[factors.bias][None])
+        L = torch.cat([L, bias.expand(len(L), -1)], dim=1)
+        R = torch.nn.functional.pad(R, (0, bias.shape[1]))
+    return replace(like, table=torch.cat([L, R]), W_L=pad_classes(W_L))
+
+
+def _product(
+    factors: Sequence[Factor], weights: Mapping[str, Tensor]
+) -> Float[Tensor, "row column"]:
+    each = [weights[f.name][f.start : f.stop] for f in factors]
+    return reduce(
+        torch.matmul, [x.T if f.is_transposed else x for f, x in zip(factors, each, strict=True)]
+    )
 
 
 def native_loss(fold: Fold, plan: Plan, scale: float = 1.0) -> Float[Tensor, ""]:
@@ -148,13 +174,12 @@ class _NativeLoss(torch.autograd.Function):
 
 @torch.no_grad()
 def evaluated(
-    fold: Fold, answers: Int[Tensor, " pair"], n_answers: int
+    fold: Fold, plan: Plan, n_answers: int
 ) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
     """The cross-entropy of each pair over all classes, and whether its answer is right among the
     first `n_answers`, as `grokscope.score.is_right` counts it."""
-    plan = Plan(fold, answers)
-    losses = torch.empty(len(answers), dtype=torch.float64)
-    right = torch.empty(len(answers), dtype=torch.bool)
+    losses = torch.empty(len(plan.answers), dtype=torch.float64)
+    right = torch.empty(len(plan.answers), dtype=torch.bool)
     assert n_answers <= fold.n_classes
     plan.fold.evaluate(
         *map(_address, plan.ready(fold)), n_answers, losses.data_ptr(), right.data_ptr(),
@@ -175,10 +200,7 @@ class FactoredStep:
         scale: float = 1.0,
     ):
         self.plans, self.scale, core = list(plans), scale, library()
-        starts, start = {}, 0
-        for key, shape in shapes.items():
-            starts[key], start = start, start + shape.numel()
-        self.size = start
+        starts, self.size = starts_of(shapes), sum(shape.numel() for shape in shapes.values())
 
         def factor(f: Factor) -> Any:
             n_rows, n_columns = shapes[f.name]
@@ -193,27 +215,42 @@ class FactoredStep:
         bias = -1 if factors.bias is None else starts[factors.bias]
         self.net = core.Factored(left, right, W_L, bias)
 
-    @torch.no_grad()
     def __call__(self, stack: Stack) -> Float[Tensor, " member"]:
-        n, stride = stack.flat.shape
-        assert (n, stack.flat.dtype) == (len(self.plans), torch.float32)
-        assert stack.flat.is_contiguous()
-        assert self.size <= stride
-        losses = torch.empty(n, dtype=torch.float64)
-
+        n = len(self.plans)
         threads = torch.get_num_threads() // min(torch.get_num_threads(), n)
 
-        def some(first: int, last: int) -> None:
-            self.net.gradients(
-                [plan.fold for plan in self.plans[first:last]], self.scale,
-                stack.flat[first].data_ptr(), stack.grad[first].data_ptr(), stride,
-                losses[first].data_ptr(), threads,
-            )  # fmt: skip
+        def some(first: int, last: int, *addresses: int) -> None:
+            folds = [plan.fold for plan in self.plans[first:last]]
+            self.net.gradients(folds, self.scale, *addresses, threads)
 
-        in_turns(some, n)
-        for held in stack.held:
-            stack.gradients[held].zero_()
-        return losses
+        return stepped(stack, n, self.size, some)
+
+
+def starts_of(shapes: dict[str, torch.Size]) -> dict[str, int]:
+    """Where each weight starts among a member's numbers."""
+    sizes = [shape.numel() for shape in shapes.values()]
+    return dict(zip(shapes, itertools.accumulate(sizes, initial=0), strict=False))
+
+
+@torch.no_grad()
+def stepped(stack: Stack, n: int, size: int, some: Callable[..., None]) -> Float[Tensor, " member"]:
+    """The losses of `n` members of `size` weights, whose gradients are written by `some`. It takes
+    the first member, the one after the last, the addresses of their weights and gradients, how far
+    those of one member are from the next one's, and the address of their losses."""
+    stride = stack.flat.shape[1]
+    assert size <= stride
+    assert (len(stack.flat), stack.flat.dtype) == (n, torch.float32)
+    assert stack.flat.is_contiguous()
+    losses = torch.empty(n, dtype=torch.float64)
+
+    def addressed(first: int, last: int) -> None:
+        weights, gradients = stack.flat[first].data_ptr(), stack.grad[first].data_ptr()
+        some(first, last, weights, gradients, stride, losses[first].data_ptr())
+
+    in_turns(addressed, n)
+    for held in stack.held:
+        stack.gradients[held].zero_()
+    return losses
 
 
 def in_turns(work: Callable[[int, int], None], count: int) -> None:

@@ -25,7 +25,7 @@ from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
 from grokscope.training.due import is_checkpoint, is_evaluated
-from grokscope.training.events import Events, Row, find_events
+from grokscope.training.events import Events, Row
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
 from grokscope.training.longer import earlier, take_over
 from grokscope.training.loss import DTYPES
@@ -96,8 +96,7 @@ def train(
         with suppress(StorageError), lock(home):  # who holds it will remove them
             run.tidy()
     waiting = [run for run in runs.values() if not run.is_finished]
-    for run in waiting:
-        check(run, device)
+    _check(waiting, device)
     for found in earlier(waiting):
         if found.why_not is None:
             with lock(found.run.home):
@@ -141,6 +140,19 @@ def train_in(
 
 def _keeping(home: Path | None, checkpoints: bool = True) -> Keeping:
     return Apart() if home is None else InBatch(home, checkpoints)
+
+
+def _check(runs: Sequence[Run], device: str) -> None:
+    """Each run; of those that begin and differ in their seeds alone, one for all. Raises what
+    `check` raises, and `BadInput` for a split that leaves no pair."""
+    checked = set[str]()
+    for run in runs:
+        _ = run.is_train, run.taught
+        if run.is_begun or run.spec.load is not None:
+            check(run, device)
+        elif (kind := run.spec.but_for_seeds) not in checked:
+            check(run, device)
+            checked.add(kind)
 
 
 def _homes(
@@ -203,7 +215,8 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
         groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     for group in groups.values():
         free = int(SHARE_OF_MEMORY * free_memory(device))
-        needs = [training(run, run.new_model(), device) for run in group]
+        unlike = {(run.spec.but_for_seeds, int(run.is_train.sum())): run for run in group}
+        needs = [training(run, run.new_model(), device) for run in unlike.values()]
         if device != "cpu":
             needs = [x.side_by_side() for x in needs]
         size = min(x.most(free) for x in needs)
@@ -354,7 +367,7 @@ def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> 
     together.evaluate([k for k in due if k in new])
     ending: set[int] = set()
     for k in due:
-        events = find_events(members[k].spec, members[k].rows)
+        events = members[k].events
         if k in new:
             track(members[k].run, members[k].rows[-1], events)
         if events.stop is not None:

@@ -63,7 +63,7 @@ class Shuffled(View):
     def __init__(self, base: Model, inputs: Int[Tensor, "pair operand"]):
         super().__init__(base)
         self.some = inputs[:1]
-        self.last_fold: tuple[Tensor, Fold] | None = None  # its weights never change
+        self.last_fold: tuple[Tensor, Fold] | None = None  # its W_L is the same for all inputs
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         if self.last_fold is None or self.last_fold[0] is not inputs:
@@ -89,7 +89,7 @@ class Shuffled(View):
         return tap("logits", fold.read_out(post, direct))
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
-        fold = self.fold(self.some)
+        fold = self.fold(self.some) if self.last_fold is None else self.last_fold[1]
         return {"c": fold.W_L[:, : self.n_answers].T}
 
 
@@ -125,14 +125,18 @@ def _shuffled(view: Snapshot) -> Model:
 def memoriser(snapshot: Snapshot) -> Snapshot:
     """Random features, and an output map fitted to the training answers; where all pairs may have
     been trained on, to half of them. Raises `NotApplicable` where `shuffled` does."""
-    H = shuffled(snapshot).mlp_post.double()
+    H = shuffled(snapshot).exact_post
     shown = _shown(snapshot.is_train)
     X, y = H[shown], snapshot.task.answers[shown]
     target = torch.nn.functional.one_hot(y, snapshot.task.n_answers).double()
     gram = X.T @ X
     ridge = RIDGE * torch.linalg.matrix_norm(gram, 2).clamp(min=1e-300)
     W = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), X.T @ target)
-    return replace(snapshot, model=Fitted(shuffled(snapshot).model, W), is_train=shown, keys=None)
+    model = Fitted(shuffled(snapshot).model, W)
+    fitted = replace(snapshot, model=model, is_train=shown, keys=None)
+    if not fitted.is_large:
+        _ = fitted.activations  # in one pass: hidden layer and logits
+    return fitted
 
 
 def _shown(is_train: Bool[Tensor, " pair"]) -> Bool[Tensor, " pair"]:

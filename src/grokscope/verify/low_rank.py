@@ -10,11 +10,11 @@ The steps are those of docs/bounds.md.
 Axes: pair = one input; neuron; c = an answer; r = a direction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.verify.network import (
@@ -52,10 +52,10 @@ def largest(*, R: Float[Tensor, "neuron c"], r: int) -> Float[Tensor, "c r"]:
 
 
 def beyond(
-    *, h: Float[Tensor, "pair neuron"], mean: Float[Tensor, " neuron"], R: Float[Tensor, "neuron c"]
+    *, far: Float[Tensor, " pair"], mean: Float[Tensor, " neuron"], R: Float[Tensor, "neuron c"]
 ) -> Float[Tensor, "pair c"]:
-    """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|    (Cauchy-Schwarz)."""
-    return mean @ R + (h - mean).norm(dim=1)[:, None] * R.norm(dim=0)
+    """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|, `far` being |h - h̄|    (Cauchy-Schwarz)."""
+    return torch.addr(mean @ R, far, R.norm(dim=0))
 
 
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:
@@ -66,37 +66,52 @@ def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -
     by more than rounding can move either: that of this proof, and that of the network's run. Pairs
     that this leaves open are tried once more with `own` further directions, those in which R is
     largest, which are the network's and not the explanation's."""
+    *_, bound = _bounds(network, directions, own)
+    return bound
+
+
+def _bounds(network: Network, directions: Float[Tensor, "c r"], own: int) -> Iterator[Bound]:
+    """That of the directions alone, and if asked that with further ones."""
     if network.unknown:
-        return network.bound(NAME, None, 0, network.unknown)
+        yield network.bound(NAME, None, 0, network.unknown)
+        return
     if not network.is_in_range or not bool(directions.isfinite().all()):
-        return network.bound(NAME, None, 0, "a weight or a direction is out of range")
-    W, mean = network.W, network.mean
-    rounds = [split(W=W, Q=torch.linalg.qr(directions.double())[0])]
+        yield network.bound(NAME, None, 0, "a weight or a direction is out of range")
+        return
+    rounds = [split(W=network.W, Q=torch.linalg.qr(directions.double())[0])]
+    terms = len(network.W) + rounds[0].Q.shape[1] + own + 2 * network.W.shape[1]
+    is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
+    tried = [_prove(network, rounds, terms, is_proved)]
+    share = float(is_proved.double().mean())
+    reason = f"{rounds[0].Q.shape[1]} directions of the circuit prove {share:.4g} of the pairs"
+    yield network.bound(NAME, is_proved, _cost(network, rounds, tried), reason)
     if own > 0:
         R = rounds[0].R
         rounds.append(split(W=R, Q=largest(R=R, r=own)))
-    terms = len(W) + sum(one.Q.shape[1] for one in rounds) + 2 * W.shape[1]
-    is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
-    tried, proved = [0] * len(rounds), [0] * len(rounds)
+        tried.append(_prove(network, rounds, terms, is_proved))
+        more = float(is_proved.double().mean()) - share
+        reason += f", {rounds[1].Q.shape[1]} of the network's own {more:.4g} more"
+        yield network.bound(NAME, is_proved, _cost(network, rounds, tried), reason)
+
+
+def _prove(
+    network: Network, rounds: Sequence[Split], terms: int, is_proved: Bool[Tensor, " pair"]
+) -> int:
+    """Try the pairs that are open, and mark those that all the rounds' directions prove; how many
+    were tried."""
+    tried, mean, R = 0, network.mean, rounds[-1].R
     for chunk in network.chunks():
-        right, size = _right(network, chunk), _size(network, chunk)
-        needed = right - slack(terms, size) - 2 * chunk.doubt
-        logits = chunk.bias.expand(-1, W.shape[1])
-        still = torch.arange(len(chunk.pairs))  # the pairs left open
-        for k, one in enumerate(rounds):
-            h = chunk.post[still]
-            logits = logits + (h @ one.A) @ one.Q.T
-            wrong = best_wrong(logits + beyond(h=h, mean=mean, R=one.R), chunk.answers[still])
-            is_sure = needed[still] > wrong
-            is_proved[chunk.pairs[still[is_sure]]] = True
-            tried[k] += len(still)
-            proved[k] += int(is_sure.sum())
-            still, logits = still[~is_sure], logits[~is_sure]
-    shares = [count / network.n_pairs for count in proved]
-    reason = f"{rounds[0].Q.shape[1]} directions of the circuit prove {shares[0]:.4g} of the pairs"
-    if own > 0:
-        reason += f", {rounds[1].Q.shape[1]} of the network's own {shares[1]:.4g} more"
-    return network.bound(NAME, is_proved, _cost(network, rounds, tried), reason)
+        still = (~is_proved[chunk.pairs]).nonzero()[:, 0]
+        h = chunk.post if len(still) == len(chunk.pairs) else chunk.post[still]
+        logits = chunk.bias[still].expand(-1, R.shape[1])
+        for one in rounds:
+            logits = torch.addmm(logits, h @ one.A, one.Q.T)
+        most = logits + beyond(far=_far(network, chunk)[still], mean=mean, R=R)
+        needed = _right(network, chunk) - slack(terms, _size(network, chunk)) - 2 * chunk.doubt
+        is_sure = needed[still] > best_wrong(most, chunk.answers[still])
+        is_proved[chunk.pairs[still[is_sure]]] = True
+        tried += len(still)
+    return tried
 
 
 @once_per_network
@@ -105,10 +120,15 @@ def _right(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
 
 
 @once_per_network
+def _far(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
+    return (chunk.post - network.mean).norm(dim=1)
+
+
+@once_per_network
 def _size(network: Network, chunk: Chunk) -> Float[Tensor, " pair"]:
     """At least the absolute values of all that is summed for a pair, together."""
     lengths, mean = network.W_L.norm(dim=1), network.mean
-    far = (chunk.post - mean).norm(dim=1)
+    far = _far(network, chunk)
     return (chunk.post.abs() + mean.abs()) @ lengths + far * lengths.norm() + chunk.bias_size
 
 
@@ -127,7 +147,9 @@ def best_low_rank(network: Network, directions: Float[Tensor, "c r"]) -> Bound |
     added, if that is better. None where they are all there are."""
     if directions.shape[1] >= network.W_L.shape[1] - 1:
         return None
-    bound = low_rank(network, directions)
-    if bound.accuracy >= ENOUGH or bound.of_brute_force >= 1:
-        return bound
-    return best([bound, low_rank(network, directions, own=directions.shape[1])])
+    bounds: list[Bound] = []
+    for bound in _bounds(network, directions, own=directions.shape[1]):
+        if bound.accuracy >= ENOUGH or bound.of_brute_force >= 1:
+            return best([*bounds, bound])
+        bounds.append(bound)
+    return best(bounds)

@@ -94,7 +94,7 @@ class Network:
 
     @property
     def has_direct(self) -> bool:
-        is_constant = self.view is not None and bool(self.view.constant.any())
+        is_constant = self.view is not None and self.view.has_constant
         return is_constant or self.fold.table.shape[1] > self.fold.n_neurons
 
     @property
@@ -138,7 +138,7 @@ class Network:
         if self.view is not None:
             doubt = doubt + self._left_out(post, self.view)
             pre, post = self.view.before(pre), self.view.after(post)
-            if self.view.constant.any():
+            if self.view.has_constant:
                 always = self.view.constant.to(post) @ fold.W_L
                 direct = always.expand(len(pairs), -1) if direct is None else direct + always
         return Chunk(pairs, pre, post, direct, self.answers[pairs], doubt)

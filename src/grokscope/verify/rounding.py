@@ -19,7 +19,7 @@ from functools import cached_property
 from math import inf
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.errors import NotApplicable
@@ -105,6 +105,17 @@ class Carried:
 
 
 @dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a matrix, often the same: its product with another is taken once for all."""
+
+    of: Float[Tensor, "row k"]
+    index: Int[Tensor, " some"]
+
+    def times(self, W: Float[Tensor, "k n"]) -> Float[Tensor, "some n"]:
+        return (self.of @ W)[self.index]
+
+
+@dataclass(frozen=True, eq=False)
 class Rounded:
     """A value, and how far from it the run's may be: `own`, entry by entry (None: it is exact), and
     what was carried here by matrices."""
@@ -112,6 +123,7 @@ class Rounded:
     value: Tensor
     own: Tensor | None = None
     carried: tuple[Carried, ...] = ()
+    rows: tuple[Rows, ...] = ()  # where it is rows of exact matrices side by side: these
 
     @cached_property
     def error(self) -> Tensor | None:
@@ -184,17 +196,34 @@ def linear(x: Rounded, W: Rounded, format: Format, start: Rounded | None = None)
     """x W, W a matrix: γ_n x̂ Ŵ + x̂ e_W are new, x's own error is carried by W, and what A carried
     to x is by A W. With `start` the sum begins there, which is one product more."""
     n = len(W.value) + (start is not None)
-    error = (format.gamma(n) * x.size) @ W.size
+    error = _sizes(x, W, format.gamma(n))
     if W.error is not None:
         error = error + x.size @ W.error
     carried = tuple(c.on(W.value) for c in x.carried)
     if x.own is not None:
         carried += (Carried(x.own.expand_as(x.value), W.value, torch.zeros_like(W.value)),)
-    product = x.value @ W.value
+    product = _product(x, W)
     if start is None:
         return Rounded(product, format.limited(error, n), carried)
     own = format.limited(error + format.gamma(n) * start.size, n)
     return Rounded(start.value + product, own + start.off, carried)
+
+
+def _product(x: Rounded, W: Rounded) -> Float[Tensor, "*any n"]:
+    """The values of x W; of rows side by side each with its own part of W."""
+    if x.value.ndim > 2 or not x.rows:
+        return x.value @ W.value
+    parts = W.value.split([r.of.shape[1] for r in x.rows])
+    return _sum([r.times(part) for r, part in zip(x.rows, parts, strict=True)])
+
+
+def _sizes(x: Rounded, W: Rounded, gamma: float) -> Float[Tensor, "*any n"]:
+    """γ x̂ Ŵ, in the same way."""
+    if x.value.ndim > 2 or not x.rows:
+        return (gamma * x.size) @ W.size
+    parts = W.size.split([r.of.shape[1] for r in x.rows])
+    sizes = [Rows(gamma * Rounded(r.of).size, r.index) for r in x.rows]
+    return _sum([r.times(part) for r, part in zip(sizes, parts, strict=True)])
 
 
 def divided(x: Rounded, by: Rounded, format: Format) -> Rounded:

@@ -7,7 +7,8 @@ proves nothing.
 Axes: any.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -19,6 +20,7 @@ from grokscope.errors import NotApplicable
 from grokscope.verify.rounding import (
     Format,
     Rounded,
+    Rows,
     add,
     bilinear,
     divided,
@@ -138,7 +140,9 @@ def _traced(x: Any, format: Format) -> Any:
 def _moves(func: Callable[..., Any], name: str, x: Rounded, *args: Any, **kwargs: Any) -> Any:
     values = func(x.value, *args, **kwargs)
     if isinstance(values, Tensor):
-        return moved(lambda v: func(v, *args, **kwargs), x)
+        found = moved(lambda v: func(v, *args, **kwargs), x)
+        is_same = name == "flatten" and args == (1,)
+        return replace(found, rows=x.rows) if is_same else found
     if x.error is None:
         found = [Rounded(v) for v in values]
     else:
@@ -269,17 +273,30 @@ def _masked_fill(format: Format, x: Rounded, mask: Tensor, value: float) -> Roun
 def _getitem(format: Format, x: Rounded, index: Any) -> Rounded:
     each = index if isinstance(index, tuple) else (index,)
     leaves_the_last = len(each) < x.value.ndim and not any(i is None or i is ... for i in each)
-    return (taken if leaves_the_last else moved)(lambda v: v[index], x)
+    found = (taken if leaves_the_last else moved)(lambda v: v[index], x)
+    if x.value.ndim != 2 or x.error is not None or not isinstance(index, Tensor):
+        return found
+    is_rows = index.ndim == 1 and index.dtype == torch.long
+    return replace(found, rows=(Rows(x.value, index),)) if is_rows else found
 
 
 @operation("cat", "concat")
 def _cat(format: Format, xs: Any, dim: int = 0) -> Rounded:
-    return moved(lambda *vs: torch.cat(vs, dim=dim), *(_number(x, format) for x in xs))
+    each = [_number(x, format) for x in xs]
+    found = moved(lambda *vs: torch.cat(vs, dim=dim), *each)
+    return replace(found, rows=_side_by_side(each)) if dim == 1 else found
+
+
+def _side_by_side(xs: Sequence[Rounded]) -> tuple[Rows, ...]:
+    """The rows of matrices that stand beside each other; none unless all are such."""
+    return tuple(r for x in xs for r in x.rows) if all(x.rows for x in xs) else ()
 
 
 @operation("stack")
 def _stack(format: Format, xs: Any, dim: int = 0) -> Rounded:
-    return moved(lambda *vs: torch.stack(vs, dim=dim), *(_number(x, format) for x in xs))
+    each = [_number(x, format) for x in xs]
+    found = moved(lambda *vs: torch.stack(vs, dim=dim), *each)
+    return replace(found, rows=_side_by_side(each)) if dim == 1 else found
 
 
 @operation("pad")

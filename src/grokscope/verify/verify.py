@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.canonical import canonical, digit_weights_of
+from grokscope.canonical import canonical, digit_weights_of, weights_of
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import NotApplicable
-from grokscope.score import accuracy, agreement, centred, explained_variance, is_right
+from grokscope.score import accuracy, agreeing, centred, explained_variance, is_right, said
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.loss import cross_entropy, negative_log_likelihood
 from grokscope.verify.certificate import Certificate
@@ -73,7 +73,7 @@ def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     agree, explain = _elsewhere(s, circuit)
     yield at_least(
         OfAll.SAME_ANSWERS,
-        agreement(network.logits, claimed.logits),
+        agreeing(network.answers, claimed.answers),
         AGREES,
         controls={"chance": s.task.chance, **agree},
     )
@@ -93,16 +93,18 @@ def _of_all(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """Centred logits, which of them are right, and the loss of each pair."""
+    """Centred logits, the answers they give, which of them are right, and the loss of each pair."""
 
     logits: Float[Tensor, "pair c"]
+    answers: Int[Tensor, " pair"]
     is_right: Bool[Tensor, " pair"]
     losses: Float[Tensor, " pair"]
 
     @classmethod
     def of(cls, s: Snapshot, logits: Float[Tensor, "pair c"]) -> "_Said":
         answers = s.task.answers
-        return cls(logits, is_right(logits, answers), negative_log_likelihood(logits, answers))
+        losses = negative_log_likelihood(logits, answers)
+        return cls(logits, said(logits), is_right(logits, answers), losses)
 
     @property
     def accuracy(self) -> float:
@@ -149,7 +151,7 @@ def _size(s: Snapshot, circuit: Circuit) -> Evidence:
 
 def _n_weights(s: Snapshot) -> int:
     """How many numbers the folded weights of a network's live neurons are."""
-    weights = s.model.symbol_weights().values() or digit_weights_of(s.model)
+    weights = weights_of(s).values() or digit_weights_of(s.model)
     return sum(W.numel() for W in weights or s.model.parameters())
 
 
@@ -201,14 +203,14 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
     hidden = circuit.hidden(s.task)
     if hidden is None:
         return
-    own = accuracy(s.logits, s.task.answers)
+    own = _own_accuracy(s)
     replaced = accuracy(with_hidden(s, hidden), s.task.answers)
     yield judged(OfAll.IN_ITS_PLACE, replaced, _as_good_as(own), {"network": own})
     claimed = circuit.neurons()
     if not claimed:
         return
     mine = torch.stack(list(claimed.values())).any(dim=0)
-    without = accuracy(with_hidden(s, _at_mean(s.mlp_post, mine)), s.task.answers)
+    without = _without(s, mine)
     count, rest = int(mine.sum()), int((~mine).sum())
     if rest < count:
         yield Evidence(
@@ -218,8 +220,7 @@ def _replaced(s: Snapshot, circuit: Circuit) -> Iterator[Evidence]:
             "compare with",
         )
         return
-    draws = [_at_mean(s.mlp_post, _other_neurons(mine, seed)) for seed in range(DRAWS)]
-    control = min(accuracy(with_hidden(s, x), s.task.answers) for x in draws)
+    control = min(_without(s, _other_neurons(mine, seed)) for seed in range(DRAWS))
     yield _gone(s, OfAll.WITHOUT_NEURONS, without, own, {OTHER_NEURONS: control}, OTHER_NEURONS)
 
 
@@ -256,11 +257,20 @@ def with_hidden(s: Snapshot, hidden: Float[Tensor, "pair neuron"]) -> Float[Tens
     return s.read_out(hidden.to(s.mlp_post))
 
 
-def _at_mean(
-    hidden: Float[Tensor, "pair neuron"], neurons: Bool[Tensor, " neuron"]
-) -> Float[Tensor, "pair neuron"]:
-    """The hidden layer with these neurons at their means."""
-    return torch.where(neurons, hidden.mean(dim=0), hidden)
+@once_per_snapshot
+def _own_accuracy(s: Snapshot) -> float:
+    return accuracy(s.logits, s.task.answers)
+
+
+@once_per_snapshot
+def _mean_hidden(s: Snapshot) -> Float[Tensor, " neuron"]:
+    return s.mlp_post.mean(dim=0)
+
+
+def _without(s: Snapshot, neurons: Bool[Tensor, " neuron"]) -> float:
+    """The accuracy with these neurons at their means."""
+    hidden = torch.where(neurons, _mean_hidden(s), s.mlp_post)
+    return accuracy(with_hidden(s, hidden), s.task.answers)
 
 
 def _other_neurons(mine: Bool[Tensor, " neuron"], seed: int) -> Bool[Tensor, " neuron"]:
@@ -284,9 +294,9 @@ def _elsewhere(s: Snapshot, circuit: Circuit) -> tuple[dict[str, float], dict[st
             like = FORMS[circuit.form].find(other)
         except (NotApplicable, KeyError):
             continue
-        network, claimed = _own(other).logits, centred(like.logits(s.task))
-        agree[name] = agreement(network, claimed)
-        explain[name] = explained_variance(network, claimed)
+        network, claimed = _own(other), centred(like.logits(s.task))
+        agree[name] = agreeing(network.answers, said(claimed))
+        explain[name] = explained_variance(network.logits, claimed)
     return agree, explain
 
 
@@ -299,8 +309,10 @@ def less(
 ) -> Float[Tensor, "pair c"]:
     """What is left of the logits without a circuit; 0 where rounding is all that is left."""
     low, high = network.aminmax()
-    rest = network - claimed
-    return rest.masked_fill_(~(rest.abs() > ROUNDING * torch.maximum(-low, high)), 0.0)
+    rest, floor = network - claimed, float(ROUNDING * torch.maximum(-low, high))
+    if rest.sum().isfinite():
+        return torch.nn.functional.hardshrink(rest, floor)
+    return rest.masked_fill_(~(rest.abs() > floor), 0.0)
 
 
 def _loss(s: Snapshot, logits: Float[Tensor, "pair c"], here: Bool[Tensor, " pair"]) -> float:

@@ -4,7 +4,7 @@ map, which are a clock or a pizza; see `waves`.
 Axes: pair = one input; c = an answer; neuron.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -88,7 +88,7 @@ class Fourier(Circuit):
             C=f"[[c] for c in range({circle.n})]" if is_plain else printed.listed(answers),
             WAVES=str(waves.frequencies),
             KEYS=str(waves.keys),
-            BIAS=printed.listed(_digits(waves.bias)),
+            BIAS=printed.listed(_digits(waves.bias.tolist())),
             NEURONS=printed.in_lines(_neurons(waves)),
             act=waves.act.python,
         )
@@ -118,14 +118,14 @@ def _neurons(waves: Waves) -> list[str]:
         waves = replace(
             waves, inner=waves.inner @ waves.rows, rows=torch.eye(waves.rows.shape[1]).double()
         )
-    return [_neuron(waves, i) for i in waves.is_read.nonzero()[:, 0].tolist()]
+    each = (waves.inner[:1], *waves.by_frequency, waves.rows.T)
+    constant, *inner, rows = (x[:, waves.is_read].T.tolist() for x in each)
+    sources = []
+    for c, row, *own in zip(constant, rows, *inner, strict=True):
+        held = {k: _digits(x) for k, x in zip(waves.frequencies, own, strict=True) if any(x)}
+        sources.append(str((*_digits(c), held, _digits(row))))
+    return sources
 
 
-def _neuron(waves: Waves, i: int) -> str:
-    numbers = zip(waves.frequencies, waves.by_frequency, strict=True)
-    inner = {k: _digits(x[:, i]) for k, x in numbers if bool(x[:, i].any())}
-    return str((*_digits(waves.inner[0, i : i + 1]), inner, _digits(waves.rows[i])))
-
-
-def _digits(x: Float[Tensor, " n"]) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in x.tolist()]
+def _digits(numbers: Sequence[float]) -> list[float]:
+    return [float(f"{x:.{DIGITS}g}") if x else x for x in numbers]

@@ -9,11 +9,13 @@ Axes: pair = one input; distance = a difference x - y of places that some pair h
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grokscope.circuits.circle import Circle
 from grokscope.circuits.circuit import Algorithm
 from grokscope.circuits.fourier.waves import Waves
 from grokscope.errors import NotApplicable
@@ -25,6 +27,7 @@ from grokscope.measures.pizza import (
 )
 from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot, once_per_snapshot
+from grokscope.task import Task
 from grokscope.verify.evidence import Between, Evidence, Tested, Unit
 
 SYMMETRIC = 0.98  # gradient symmetricity where runs of Zhong et al. part into two populations
@@ -120,7 +123,7 @@ class Distances:
     distance: Int[Tensor, " distance"]
     at: Int[Tensor, " pair"]  # which of the distances each pair is at
 
-    @property
+    @cached_property
     def count(self) -> Float[Tensor, " distance"]:
         return torch.bincount(self.at).double()
 
@@ -129,17 +132,18 @@ class Distances:
         return torch.zeros(len(self.distance), dtype=x.dtype).index_add_(0, self.at, x) / self.count
 
 
-def _distances(s: Snapshot, waves: Waves) -> Distances:
-    x, y = waves.circle.places(s.task)
+@lru_cache(maxsize=8)
+def _distances(circle: Circle, task: Task) -> Distances:
+    x, y = circle.places(task)
     pairs = ((x >= 0) & (y >= 0)).nonzero()[:, 0]
-    distance, at = ((x - y)[pairs] % waves.circle.n).unique(return_inverse=True)
+    distance, at = ((x - y)[pairs] % circle.n).unique(return_inverse=True)
     return Distances(pairs, distance, at)
 
 
 def _irrelevance(s: Snapshot, waves: Waves) -> Evidence:
     """Zhong et al.'s distance irrelevance (Def. 4.2) on the circle, over the pairs that exist: the
     deviation of the right logit among pairs of one distance x - y, over that among all."""
-    d = _distances(s, waves)
+    d = _distances(waves.circle, s.task)
     right = s.logits.double().gather(1, s.task.answers[:, None])[d.pairs, 0]
     spread = d.mean((right - d.mean(right)[d.at]).square()).sqrt()
     within = (spread * d.count).sum() / d.count.sum()
@@ -153,13 +157,14 @@ def _modulation(s: Snapshot, waves: Waves) -> tuple[Evidence, Evidence]:
     u + v |cos(w_k d/2)|: the depth v/(u + v), 1 in an ideal pizza and 0 in a clock, and the share
     of A_k's variance over d that it explains. Each key as strong as its A_k is. Accompanying
     pizzas, at 2k, cancel it: a small depth does not speak against a pizza."""
-    d, circle = _distances(s, waves), waves.circle
+    d, circle = _distances(waves.circle, s.task), waves.circle
     x, y = (place[d.pairs] for place in circle.places(s.task))
-    logits = centred(s.logits[d.pairs])
-    depth = explained = total = 0.0
-    for k in filter(None, waves.keys):
-        wave = circle.wave(k, (x + y) % circle.n)
-        A = d.mean((wave * (logits @ circle.of_answers(k))).sum(dim=1))
+    keys, depth, explained, total = [k for k in waves.keys if k], 0.0, 0.0, 0.0
+    ofs = [circle.of_answers(k) for k in keys]
+    along = centred(s.logits[d.pairs]) @ torch.cat(ofs, dim=1)
+    for k, at_answers in zip(keys, along.split([x.shape[1] for x in ofs], dim=1), strict=True):
+        wave = circle.wave(k, torch.arange(circle.n))[(x + y) % circle.n]
+        A = d.mean((wave * at_answers).sum(dim=1))
         form = (math.pi * k / circle.n * d.distance.double()).cos().abs()
         X = torch.stack([torch.ones_like(form), form], dim=1) * d.count.sqrt()[:, None]
         u, v = (torch.linalg.pinv(X) @ (A * d.count.sqrt())).tolist()

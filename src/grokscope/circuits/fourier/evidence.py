@@ -14,8 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grokscope.activations import IDENTITY
+from grokscope.canonical import spread_after
 from grokscope.circuits.circle import Circle
-from grokscope.circuits.fourier.fit import fit_rows, least_squares
+from grokscope.circuits.fourier.fit import fit_rows
+from grokscope.circuits.fourier.squares import design_of_pairs, least_squares
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs
 from grokscope.measures.weights import output_map
 from grokscope.score import accuracy, centred, explained_variance
@@ -51,14 +53,14 @@ def _neurons_explained(s: Snapshot, waves: Waves) -> Evidence:
     """How much of the hidden layer's variance over pairs, each neuron counted as strongly as it is
     read out, the waves' activations explain; for the controls, of the hidden layer as they are
     fitted, before or after the nonlinearity."""
-    weight, post = _read_out(s), s.mlp_post.double()
+    weight, post = _read_out(s), s.exact_post
     varies, claimed = (x - x.mean(dim=0) for x in (post, waves.hidden(s.task)))
     fitted = post if waves.act is IDENTITY else s.mlp_pre.double()
-    total = fitted.var(dim=0, correction=0) @ weight * len(fitted)
+    total = (fitted - fitted.mean(dim=0)).square().sum(dim=0) @ weight
 
     def like(circle: Circle, frequencies: Sequence[int]) -> float:
-        blocks = functions_of_pairs(circle, frequencies, s.task, waves.has_products)
-        _, missed = least_squares(blocks, fitted)
+        design = design_of_pairs(circle, frequencies, s.task, waves.has_products)
+        _, missed = least_squares(design, fitted)
         return float(1 - missed @ weight / total.clamp(min=1e-300))
 
     controls = {
@@ -110,7 +112,7 @@ def _one_frequency(s: Snapshot, waves: Waves) -> Evidence:
 def _output_map_explained(s: Snapshot, waves: Waves) -> Evidence:
     """What the waves of the answer explain of the output map's rows, less their means."""
     W, reached = output_map(s), ~waves.circle.unreached
-    weight = s.mlp_post.double().var(dim=0)
+    weight = spread_after(s)[0].square()
 
     def explained(claimed: Float[Tensor, "neuron c"]) -> float:
         x, y = (centred(w[:, reached]).T for w in (W, claimed))

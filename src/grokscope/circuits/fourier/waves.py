@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.activations import IDENTITY, Activation
@@ -60,11 +60,15 @@ class Waves:
 
     def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
         """The activations of every neuron."""
-        if self.has_products:
-            return self.act(self._columns(task) @ self.inner[1:] + self.inner[0])
         of_a, of_b = self._of_places
         x, y = self.circle.places(task)
-        return self.act(of_a[x] + of_b[y])  # the place -1 of none is the last row
+        if not self.has_products:
+            return self.act(of_a[x] + of_b[y])  # the place -1 of none is the last row
+        if not task.is_table:
+            return self.act(self._columns(task) @ self.inner[1:] + self.inner[0])
+        x, y = self.circle.a, self.circle.b
+        products = self.circle.waves(self.frequencies, y) @ self._by_column_of_b[x]
+        return self.act((products + of_a[x][:, None] + of_b[y]).flatten(0, 1))
 
     def output(self) -> Float[Tensor, "neuron c"]:
         """The map from neurons to answers."""
@@ -129,14 +133,26 @@ class Waves:
     def _of_places(self) -> tuple[Float[Tensor, "place neuron"], Float[Tensor, "place neuron"]]:
         """What a neuron gets of each place of a, with the constant, and of each of b; the last row
         is that of what has none."""
-        n = self.circle.n
-        every = torch.cat([torch.arange(n), torch.tensor([-1])])
-        waves = [self.circle.wave(k, every) for k in self.frequencies]
-        of_a, of_b = self.inner[0].expand(n + 1, -1), self.inner.new_zeros(())
+        waves = [self.circle.wave(k, self._every_place) for k in self.frequencies]
+        of_a, of_b = self.inner[0].expand(len(waves[0]), -1), self.inner.new_zeros(())
         for wave, x in zip(waves, self.by_frequency, strict=True):
             d = wave.shape[1]
             of_a, of_b = of_a + wave @ x[:d], of_b + wave @ x[d : 2 * d]
         return of_a, of_b
+
+    @cached_property
+    def _by_column_of_b(self) -> Float[Tensor, "place column neuron"]:
+        """What each place of a multiplies each wave of b with."""
+        found, every = [], self._every_place
+        for k, x in zip(self.frequencies, self.by_frequency, strict=True):
+            d = n_functions(k)
+            both = x[2 * d :].unflatten(0, (d, d))
+            found.append(torch.einsum("pi,ijn->pjn", self.circle.wave(k, every), both))
+        return torch.cat(found, dim=1)
+
+    @property
+    def _every_place(self) -> Int[Tensor, " place"]:
+        return torch.cat([torch.arange(self.circle.n), torch.tensor([-1])])
 
     @cached_property
     def _of_answers(self) -> Float[Tensor, "c column"]:

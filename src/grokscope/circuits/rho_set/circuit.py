@@ -21,6 +21,7 @@ or not; c = an answer; d = a vector of an irrep's space; sign = an irrep of dime
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -69,7 +70,7 @@ class RhoSets(Circuit):
         bias = on_signs(self.whole.bias, signs_of(self.whole.group))
         return sum(f.size for f in self.each) + int((self.lone != 0).sum()) + int((bias != 0).sum())
 
-    @property
+    @cached_property
     def rebuilt(self) -> Summed:
         """The network that it describes."""
         group = self.whole.group

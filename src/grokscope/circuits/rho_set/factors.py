@@ -10,7 +10,7 @@ finite set; unity = a basis of the maps that commute with the irrep: 1, or 1 and
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -74,15 +74,15 @@ class Factors:
         along = 0 if self.rank == 1 else m * (n * self.rank - 1)
         return 2 * m + vectors + along + (0 if self.is_void else self.plane.numel())
 
-    @property
+    @cached_property
     def left(self) -> Float[Tensor, "g neuron"]:
         return waves(self.irrep, self.b, self.a) * self.scale
 
-    @property
+    @cached_property
     def right(self) -> Float[Tensor, "g neuron"]:
         return waves(self.irrep, self.a, self.c) * self.scale
 
-    @property
+    @cached_property
     def output(self) -> Float[Tensor, "g neuron"]:
         return waves(self.irrep, self.b, self.c) * self.coef
 

@@ -74,7 +74,8 @@ def orbits(
 def _orbit(v: Float[Tensor, " d"], irrep: Irrep, group: Group) -> Float[Tensor, "point d"]:
     """The different ρ(g)v."""
     cosets = left_cosets(group, stabiliser(irrep, v))
-    first = [int((cosets == i).nonzero()[0, 0]) for i in range(int(cosets.max()) + 1)]
+    first = torch.full((int(cosets.max()) + 1,), len(cosets))
+    first.scatter_reduce_(0, cosets, torch.arange(len(cosets)), "amin")
     return irrep.matrices[first] @ v
 
 
