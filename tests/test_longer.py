@@ -94,9 +94,9 @@ def test_a_rule_of_ones_own_says_whether_it_looks_at_the_end(says, goes_on, tmp_
 
 
 def test_the_command_says_from_where_it_goes_on(tmp_path, capsys):
-    asked = ["run", "task.p=5", "model=mlp", "model.d_mlp=8", "steps=20", "eval_every=10"]
+    asked = ["run", "task.p=5", "model=mlp", "model.d_mlp=8", "eval_every=10"]
     out = ["--out", str(tmp_path), "--threads", "1"]
-    main([*asked, *out])
+    main([*asked, "steps=20", *out])
     capsys.readouterr()
     main([*asked, "steps=30", *out])
     assert "ended at step 20: " in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from grokscope.cli import main
 from grokscope.errors import BadInput, UnknownName
 from grokscope.sweep.statistics import kaplan_meier, median, wilson
-from grokscope.sweep.summary import share, summary, survival
+from grokscope.sweep.summary import as_text, share, summary, survival
 from grokscope.sweep.table import read_table
 from grokscope.sweep.where import where
 from tests.tables import rows, sweep
@@ -110,6 +110,14 @@ def test_what_failed_is_counted_and_no_part_of_a_share(tmp_path):
     table = read_table(sweep(tmp_path, [*rows(), failed]))
     last = summary(table, ["train_fraction"])[-1]
     assert (last["networks"], last["failed"], last["grokked"]["value"]) == (11, 1, 1.0)
+
+
+def test_a_delay_that_is_longer_than_was_seen_is_told_from_none(table, tmp_path):
+    never = [row | {"memorised": None} for row in rows() if row["train_fraction"] == 0.2]
+    found = summary(read_table(sweep(tmp_path, never)))[0]["median delay"]
+    assert (found, as_text(found)) == (None, None)
+    beyond = summary(table, ["train_fraction"])[0]["median delay"]
+    assert (beyond["value"], as_text(beyond)) == (None, "beyond")
 
 
 def test_a_delay_is_counted_from_memorising(table):

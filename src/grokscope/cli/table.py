@@ -1,7 +1,6 @@
 """`grokscope table`."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -12,7 +11,7 @@ from grokscope.errors import BadInput
 if TYPE_CHECKING:
     import polars as pl
 
-Dir = Positional[Annotated[Path, arg(metavar="DIR", help="the folder of a sweep")]]
+Dir = Positional[Annotated[str, arg(metavar="DIR", help="the folder of a sweep, or s3://...")]]
 Where = Annotated[
     str | None, arg(help="a condition of SQL, as in 'lr < .01 and task.p = 59', or 'grokked'")
 ]

@@ -88,26 +88,39 @@ def _claim(table: pl.DataFrame, what: str) -> pl.Expr:
 
 
 def _of(table: pl.DataFrame) -> dict[str, Any]:
-    """What there is to say of a group, by name: numbers, and estimates as `asdict` gives them."""
+    """What there is to say of a group, by name: numbers, and estimates as `asdict` gives them; None
+    where no network can say."""
     part = trained(table)
     row: dict[str, Any] = {"networks": len(table), "failed": len(table) - len(part)}
-    row |= {name: asdict(share(part, name)) for name in SHARES if name in part}
-    row |= {called: asdict(survival(part, x).median) for called, x in TIMES.items() if x in part}
-    for name in ("test_accuracy", "norm"):
-        if name in part:
-            row[f"median {name}"] = asdict(median(part[name].drop_nulls().drop_nans().to_list()))
+    row |= {name: _share(part, name) for name in SHARES if name in part}
+    row |= {called: _median_time(part, x) for called, x in TIMES.items() if x in part}
+    row |= {f"median {x}": _median(part, x) for x in ("test_accuracy", "norm") if x in part}
     if "class" in part:
-        row["grokking, by class"] = asdict(share(part, "class=grokking"))
+        row["grokking, by class"] = _share(part, "class=grokking")
     if "verdict" in part:
-        row["generalised"] = asdict(share(part, "verdict=generalised"))
+        row["generalised"] = _share(part, "verdict=generalised")
     if "algorithm" in part:
         row["algorithms"] = counts(part, "algorithm")
     if "proved" in part:
-        row["median proved accuracy"] = asdict(median(part["proved"].drop_nulls().to_list()))
+        row["median proved accuracy"] = _median(part, "proved")
     seconds = [x for x in ("cpu_s_train", "cpu_s_read", "cpu_s_explain") if x in part]
     if seconds:
         row["cpu_s"] = float(part.select(pl.sum_horizontal(seconds).sum()).item())
     return row
+
+
+def _share(part: pl.DataFrame, what: str) -> dict[str, Any] | None:
+    return asdict(share(part, what)) if len(part) else None
+
+
+def _median_time(part: pl.DataFrame, what: str) -> dict[str, Any] | None:
+    curve = survival(part, what)
+    return asdict(curve.median) if len(curve.time) + len(curve.censored) else None
+
+
+def _median(part: pl.DataFrame, name: str) -> dict[str, Any] | None:
+    values = part[name].drop_nulls().drop_nans().to_list()
+    return asdict(median(values)) if values else None
 
 
 def counts(table: pl.DataFrame, name: str) -> dict[str, int]:
@@ -120,14 +133,14 @@ def counts(table: pl.DataFrame, name: str) -> dict[str, int]:
 
 
 def as_text(value: Any) -> Any:
-    """An estimate with its interval, as in 0.42 (0.30 to 0.55); counts as 12 clock, 3 coset; other
-    values as they are."""
+    """An estimate with its interval, as in 0.42 (0.30 to 0.55), "beyond" what was seen; counts as
+    12 clock, 3 coset; other values as they are."""
     if not isinstance(value, dict):
         return value
     if set(value) != {"value", "low", "high"}:
         return ", ".join(f"{count} {name}" for name, count in value.items()) or None
     if value["value"] is None and value["low"] is None:
-        return None
+        return "beyond"
     middle = "beyond" if value["value"] is None else _short(value["value"])
     low, high = ("..." if x is None else _short(x) for x in (value["low"], value["high"]))
     return f"{middle} ({low} to {high})"
