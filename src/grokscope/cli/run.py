@@ -178,10 +178,8 @@ def _specs(settings: Sequence[str], seeds: int, out: Path) -> "list[Spec]":
         )
     if name is not None and name not in EXPERIMENTS:
         raise unknown("spec", name, EXPERIMENTS)
-    keys = [setting.partition("=")[0] for setting in changes]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise twice(key)
+    if sum(setting.startswith("task=") for setting in changes) > 1:
+        raise twice("task")
     start = Spec() if name is None else EXPERIMENTS[name].spec
     spec = to_load(start.override(*changes), out)
     return [replace(spec, seed=spec.seed + i) for i in range(seeds)]
