@@ -4,6 +4,7 @@ browser, where there is one."""
 import io
 import os
 import shutil
+import types
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -21,6 +22,7 @@ import tests.shapes  # noqa: F401  (first: it changes how grokscope is checked)
 from grokscope.cli import main
 from grokscope.reading.reading import Reading, read
 from grokscope.spec import Spec
+from grokscope.training import native
 from grokscope.training.train import train
 from tests.browser import Opened
 
@@ -58,6 +60,26 @@ def tiny() -> Callable[..., Spec]:
         checkpoint_every=10,
     )
     return lambda **changes: replace(base, **changes)
+
+
+@pytest.fixture
+def core() -> Iterator[types.ModuleType]:
+    """The library, with the instruction set that it had."""
+    native._found.cache_clear()
+    if (reason := native.why_not()) is not None:
+        pytest.skip(f"no native step ({reason})")
+    before = native.library().in_use()
+    yield native.library()
+    native.library().use(before)
+
+
+@pytest.fixture
+def no_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("GROKSCOPE_NATIVE", "off")
+    native._found.cache_clear()
+    yield
+    monkeypatch.undo()
+    native._found.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import nn
 from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.fourier.evidence import OfWaves
 from grokscope.errors import BadInput
-from grokscope.explain.explanation import explain, path, spread
+from grokscope.explain.explanation import explain, path
 from grokscope.explain.program import circuit_file, write_circuit
 from grokscope.models import make_model
 from grokscope.models.model import Model
@@ -28,7 +28,7 @@ from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json
-from grokscope.training.run import Run
+from grokscope.training.run import Run, spread
 from grokscope.training.train import train
 from grokscope.verify.evidence import OfAll, Standing
 from grokscope.verify.verify import verify

@@ -4,7 +4,6 @@ that goes on; and one line where there is none."""
 import os
 import subprocess
 import sys
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -48,26 +47,6 @@ NETWORKS = {
     "linear": {"kind": "B", "d_model": 11},
 }
 FACTORED = ("mlp", "stander", "pair", "pair untied", "pair collapsed")
-
-
-@pytest.fixture
-def core() -> Iterator[types.ModuleType]:
-    """The library, with the instruction set that it had."""
-    native._found.cache_clear()
-    if (reason := native.why_not()) is not None:
-        pytest.skip(f"no native step ({reason})")
-    before = native.library().in_use()
-    yield native.library()
-    native.library().use(before)
-
-
-@pytest.fixture
-def no_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GROKSCOPE_NATIVE", "off")
-    native._found.cache_clear()
-    yield
-    monkeypatch.undo()
-    native._found.cache_clear()
 
 
 def network(name: str, seed: int = 0, p: int = 11, **args: object) -> Model:

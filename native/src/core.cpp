@@ -529,6 +529,8 @@ void pull_back(const Fold& fold, const Factored& net, const float* weights, cons
       gradient[net.bias + c] += d_table[i * width + fold.neurons + c];
 }
 
+#include "unit.h"
+
 // --- the update ---
 
 void adamw(long n, const Adam& a, const float* __restrict gradient, float* __restrict moment1,
@@ -552,5 +554,5 @@ void multiply_square(long n, const float* A, const float* B, float* C, float* wo
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 extern const Core CORE;
-const Core CORE = {TEXT(CORE), fold_work, factored_work, fold_gradients, expand,
-                   pull_back,  evaluate,  adamw,         multiply_square};
+const Core CORE = {TEXT(CORE), fold_work, factored_work,  fold_gradients, expand, pull_back,
+                   evaluate,   unit_work, unit_gradients, unit_evaluate,  adamw,  multiply_square};

@@ -40,6 +40,20 @@ struct Factored {
   long bias;  // where that of the logits starts; below 0: there is none
 };
 
+// A network of one hidden layer over digits 0 and 1, and one output unit:
+//
+//   z = act([digits | 1] @ W_in) @ W_out,  logits = [0, z]
+//
+// Five digits at a time are a number below 32: digit 5 q + j of a pair is bit j of its number q.
+struct Unit {
+  const unsigned char* fives;  // pair x term; terms = digits / 5, rounded up
+  const int* answers;          // pair: 0 or 1
+  const float *W_in, *W_out;   // digit + 1 x neuron; neuron
+  long pairs, digits, neurons;
+  bool is_clipped;  // whether the probability is, to [1e-7, 1 - 1e-7], before its logarithm is taken
+  Act act;
+};
+
 // Of a step: how much of a gradient is new in each moment, 1 / sqrt(1 - beta2^t), eps, the learning
 // rate / (1 - beta1^t), and what decay leaves of a weight.
 struct Adam {
@@ -65,6 +79,10 @@ struct Core {
   // Of each pair its cross-entropy, and whether its answer has the only largest logit among the
   // first `n_answers`.
   void (*evaluate)(const Fold&, long n_answers, double* losses, bool* is_right, float* work);
+  // The same of a unit.
+  long (*unit_work)(const Unit&);
+  double (*unit_gradients)(const Unit&, float scale, float* d_W_in, float* d_W_out, float* work);
+  void (*unit_evaluate)(const Unit&, double* losses, bool* is_right, float* work);
   // AdamW: both moments take the gradient in, and the weights change.
   void (*adamw)(long n, const Adam&, const float* gradient, float* moment1, float* moment2,
                 float* weights);

@@ -178,6 +178,30 @@ void factored_gradients(const Factored& net, std::vector<Fold> folds, float scal
   }
 }
 
+// Some members of a stack, as above: W_in and W_out start at these numbers of a member's weights.
+void unit_gradients(std::vector<Unit> units, long W_in, long W_out, float scale, uintptr_t weights,
+                    uintptr_t gradient, long stride, uintptr_t losses) {
+  nb::gil_scoped_release release;
+  for (size_t k = 0; k < units.size(); k++) {
+    Unit& unit = units[k];
+    const float* own = at<float>(weights) + k * stride;
+    float* to = at<float>(gradient) + k * stride;
+    unit.W_in = own + W_in;
+    unit.W_out = own + W_out;
+    at<double>(losses)[k] = core->unit_gradients(unit, scale, to + W_in, to + W_out,
+                                                 buffer(core->unit_work(unit)).get());
+  }
+}
+
+void unit_evaluate(Unit unit, uintptr_t W_in, uintptr_t W_out, uintptr_t losses,
+                   uintptr_t is_right) {
+  nb::gil_scoped_release release;
+  unit.W_in = at<float>(W_in);
+  unit.W_out = at<float>(W_out);
+  core->unit_evaluate(unit, at<double>(losses), at<bool>(is_right),
+                      buffer(core->unit_work(unit)).get());
+}
+
 void adamw(long n, const Adam& settings, uintptr_t gradient, uintptr_t moment1, uintptr_t moment2,
            uintptr_t weights) {
   nb::gil_scoped_release release;
@@ -237,6 +261,17 @@ NB_MODULE(_core, m) {
            [](Factored* self, const Product& left, const Product& right, const Product& W_L,
               long bias) { new (self) Factored{left, right, W_L, bias}; })
       .def("gradients", &factored_gradients);
+
+  nb::class_<Unit>(m, "Unit")
+      .def("__init__",
+           [](Unit* self, uintptr_t fives, uintptr_t answers, long pairs, long digits,
+              long neurons, bool is_clipped, Act act) {
+             new (self) Unit{at<unsigned char>(fives), at<int>(answers), nullptr, nullptr, pairs,
+                             digits, neurons, is_clipped, act};
+           },
+           "fives"_a, "answers"_a, "pairs"_a, "digits"_a, "neurons"_a, "is_clipped"_a, "act"_a)
+      .def("evaluate", &unit_evaluate);
+  m.def("unit_gradients", &unit_gradients);
 
   nb::class_<Adam>(m, "Adam").def(
       "__init__", [](Adam* self, float new1, float new2, float root_scale, float eps, float rate,

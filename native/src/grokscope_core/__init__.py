@@ -8,10 +8,12 @@ from grokscope_core._core import (
     Factored,
     Fold,
     Product,
+    Unit,
     adamw,
     in_use,
     instruction_sets,
     multiply,
+    unit_gradients,
     use,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "Factored",
     "Fold",
     "Product",
+    "Unit",
     "adamw",
     "in_use",
     "instruction_sets",
     "multiply",
+    "unit_gradients",
     "use",
 ]

@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grokscope.explain.explanation import Explanation, explain, path, spread
+    from grokscope.explain.explanation import Explanation, explain, path
 
-__all__ = ["Explanation", "explain", "path", "spread"]
+__all__ = ["Explanation", "explain", "path"]
 
 
 def __getattr__(name: str) -> Any:

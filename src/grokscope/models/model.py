@@ -68,6 +68,11 @@ class Model(nn.Module, ABC):
         """Of which weights the tables of `fold` are products, where they are; see `Factors`."""
         return None
 
+    def one_unit(self) -> "OneUnit | None":
+        """Which weights it is made of, where it is one hidden layer over digits and one output
+        unit; see `OneUnit`."""
+        return None
+
     @abstractmethod
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         """The weights that are functions of one symbol, symbols along the first axis.
@@ -190,6 +195,19 @@ class Factors:
     right: tuple[Factor, ...]
     W_L: tuple[Factor, ...]
     bias: str | None = None
+
+
+@dataclass(frozen=True)
+class OneUnit:
+    """The weights of a network of one hidden layer over digits 0 and 1, and one output unit:
+
+        z = act([digits | 1] W_in) W_out,  logits = [0, z]
+
+    Where a model says so, a native core takes its steps.
+    """
+
+    W_in: str
+    W_out: str
 
 
 M = TypeVar("M", bound=type[Model])

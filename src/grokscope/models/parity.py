@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.errors import BadInput
-from grokscope.models.model import Model, model, randn
+from grokscope.models.model import Model, OneUnit, model, randn
 from grokscope.tap import Tap, no_tap
 
 
@@ -43,6 +43,9 @@ class ParityMLP(Model):
         h = tap("mlp_post", self.act(tap("mlp_pre", x @ self.W_in)))
         z = h @ self.W_out
         return tap("logits", torch.cat([torch.zeros_like(z), z], dim=1))
+
+    def one_unit(self) -> OneUnit:
+        return OneUnit("W_in", "W_out")
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
         return {}  # a digit's value is a number here, not one symbol of several

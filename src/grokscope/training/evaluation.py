@@ -28,6 +28,7 @@ from grokscope.training.steps import (
     logits_of,
     prefixed,
 )
+from grokscope.training.unit import Digits, one_unit_of, unit_evaluated
 
 AT_ONCE = 10_000_000  # numbers of the hidden layer and the logits of a fold
 
@@ -61,6 +62,10 @@ def evaluated(
         return objective.each(logits, answers, loss_precision), right
 
     inputs, answers = examples.inputs, examples.answers
+    if formulation == "native" and (unit := one_unit_of(model)) is not None:
+        if model not in examples.computed:
+            examples.computed[model] = Digits(inputs, answers)
+        return unit_evaluated(unit, model, weights, examples.computed[model], objective)
     if formulation == "native":
         parts = _natively(model, weights, examples, n_answers, objective)
     elif formulation in ("fast", "folded") and can_fold(model):

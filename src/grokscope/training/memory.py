@@ -21,6 +21,7 @@ from grokscope.training.losses import Objective, cross_entropy, cross_entropy_pe
 from grokscope.training.machine import free_memory
 from grokscope.training.run import Run
 from grokscope.training.steps import why_not_native
+from grokscope.training.unit import one_unit_of
 from grokscope.training.update import sketch
 
 PAIRS_AT_ONCE = 20_000  # in an evaluation
@@ -127,6 +128,8 @@ def training(run: Run, model: Model, device: str = "cpu") -> Needs:
     kept = state + copies * w * n_weights + tables
     loss = x.classes * (w + 16 if spec.loss_precision == "float64" else 3 * w)
     passed = x.mixed + x.neurons + x.classes if is_folded else x.activations
+    if is_native and one_unit_of(model) is not None:
+        return _of_unit(n, n_pairs, run.task.inputs.shape[1], kept)
     if is_native:
         return _natively(x, n, min(n_pairs, PAIRS_AT_ONCE), kept)
     evaluation = min(n_pairs, PAIRS_AT_ONCE) * max(w * passed, loss)
@@ -158,6 +161,12 @@ def _natively(x: Widths, n: int, at_once: int, kept: int) -> Needs:
     if x.rows_per_pair:
         graph += n * int(GRAPH * 4 * max(0, x.activations - 2 * x.neurons - x.classes))
     return Needs(evaluation, 0, kept + n * 12 * x.terms, graph)
+
+
+def _of_unit(n: int, n_pairs: int, digits: int, kept: int) -> Needs:
+    """Of the native step of one unit: five digits a byte and the answer are kept, and while they
+    are packed there are two copies in 64 bits."""
+    return Needs(n_pairs * (16 * digits + 30), 0, kept + (n + n_pairs) * (digits // 5 + 5), 0)
 
 
 def reading(run: Run, model: Model, is_explained: bool) -> int:

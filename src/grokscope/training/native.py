@@ -12,6 +12,7 @@ in and however many threads there are.
 Axes: as in `grokscope.models.model`; member = one network.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grokscope.activations import ACTIVATIONS
+from grokscope.activations import ACTIVATIONS, Activation
 from grokscope.models.model import Factor, Factors, Fold, pad_classes
 from grokscope.training.stack import Stack
 
@@ -75,10 +76,15 @@ def _found() -> tuple[Any, str | None]:
 
 def why_not_fold(fold: Fold) -> str | None:
     """Why the library cannot take this fold."""
-    if ACTIVATIONS.get(fold.act.name) is not fold.act or not hasattr(library().Act, fold.act.name):
-        return f"it does not have the activation `{fold.act.name}`"
     if fold.W_L.shape[1] % 16:
         return "it needs classes padded to a multiple of 16"
+    return why_not_act(fold.act)
+
+
+def why_not_act(act: Activation) -> str | None:
+    """Why the library cannot take this activation."""
+    if ACTIVATIONS.get(act.name) is not act or not hasattr(library().Act, act.name):
+        return f"it does not have the activation `{act.name}`"
     return None
 
 
@@ -194,10 +200,7 @@ class FactoredStep:
         scale: float = 1.0,
     ):
         self.plans, self.scale, core = list(plans), scale, library()
-        starts, start = {}, 0
-        for key, shape in shapes.items():
-            starts[key], start = start, start + shape.numel()
-        self.size = start
+        starts, self.size = starts_of(shapes), sum(shape.numel() for shape in shapes.values())
 
         def factor(f: Factor) -> Any:
             n_rows, n_columns = shapes[f.name]
@@ -212,27 +215,42 @@ class FactoredStep:
         bias = -1 if factors.bias is None else starts[factors.bias]
         self.net = core.Factored(left, right, W_L, bias)
 
-    @torch.no_grad()
     def __call__(self, stack: Stack) -> Float[Tensor, " member"]:
-        n, stride = stack.flat.shape
-        assert (n, stack.flat.dtype) == (len(self.plans), torch.float32)
-        assert stack.flat.is_contiguous()
-        assert self.size <= stride
-        losses = torch.empty(n, dtype=torch.float64)
-
+        n = len(self.plans)
         threads = torch.get_num_threads() // min(torch.get_num_threads(), n)
 
-        def some(first: int, last: int) -> None:
-            self.net.gradients(
-                [plan.fold for plan in self.plans[first:last]], self.scale,
-                stack.flat[first].data_ptr(), stack.grad[first].data_ptr(), stride,
-                losses[first].data_ptr(), threads,
-            )  # fmt: skip
+        def some(first: int, last: int, *addresses: int) -> None:
+            folds = [plan.fold for plan in self.plans[first:last]]
+            self.net.gradients(folds, self.scale, *addresses, threads)
 
-        in_turns(some, n)
-        for held in stack.held:
-            stack.gradients[held].zero_()
-        return losses
+        return stepped(stack, n, self.size, some)
+
+
+def starts_of(shapes: dict[str, torch.Size]) -> dict[str, int]:
+    """Where each weight starts among a member's numbers."""
+    sizes = [shape.numel() for shape in shapes.values()]
+    return dict(zip(shapes, itertools.accumulate(sizes, initial=0), strict=False))
+
+
+@torch.no_grad()
+def stepped(stack: Stack, n: int, size: int, some: Callable[..., None]) -> Float[Tensor, " member"]:
+    """The losses of `n` members of `size` weights, whose gradients are written by `some`. It takes
+    the first member, the one after the last, the addresses of their weights and gradients, how far
+    those of one member are from the next one's, and the address of their losses."""
+    stride = stack.flat.shape[1]
+    assert size <= stride
+    assert (len(stack.flat), stack.flat.dtype) == (n, torch.float32)
+    assert stack.flat.is_contiguous()
+    losses = torch.empty(n, dtype=torch.float64)
+
+    def addressed(first: int, last: int) -> None:
+        weights, gradients = stack.flat[first].data_ptr(), stack.grad[first].data_ptr()
+        some(first, last, weights, gradients, stride, losses[first].data_ptr())
+
+    in_turns(addressed, n)
+    for held in stack.held:
+        stack.gradients[held].zero_()
+    return losses
 
 
 def in_turns(work: Callable[[int, int], None], count: int) -> None:

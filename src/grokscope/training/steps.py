@@ -23,9 +23,15 @@ from grokscope.errors import BadInput, RewriteError, lookup
 from grokscope.models.model import Factors, Fold, Model
 from grokscope.training import native as core
 from grokscope.training.folded import Plan, folded_loss, is_written_out
-from grokscope.training.losses import CROSS_ENTROPY, Objective, cross_entropy_per_class
+from grokscope.training.losses import (
+    CROSS_ENTROPY,
+    Objective,
+    clipped_bce,
+    cross_entropy_per_class,
+)
 from grokscope.training.stack import Stack
 from grokscope.training.stacked import StackedPlan, fill, stacked_loss
+from grokscope.training.unit import Digits, UnitStep, one_unit_of, why_not_unit
 
 TOLERANCE = 1e-10
 NATIVE_TOLERANCE = 1e-5  # of the norm of an error, relative to that of the gradient
@@ -119,7 +125,10 @@ def native(
     loss_precision: str,
     objective: Objective = CROSS_ENTROPY,
 ) -> Step:
-    """The fold in C++, by `grokscope-core`: float32, cross-entropy, in blocks of pairs."""
+    """The fold in C++, by `grokscope-core`: float32, cross-entropy, in blocks of pairs. Or a
+    network of one unit, which is none."""
+    if (unit := one_unit_of(model)) is not None:
+        return UnitStep(unit, model, [Digits(e.inputs, e.answers) for e in examples], objective)
     with torch.no_grad():
         first = [model.fold(e.inputs) for e in examples]
     plans = [core.Plan(f, e.answers) for f, e in zip(first, examples, strict=True) if f is not None]
@@ -205,7 +214,8 @@ def make_step(
                 f"formulation=native cannot be taken: {reason}. Or use formulation=fast, which "
                 "then is the step of torch."
             )
-        check_rewrite(folded, model, examples[0], objective)
+        if can_fold(model):
+            check_rewrite(folded, model, examples[0], objective)
         check_native(model, examples[0], objective)
     elif formulation is not reference:
         check_rewrite(formulation, model, examples[0], objective)
@@ -248,8 +258,13 @@ def why_not_native(
         return "it is for precision=float32"
     if device != "cpu":
         return f"it is for --device cpu, not {device}"
-    if not is_written_out(objective) or loss_precision != "float64":
-        return "it is for cross-entropy, temperature=1 and loss_precision=float64"
+    has_unit = one_unit_of(model) is not None
+    is_clipped = has_unit and objective == Objective(clipped_bce)
+    if not (is_written_out(objective) or is_clipped) or loss_precision != "float64":
+        losses = "cross-entropy or clipped_bce" if has_unit else "cross-entropy"
+        return f"it is for {losses}, temperature=1 and loss_precision=float64"
+    if has_unit:
+        return why_not_unit(model.act)
     fold = model.fold(inputs[:2]) if can_fold(model) else None
     if fold is None:
         return f"`{type(model).__name__}` has no fold"
@@ -341,7 +356,8 @@ def check_rewrite(
 
 
 def check_native(model: Model, examples: Examples, objective: Objective = CROSS_ENTROPY) -> None:
-    """Raise `RewriteError` unless the native step equals the folded one in float64.
+    """Raise `RewriteError` unless the native step equals in float64 the folded one, or where there
+    is none the reference.
 
     Of float32 numbers 1e-10 cannot be asked: the error of all gradients together is below 1e-5 of
     them in norm, at random weights of the size that networks begin with, biases too, on at most 200
@@ -357,23 +373,24 @@ def check_native(model: Model, examples: Examples, objective: Objective = CROSS_
         for weight in plain.parameters():
             drawn = torch.randn(weight.shape, generator=generator)
             weight.copy_(drawn * (weight.shape[-2] if weight.ndim > 1 else 100) ** -0.5)
-    exact = deepcopy(plain).double()
+    exact, trusted = deepcopy(plain).double(), folded if can_fold(model) else reference
     stacks = [
         Stack([twin], "cpu", dtype)
         for twin, dtype in ((exact, torch.float64), (plain, torch.float32))
     ]
     losses = [
         build(twin, [few], "float64", objective)(stack)
-        for build, twin, stack in zip((folded, native), (exact, plain), stacks, strict=True)
+        for build, twin, stack in zip((trusted, native), (exact, plain), stacks, strict=True)
     ]
     wrong = [
         _off_in_norm(exact, found) for exact, found in (losses, [stack.grad for stack in stacks])
     ]
     if not max(wrong) <= NATIVE_TOLERANCE:
         raise RewriteError(
-            f"formulation `native` of {type(model).__name__} does not equal the folded one in "
-            f"float64: the loss is off by {wrong[0]:.1e} and the gradient by {wrong[1]:.1e} "
-            f"(allowed {NATIVE_TOLERANCE:.0e}). Train with formulation=folded, and tell us."
+            f"formulation `native` of {type(model).__name__} does not equal the "
+            f"{trusted.__name__} one in float64: the loss is off by {wrong[0]:.1e} and the "
+            f"gradient by {wrong[1]:.1e} (allowed {NATIVE_TOLERANCE:.0e}). Train with "
+            f"formulation={trusted.__name__}, and tell us."
         )
     _checked.add(key)
 

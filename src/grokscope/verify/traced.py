@@ -274,10 +274,10 @@ def _getitem(format: Format, x: Rounded, index: Any) -> Rounded:
     each = index if isinstance(index, tuple) else (index,)
     leaves_the_last = len(each) < x.value.ndim and not any(i is None or i is ... for i in each)
     found = (taken if leaves_the_last else moved)(lambda v: v[index], x)
-    is_rows = isinstance(index, Tensor) and index.ndim == 1 and index.dtype == torch.long
-    if is_rows and x.value.ndim == 2 and x.error is None:
-        return replace(found, rows=(Rows(x.value, index),))
-    return found
+    if x.value.ndim != 2 or x.error is not None or not isinstance(index, Tensor):
+        return found
+    is_rows = index.ndim == 1 and index.dtype == torch.long
+    return replace(found, rows=(Rows(x.value, index),)) if is_rows else found
 
 
 @operation("cat", "concat")
