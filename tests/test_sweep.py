@@ -392,7 +392,7 @@ def memory():
 
 
 def test_a_sweep_in_an_object_store_is_the_same_and_one_out_of_reach_ends_clearly(
-    here, memory, six, monkeypatch
+    here, memory, six, monkeypatch, tmp_path
 ):
     out = "memory://bucket/mine"
     with monkeypatch.context() as patch:
@@ -405,6 +405,7 @@ def test_a_sweep_in_an_object_store_is_the_same_and_one_out_of_reach_ends_clearl
     assert [name for name in memory.store if name.startswith("/bucket/mine/weights/")]
     sweep(SIX, out, keep="last", track=told.append)
     assert told[-1].made == 0
+    same(sweep(SIX, f"file://{tmp_path}/x").table(), six)
     with pytest.raises(BadInput, match="no store that can be reached"):
         sweep(SIX, "nonesuch://bucket/mine")
 

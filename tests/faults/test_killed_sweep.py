@@ -156,7 +156,9 @@ def test_interrupted_it_ends_clean_and_the_same_command_goes_on(tmp_path, undist
     assert "of 4 networks are in the table: the same command goes on from there." in told
     assert "Traceback" not in told
     assert list((tmp_path / "out/work").glob("*/*.safetensors"))
-    assert driver(tmp_path / "out").wait(300) == 0
+    again = driver(tmp_path / "out")
+    told = again.communicate(timeout=300)[1].decode()
+    assert again.returncode == 0, told
     same(read_table(tmp_path / "out"), undisturbed)
 
 

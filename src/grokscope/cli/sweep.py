@@ -169,7 +169,10 @@ def _goes_on(folder: str, total: int) -> str:
     from grokscope.sweep.store import Store
     from grokscope.sweep.table import ids_in
 
-    done = len(ids_in(Store(folder)))
+    try:
+        done = len(ids_in(Store(folder)))
+    except StorageError:
+        return "The same command goes on from what is there."
     return f"{done:,} of {total:,} networks are in the table: the same command goes on from there."
 
 

@@ -47,8 +47,13 @@ class Store:
         if not self.is_remote:
             write_atomically(Path(self.root, name), content)
             return
+        path = self._path(name)
         with self._asking("write", name):
-            self._files.pipe_file(self._path(name), content)
+            try:
+                self._files.pipe_file(path, content)
+            except FileNotFoundError:  # of a store with folders
+                self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._files.pipe_file(path, content)
 
     def read(self, name: str) -> bytes:
         """Raises `FileNotFoundError`, `StorageError` and `DamagedFile`."""
