@@ -30,6 +30,7 @@ from grokscope.training.train import train
 from tests.test_native import interrupted, last_weights, off
 
 CLIPPED, PER_CLASS = Objective(clipped_bce), Objective(cross_entropy_per_class)
+OBJECTIVES = [CLIPPED, CROSS_ENTROPY, PER_CLASS]
 SMALL = Spec(
     task="sparse_parity", task_args={"n": 12, "k": 2, "samples": 200}, model="paritymlp",
     model_args={"d_mlp": 20}, loss="clipped_bce", train_fraction=0.5, lr=2e-2, weight_decay=0.1,
@@ -69,7 +70,7 @@ def stepped(formulation: Any, models: list[Model], sets: list[Examples], objecti
 # --- equal to the exact step ---
 
 
-@pytest.mark.parametrize("objective", [CLIPPED, CROSS_ENTROPY, PER_CLASS], ids=str)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda x: x.loss.__name__)
 @pytest.mark.parametrize(
     ("digits", "neurons", "act", "size"),
     [
@@ -149,7 +150,7 @@ def test_a_wrong_step_is_refused(library, monkeypatch):
 # --- evaluation ---
 
 
-@pytest.mark.parametrize("objective", [CLIPPED, CROSS_ENTROPY, PER_CLASS], ids=str)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda x: x.loss.__name__)
 def test_an_evaluation_is_that_of_torch(library, objective):
     model, data = network(30, 40, size=20), examples(30, 3000)
     weights: dict[str, torch.Tensor] = dict(model.named_parameters())
