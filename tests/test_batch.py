@@ -262,7 +262,7 @@ def test_an_explanation_stands_by_the_networks_own_share_of_its_file(batch, whol
 
 
 def test_the_command_line_keeps_seeds_in_a_batch(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("grokscope.cli.run._report", lambda *_: None)
+    monkeypatch.setattr("grokscope.cli.run.report", lambda *_: None)
     settings = ["model=mlp", "task.p=5", "model.d_mlp=4", "model.d_embed=4", "steps=5",
                 "eval_every=5", "train_fraction=.6"]  # fmt: skip
     said = call("run", *settings, "--seeds", 3, "--stacked", "--out", tmp_path)

@@ -37,7 +37,7 @@ def rm(
     for folder in folders:
         for left in remove(folder):
             Screen(stderr=True).print(f"left, as no run wrote it: {left}", soft_wrap=True)
-    print(f"removed {len(rows)}, {sum(row['mb'] for row in rows):.1f} MB")
+    Screen().print(f"removed {len(rows)}, {sum(row['mb'] for row in rows):.1f} MB", highlight=False)
 
 
 def _folder(name: str, out: Path) -> Path:
