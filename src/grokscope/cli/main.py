@@ -22,6 +22,7 @@ from grokscope.cli.export import export
 from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
+from grokscope.cli.mistakes import refuse_mistakes
 from grokscope.cli.note import note
 from grokscope.cli.open_ import open_
 from grokscope.cli.plot import plot
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     hear_sigterm()
     try:
+        refuse_mistakes(args or ["--help"], VERBS)
         _asked(settings_together(args) or ["--help"])()
     except Ended as end:
         Screen(stderr=True).print(Text(f"\ninterrupted.{end}"))
