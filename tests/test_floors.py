@@ -14,7 +14,7 @@ from grokscope.circuits.circuit import FORMS
 
 FLOORS = [
     {"errors"},
-    {"activations", "border", "verify.evidence", "disk", "printable", "plugins"},
+    {"activations", "border", "verify.evidence", "disk", "printable", "plugins", "settings"},
     {"algebra", "stamp"},
     {"score"},
     {"tap", "task", "spec"},

@@ -1,11 +1,18 @@
 """What people write that is no command or no setting is answered in one line, with the cure."""
 
+import json
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from grokscope.cli.main import VERBS
 from grokscope.cli.mistakes import MANY, OF_A_RUN, WITH_SETTINGS
 from grokscope.errors import BadInput, UnknownName
-from grokscope.spec import OTHER_NAMES, Spec, settings_named
+from grokscope.settings import MEANINGS, OTHER_NAMES
+from grokscope.spec import Spec, settings_named
+
+DOCS = Path(__file__).parents[1] / "docs/settings.md"
 
 MISTAKES = {
     "runn demo": "Did you mean: grokscope run demo",
@@ -15,7 +22,7 @@ MISTAKES = {
     "list spec": "Did you mean: grokscope list specs",
     "list run": "Did you mean: grokscope list runs",
     "list measure": "Did you mean: grokscope list measures",
-    "list xyzzy": "It lists runs, specs, tasks",
+    "list xyzzy": "It lists runs, specs, settings, tasks",
     "trace a+b gini": "write grokscope trace a+b --measures gini",
     "trace a+b gini train_loss": "write grokscope trace a+b --measures gini train_loss",
     "compare a+b a*b": "`a*b` is one word too many: `compare` takes one run",
@@ -68,6 +75,17 @@ def test_another_name_is_no_setting_and_leads_to_one():
             Spec().override(f"{name}=7")
     assert settings_named("colour") is None
     assert settings_named("task_args") is None
+
+
+def test_every_setting_is_explained_in_the_list_and_the_docs(call):
+    own = {f.name for f in fields(Spec) if not f.name.endswith("_args")} - {"source", "assumed"}
+    assert own == MEANINGS.keys()
+    rows = json.loads(call("list", "settings", "--json").out)
+    assert {row["setting"] for row in rows} == own
+    for row in rows:
+        called = ", ".join(f"`{x}`" for x in row["elsewhere"].split(", ") if x)
+        line = f"| `{row['setting']}` | {row['default']} | {row['what']} | {called} |"
+        assert line in DOCS.read_text(), line
 
 
 def test_a_field_of_another_name_is_told_the_nearest():

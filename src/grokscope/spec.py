@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from grokscope.errors import BadInput, UnknownName, brief, lookup, must_be, unknown
+from grokscope.settings import OTHER_NAMES
 
 
 @dataclass(frozen=True)
@@ -172,35 +173,6 @@ def settings_named(name: str) -> str | None:
     is_one = name in {f.name for f in fields(Spec)} or (head != name and head in _WITH_ARGS)
     return name if is_one and not name.endswith("_args") else None
 
-
-OTHER_NAMES = {  # what people call a setting from elsewhere
-    **dict.fromkeys(("p", "mod", "modulus", "prime"), "task.p"),
-    "group": "task.group",
-    **dict.fromkeys(("learning_rate", "lr0", "eta", "step_size"), "lr"),
-    **dict.fromkeys(("wd", "decay", "l2", "lambda"), "weight_decay"),
-    **dict.fromkeys(
-        ("frac", "fraction", "frac_train", "train_frac", "data_fraction", "training_fraction"),
-        "train_fraction",
-    ),
-    **dict.fromkeys(("n_train", "train_samples", "num_train"), "train_size"),
-    **dict.fromkeys(
-        ("epochs", "num_epochs", "n_epochs", "num_steps", "n_steps", "max_steps", "iterations"),
-        "steps",
-    ),
-    **dict.fromkeys(("d_mlp", "width", "hidden", "hidden_size", "n_neurons"), "model.d_mlp"),
-    **{name: f"model.{name}" for name in ("d_model", "n_heads", "n_layers", "d_head", "act")},
-    **dict.fromkeys(("activation", "act_fn", "nonlinearity"), "model.act"),
-    **dict.fromkeys(("beta", "beta1", "beta2", "momentum"), "betas"),
-    **dict.fromkeys(("opt", "optim"), "optimizer"),
-    **dict.fromkeys(("architecture", "arch", "net", "network"), "model"),
-    **dict.fromkeys(("operation", "op", "fn", "fn_name", "formula", "dataset"), "task"),
-    **dict.fromkeys(("eval_interval", "log_every", "eval_freq"), "eval_every"),
-    **dict.fromkeys(("save_every", "ckpt_every", "checkpoint_interval"), "checkpoint_every"),
-    **dict.fromkeys(("dtype", "float"), "precision"),
-    **dict.fromkeys(("random_seed", "rng"), "seed"),
-    **dict.fromkeys(("stop_early", "early_stopping", "patience"), "stop_after_grok"),
-    "noise": "label_noise",
-}
 
 DEEPEST = 10  # of what the arguments of a task or a model hold
 _SEEDS = ("seed", "split_seed", "label_seed")

@@ -11,8 +11,8 @@ from grokscope.cli.options import Json, Out, Plugins, load
 from grokscope.errors import brief
 
 Kind = Literal[
-    "runs", "specs", "tasks", "models", "measures", "papers", "splits", "losses", "optimizers",
-    "gradients", "formulations",
+    "runs", "specs", "settings", "tasks", "models", "measures", "papers", "splits", "losses",
+    "optimizers", "gradients", "formulations",
 ]  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def _names() -> dict[str, list[dict[str, Any]]]:
     measures = _described("measure", MEASURES)
     formula = {"task": "a+b, a*b, ...", "what": "any formula in a and b, modulo task.p"}
     return {
+        "settings": _settings(),
         "specs": [
             {"spec": k, "shows": e.shows, "task": e.spec.task, "model": e.spec.model}
             for k, e in (*EXPERIMENTS.items(), *SWEEPS.items())
@@ -147,3 +148,29 @@ def _first_sentence(thing: Any) -> str:
     text = " ".join((thing.__doc__ or "").split())
     end = "".join(f"(?<!{word})" for word in ABBREVIATED) + r"\. "
     return re.split(end, text)[0].rstrip(".") + "." if text else ""
+
+
+def _settings() -> list[dict[str, Any]]:
+    """A row a setting: its default, what it means, and what it is called elsewhere."""
+    from grokscope.settings import MEANINGS, OTHER_NAMES
+    from grokscope.spec import Spec
+
+    start = Spec()
+    return [
+        {
+            "setting": name,
+            "default": _written(getattr(start, name)),
+            "what": what,
+            "elsewhere": ", ".join(k for k, setting in OTHER_NAMES.items() if setting == name),
+        }
+        for name, what in MEANINGS.items()
+    ]
+
+
+def _written(default: Any) -> str:
+    """A default as it is written in a setting; none: a dash."""
+    if default is None:
+        return "–"
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
