@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grokscope.cli.main import VERBS
-from grokscope.cli.mistakes import MANY, OF_A_RUN, WITH_SETTINGS
+from grokscope.cli.mistakes import MANY, OF_A_RUN, WITH_SETTINGS, refuse_mistakes
 from grokscope.errors import BadInput, UnknownName
 from grokscope.settings import MEANINGS, OTHER_NAMES
 from grokscope.spec import Spec, settings_named
@@ -59,6 +59,11 @@ def test_a_mistake_is_answered_in_one_line_with_the_cure(call, tmp_path, written
     assert cure in said.err
     assert said.err.startswith("error: ")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", WITH_SETTINGS)
+def test_nothing_after_a_verb_is_not_taken_for_an_option(verb):
+    refuse_mistakes([verb], VERBS)
 
 
 @pytest.mark.parametrize("verb", sorted({*OF_A_RUN, *WITH_SETTINGS, *MANY, "list"}))

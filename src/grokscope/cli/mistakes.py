@@ -6,6 +6,7 @@ too many, a setting written as an option, one thing of `list` for all, a measure
 
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import get_args
 
 from grokscope.cli.list_ import Kind
@@ -49,7 +50,7 @@ def _no_verb(verb: str, rest: Sequence[str], verbs: Collection[str]) -> BadInput
 def _refuse_options_that_are_settings(verb: str, rest: Sequence[str]) -> None:
     from grokscope.spec import settings_named
 
-    for i, (word, after) in enumerate(zip(rest, [*rest[1:], ""], strict=True)):
+    for i, (word, after) in enumerate(pairwise([*rest, ""])):
         name, _, value = word.removeprefix("--").partition("=")
         known = settings_named(name.replace("-", "_")) if word.startswith("--") else None
         if known is not None:
