@@ -29,7 +29,7 @@ def test_an_id_is_a_plain_folder_name(task):
 
 def test_overrides_reach_fields_and_arguments():
     spec = Spec().override(
-        "task=a*b", "task.p=59", "model.d_mlp=64", "lr=0.01", "betas=0.9,0.95",
+        "task=a*b", "task.p=59", "model.d_mlp=64", "lr=0.01", "betas=.9,.95",
         "stop_after_grok=100", "split_seed=none", "task.zero=false", "precision=float64",
     )  # fmt: skip
     assert spec.task == "a*b"
@@ -46,7 +46,7 @@ def test_an_override_leaves_the_original_alone():
 
 
 def test_text_and_back():
-    spec = Spec().override("task.p=59", "betas=[0.8,0.9]", "give_up_after=10")
+    spec = Spec().override("task.p=59", "betas=[.8,.9]", "give_up_after=10")
     assert Spec.from_json(spec.to_json()) == spec
     assert set(json.loads(spec.to_json())) == {f.name for f in fields(Spec)}
 

@@ -213,13 +213,20 @@ def _shown_once(changes: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?")
+
+
 def _value(text: str) -> Any:
     """What a setting's text means: JSON, or `none`, or a list without brackets, or itself."""
     lowered = text.lower()
     if lowered in ("none", "true", "false"):
         return {"none": None, "true": True, "false": False}[lowered]
-    if re.fullmatch(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", lowered) and len(text) < 400:
+    if _NUMBER.fullmatch(lowered) and len(text) < 400:
         return int(text) if re.fullmatch(r"[-+]?[0-9]+", text) else float(text)
+    is_within = lowered[:1] + lowered[-1:] == "[]"
+    parts = (lowered[1:-1] if is_within else lowered).split(",")
+    if len(parts) > 1 and len(text) < 400 and all(map(_NUMBER.fullmatch, parts)):
+        return [_value(part) for part in parts]
     for candidate in (text, f"[{text}]" if "," in text else text):
         try:
             return json.loads(candidate)
