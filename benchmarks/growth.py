@@ -17,20 +17,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import torch
-
+from benchmarks.engine import Engine
 from benchmarks.native import flop
 from benchmarks.step import highest_mib
 from benchmarks.timing import Action, rounds_of
 from grokscope.spec import Spec
 from grokscope.training import native
-from grokscope.training.evaluation import evaluated
-from grokscope.training.losses import Objective
 from grokscope.training.machine import keep_memory, use_threads
-from grokscope.training.optimizers.adamw import AdamW
-from grokscope.training.run import Run
-from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, make_step
 
 MODULI = (31, 59, 97, 113, 151, 199, 251, 307, 401)
 GROUPS = ("S3", "S4", "A5", "S5", "S6")
@@ -65,54 +58,20 @@ ALL = [*TRANSFORMERS, *MLPS, *PRODUCTS, *STACKS]
 QUICK = [TRANSFORMERS[0], MLPS[1], PRODUCTS[2], STACKS[2]]
 
 
-class Timed:
-    """A stack of equal shape and different seeds, ready to step and to be evaluated."""
-
-    def __init__(self, line: Line, formulation: str):
-        spec, run = line.spec, Run.of(line.spec)
-        self.formulation, self.spec, self.taken = formulation, spec, 0
-        self.objective, self.n_answers = Objective.of(spec), run.task.n_answers
-        self.every = Examples(run.task.inputs, run.taught)
-        some = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
-        models = [run.new_model() for _ in range(line.members)]
-        self.stack = Stack(models, "cpu", torch.float32)
-        self.stack.is_native = formulation == "native"
-        self.gradients = make_step(
-            formulation, self.stack.template, [some] * line.members, spec.loss_precision,
-            self.objective,
-        )  # fmt: skip
-        self.optimizer = AdamW([spec] * line.members, self.stack)
-
-    def step(self) -> None:
-        self.gradients(self.stack)
-        with torch.no_grad():
-            self.optimizer.update(self.stack, self.taken)
-        self.taken += 1
-
-    @torch.no_grad()
-    def evaluate(self) -> None:
-        """The first member."""
-        weights = {name: leaf[0] for name, leaf in self.stack.weights.items()}
-        evaluated(
-            self.stack.template, weights, self.every, self.n_answers, self.objective,
-            self.formulation, self.spec.loss_precision,
-        )  # fmt: skip
-
-
 def measure(line: Line, rounds: int) -> dict[str, Any]:
     """In this process."""
     arithmetic = flop(line.spec)
     is_large = arithmetic * line.members > TORCH_STOPS_AT
     has_native = native.why_not() is None
     before = highest_mib()
-    best = Timed(line, "native" if has_native else "folded")
+    best = Engine(line.spec, "native" if has_native else "folded", line.members)
     ms = rounds_of({"step": best.step, "evaluation": best.evaluate}, 2 if is_large else rounds)
     found: dict[str, Any] = {"mib": highest_mib() - before}
     own = median(ms["step"]) / line.members
     found |= {best.formulation: own, "gflops": arithmetic / own / 1e6}
     found["evaluation"] = median(ms["evaluation"])
     if has_native and not is_large:
-        other = Timed(line, "folded")
+        other = Engine(line.spec, "folded", line.members)
         turns: dict[str, Action] = {"folded": other.step, "native": best.step}
         pairs = rounds_of(turns, rounds)
         found["folded"] = median(pairs["folded"]) / line.members

@@ -13,21 +13,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from dataclasses import replace
 
-import torch
-
+from benchmarks.engine import Engine
 from benchmarks.step import multiply_adds, rates
 from benchmarks.timing import Action, Spread, parser, processor, rounds_of, show
 from grokscope.models.transformer import Transformer
 from grokscope.papers.pair2023 import PARITY
 from grokscope.spec import Spec
 from grokscope.training import native
-from grokscope.training.evaluation import evaluated
-from grokscope.training.losses import Objective
 from grokscope.training.machine import keep_memory, use_threads
-from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
-from grokscope.training.stack import Stack
-from grokscope.training.steps import Examples, factors_of, fastest_of_torch, make_step
+from grokscope.training.steps import factors_of, fastest_of_torch
 from grokscope.training.unit import one_unit_of
 
 SHARE = 0.4  # of the pairs, where it is not Nanda's
@@ -44,34 +39,6 @@ SHAPES = {
     ),
     "parity, 64 neurons": replace(PARITY, model_args={"d_mlp": 64}, lr=1e-12),
 }  # fmt: skip
-
-
-def actions(spec: Spec, formulation: str) -> tuple[Action, Action]:
-    """A step and an evaluation."""
-    run, objective = Run.of(spec), Objective.of(spec)
-    data = Examples(run.task.inputs[run.is_train], run.taught[run.is_train])
-    every = Examples(run.task.inputs, run.taught)
-    stack = Stack([run.new_model()], "cpu", torch.float32)
-    stack.is_native = formulation == "native"
-    gradients = make_step(formulation, stack.template, [data], spec.loss_precision, objective)
-    optimizer, taken = AdamW([spec], stack), 0
-
-    def step() -> None:
-        nonlocal taken
-        gradients(stack)
-        with torch.no_grad():
-            optimizer.update(stack, taken)
-        taken += 1
-
-    @torch.no_grad()
-    def evaluate() -> None:
-        weights = {name: leaf[0] for name, leaf in stack.weights.items()}
-        evaluated(
-            stack.template, weights, every, run.task.n_answers, objective, formulation,
-            spec.loss_precision,
-        )  # fmt: skip
-
-    return step, evaluate
 
 
 def flop(spec: Spec) -> float:
@@ -111,7 +78,8 @@ def main() -> None:
         timed: dict[str, Action] = {}
         of_torch = fastest_of_torch(Run.of(spec).new_model())
         for name, formulation in (("torch", of_torch), ("native", "native")):
-            timed[name], timed[f"{name} evaluation"] = actions(spec, formulation)
+            one = Engine(spec, formulation)
+            timed[name], timed[f"{name} evaluation"] = one.step, one.evaluate
         ms = rounds_of(timed, args.rounds)
         spread = {name: Spread.of(times) for name, times in ms.items()}
         ratios = {

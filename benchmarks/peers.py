@@ -101,7 +101,7 @@ def main() -> None:
     use_threads(args.threads)
     keep_memory()
     model, examples = problem()
-    our_step = engine(model, examples, fastest(model, examples.inputs, SPEC.loss_precision))
+    our_step = engine(fastest(model, examples.inputs, SPEC.loss_precision))
     times: dict[str, list[float]] = {"train": [], "train_and_test": [], "ours": []}
     with Peer(args.threads) as peer:
         for _ in range(args.rounds):

@@ -39,13 +39,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.engine import Engine
 from benchmarks.timing import Action, Spread, cpu_milliseconds, parser, processor, rounds_of, show
 from grokscope.models.transformer import Transformer
 from grokscope.spec import Spec
 from grokscope.training import native
 from grokscope.training.loss import cross_entropy
 from grokscope.training.machine import keep_memory, use_threads
-from grokscope.training.optimizers.adamw import AdamW
 from grokscope.training.run import Run
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, make_step
@@ -98,32 +98,9 @@ def folded(model: Transformer, examples: Examples) -> Action:
     return step
 
 
-def engine(model: Transformer, examples: Examples, name: str) -> Action:
-    stack = Stack([model], "cpu", torch.float32)
-    stack.is_native = name == "native"
-    one_step = make_step(name, stack.template, [examples], SPEC.loss_precision)
-    optimizer = AdamW([SPEC], stack)
-    taken = 0
-
-    @torch.no_grad()
-    def update() -> None:
-        nonlocal taken
-        optimizer.update(stack, taken)
-        taken += 1
-
-    def step() -> None:
-        one_step(stack)
-        update()
-
-    return step
-
-
-def torch_engine(model: Transformer, examples: Examples) -> Action:
-    return engine(model, examples, "folded")
-
-
-def native_engine(model: Transformer, examples: Examples) -> Action:
-    return engine(model, examples, "native")
+def engine(name: str) -> Action:
+    """The step that `train` takes, by this formulation."""
+    return Engine(SPEC, name).step
 
 
 def torch_adamw(weights: list[Tensor]) -> torch.optim.AdamW:
@@ -137,8 +114,8 @@ VARIANTS: dict[str, Callable[[Transformer, Examples], Action]] = {
     "reference": reference,
     "last": last,
     "folded": folded,
-    "torch": torch_engine,
-    **({"native": native_engine} if native.why_not() is None else {}),
+    "torch": lambda *_: engine("folded"),
+    **({"native": lambda *_: engine("native")} if native.why_not() is None else {}),
 }
 
 
