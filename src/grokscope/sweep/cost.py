@@ -19,12 +19,13 @@ from grokscope.sweep.batch import Done
 from grokscope.sweep.plan import Plan
 from grokscope.training.batch import MOST
 from grokscope.training.check import check
+from grokscope.training.due import is_checkpoint
 from grokscope.training.keeping import Keeping
 from grokscope.training.machine import free_memory
 from grokscope.training.member import Member, begin
 from grokscope.training.memory import training
 from grokscope.training.run import Run
-from grokscope.training.train import SHARE_OF_MEMORY, Together, is_checkpoint
+from grokscope.training.train import SHARE_OF_MEMORY, Together
 
 STEPS, EVALUATIONS = 6, 1  # that are timed
 TOGETHER = 8  # networks of a shape that are timed as one stack, at most
@@ -72,9 +73,8 @@ def _times(members: list[Member], device: str) -> tuple[float, float]:
     together = Together(members, Forgetting(), device)
     everyone = list(range(len(members)))
     step = _time(lambda: together.update(0), STEPS)
-    return step / len(members), _time(lambda: together.evaluate(everyone), EVALUATIONS) / len(
-        members
-    )
+    evaluation = _time(lambda: together.evaluate(everyone), EVALUATIONS)
+    return step / len(members), evaluation / len(members)
 
 
 def _time(action: Callable[[], object], count: int) -> float:

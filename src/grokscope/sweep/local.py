@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from grokscope.errors import BadInput, StorageError
 from grokscope.sweep.batch import Batch, Done, How, give_up
-from grokscope.sweep.worker import to_line
+from grokscope.sweep.worker import to_line, to_message
 
 COMMAND = [sys.executable, "-m", "grokscope.sweep.worker"]
 TRIES = 3
@@ -65,9 +65,8 @@ class Worker:
     def ask(self, batch: Batch) -> None:
         """Give it a batch; if it is dead, that is heard soon."""
         self.batch = batch
-        specs = [json.loads(spec.to_json()) for spec in batch.specs]
         with suppress(BrokenPipeError):
-            self.ear.write(to_line({"name": batch.name, "specs": specs}))
+            self.ear.write(to_line(to_message(batch)))
             self.ear.flush()
 
     def answers(self) -> list[dict[str, Any]] | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from grokscope.errors import BadInput, StorageError
 from grokscope.sweep.batch import Batch, Done, How, give_up
+from grokscope.sweep.worker import to_batch, to_line, to_message
 
 TRIES = 3  # after the first, of a task whose worker or node is lost
 ANSWERS_IN = 2.0  # seconds, of a head that is there
@@ -28,8 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def packed(batch: Batch) -> bytes:
     """A batch as few bytes, so that it travels with its task."""
-    specs = [json.loads(spec.to_json()) for spec in batch.specs]
-    return zlib.compress(json.dumps({"name": batch.name, "specs": specs}).encode())
+    return zlib.compress(to_line(to_message(batch)))
 
 
 def do_packed(content: bytes, how: dict[str, Any], use: list[str]) -> dict[str, Any]:
@@ -38,7 +38,6 @@ def do_packed(content: bytes, how: dict[str, Any], use: list[str]) -> dict[str, 
 
     from grokscope.plugins import load
     from grokscope.sweep.batch import do
-    from grokscope.sweep.worker import to_batch
 
     torch.set_num_threads(1)
     load([Path(file) for file in use])

@@ -28,6 +28,11 @@ def to_line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
+def to_message(batch: "Batch") -> dict[str, Any]:
+    """A batch as JSON can carry it; `to_batch` reads it."""
+    return {"name": batch.name, "specs": [json.loads(spec.to_json()) for spec in batch.specs]}
+
+
 def to_batch(message: Mapping[str, Any]) -> "Batch":
     """The batch that a message asks for."""
     from grokscope.sweep.batch import Batch

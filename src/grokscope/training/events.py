@@ -60,9 +60,7 @@ class Finding:
         self.t_memorize: int | None = None
         self.t_grok: int | None = None
         self.falls: tuple[int, ...] = ()
-        self._right: list[
-            int
-        ] = []  # the last evaluations in a row that are, `grok_patience` at most
+        self._right: list[int] = []  # in a row, the last `grok_patience` of them at most
 
     def add(self, row: Row) -> None:
         """See one more evaluation."""
