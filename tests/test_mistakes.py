@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from grokscope.cli.main import VERBS
-from grokscope.cli.mistakes import MANY, OF_A_RUN, WITH_SETTINGS, refuse_mistakes
+from grokscope.cli.mistakes import WITH_SETTINGS, refuse_mistakes
 from grokscope.errors import BadInput, UnknownName
 from grokscope.settings import MEANINGS, OTHER_NAMES
 from grokscope.spec import Spec, settings_named
@@ -28,6 +29,10 @@ MISTAKES = {
     "compare a+b a*b": "`a*b` is one word too many: `compare` takes one run",
     "show": "grokscope show RUN. `grokscope list runs` shows the runs",
     "spectrum": "grokscope spectrum RUN",
+    "note": "grokscope note RUN.",
+    "diff": "grokscope diff RUN RUN.",
+    "diff a b c": "`c` is one word too many: `diff` takes 2 runs",
+    "note a written again": "`again` is one word too many: `note` takes one run",
     "run demo --steps 100": "no dashes: grokscope run demo steps=100",
     "run demo --lr=.1": "no dashes: grokscope run demo lr=.1",
     "run demo --seed 3": "no dashes: grokscope run demo seed=3",
@@ -66,10 +71,11 @@ def test_nothing_after_a_verb_is_not_taken_for_an_option(verb):
     refuse_mistakes([verb], VERBS)
 
 
-@pytest.mark.parametrize("verb", sorted({*OF_A_RUN, *WITH_SETTINGS, *MANY, "list"}))
-def test_help_is_no_mistake(call, verb):
-    assert verb in VERBS
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_and_a_verbs_own_options_are_no_mistake(verb, call):
     assert call(verb, "--help").code == 0
+    for option in signature(VERBS[verb]).parameters:
+        refuse_mistakes([verb, "runs", f"--{option.replace('_', '-')}", "y"], VERBS)
 
 
 def test_another_name_is_no_setting_and_leads_to_one():

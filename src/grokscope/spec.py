@@ -77,10 +77,9 @@ class Spec:
     assumed: dict[str, Any] = field(default_factory=dict)  # what nothing says of it: see below
 
     def __new__(cls, *_: Any, **given: Any) -> "Spec":
-        names = [f.name for f in fields(cls)]
-        for name in given:
-            if name not in names:
-                raise unknown("field of Spec", name, names)
+        known = cls.__dataclass_fields__
+        for name in given.keys() - known.keys():
+            raise unknown("field of Spec", name, known)
         return super().__new__(cls)
 
     def __post_init__(self) -> None:

@@ -4,23 +4,21 @@ The parser says of such words that it does not know them. Here they are known: a
 too many, a setting written as an option, one thing of `list` for all, a measure without its option.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import pairwise
+from inspect import Parameter, signature
+from itertools import pairwise, takewhile
 from typing import get_args
 
 from grokscope.cli.list_ import Kind
+from grokscope.cli.options import OneRun
 from grokscope.errors import BadInput, brief
 
 WITH_SETTINGS = ("run", "sweep", "speedrun")
-OF_A_RUN = {  # verbs of one run, and the option that a further word may have lacked
-    "show": None, "trace": "--measures", "spectrum": None, "report": None, "watch": None,
-    "check": None, "export": None, "compare": None,
-}  # fmt: skip
-MANY = {"report", "check"}  # take several runs
+LACKED = {"trace": "--measures"}  # the option that a further word may have lacked
 
 
-def refuse_mistakes(args: Sequence[str], verbs: Collection[str]) -> None:
+def refuse_mistakes(args: Sequence[str], verbs: Mapping[str, Callable[..., None]]) -> None:
     """Raise `BadInput` for words that are a known mistake; return where they are none."""
     verb, rest = args[0], args[1:]
     if verb.startswith("-"):
@@ -33,8 +31,8 @@ def refuse_mistakes(args: Sequence[str], verbs: Collection[str]) -> None:
         _refuse_options_that_are_settings(verb, rest)
     elif verb == "list":
         _refuse_kinds(rest)
-    elif verb in OF_A_RUN:
-        _refuse_words(verb, rest)
+    else:
+        _refuse_words(verb, rest, _words_of(verbs[verb]))
 
 
 def _no_verb(verb: str, rest: Sequence[str], verbs: Collection[str]) -> BadInput:
@@ -72,25 +70,26 @@ def _refuse_kinds(rest: Sequence[str]) -> None:
         raise BadInput(f"there is no list of `{brief(rest[0])}`. {cure}")
 
 
-def _refuse_words(verb: str, rest: Sequence[str]) -> None:
-    words = _before_options(rest)
-    if not words and not any(not word.startswith("-") for word in rest):
+def _words_of(verb: Callable[..., None]) -> list[Parameter]:
+    """The words that a verb takes before its options, where the first of them is a run."""
+    words = [x for x in signature(verb).parameters.values() if x.kind is x.POSITIONAL_ONLY]
+    return words if words and words[0].annotation is OneRun else []
+
+
+def _refuse_words(verb: str, rest: Sequence[str], wanted: Sequence[Parameter]) -> None:
+    """Too few or too many words of a verb of a run. What follows an option may be its value, so
+    that only the words before all options are counted."""
+    words = list(takewhile(lambda word: not word.startswith("-"), rest))
+    runs = [x for x in wanted if x.annotation is OneRun]
+    if runs and all(word.startswith("-") for word in rest):
         raise BadInput(
-            f"say of which run: grokscope {verb} RUN. `grokscope list runs` shows the runs."
+            f"say of which run: grokscope {verb}{' RUN' * len(runs)}. "
+            "`grokscope list runs` shows the runs."
         )
-    if len(words) > 1 and verb not in MANY:
-        option = OF_A_RUN[verb]
-        cure = f"`{verb}` takes one run"
-        if option is not None:
-            cure = f"write grokscope {verb} {brief(words[0])} {option} {brief(' '.join(words[1:]))}"
-        raise BadInput(f"`{brief(words[1])}` is one word too many: {cure}.")
-
-
-def _before_options(rest: Sequence[str]) -> list[str]:
-    """The words that stand before any option: what follows one may be its value."""
-    words: list[str] = []
-    for word in rest:
-        if word.startswith("-"):
-            break
-        words.append(word)
-    return words
+    if not runs or len(words) <= len(wanted):
+        return
+    cure = f"`{verb}` takes {'one run' if len(runs) == 1 else f'{len(runs)} runs'}"
+    if verb in LACKED:
+        cure = f"write grokscope {verb} {brief(words[0])} {LACKED[verb]} "
+        cure += brief(" ".join(words[len(wanted) :]))
+    raise BadInput(f"`{brief(words[len(wanted)])}` is one word too many: {cure}.")
