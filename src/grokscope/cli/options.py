@@ -23,6 +23,7 @@ Threads = Annotated[int | None, arg(help="threads to compute with; by default 2"
 Plot = Annotated[
     Path | None, arg(metavar="FILE", help="draw it, to a .png, .svg or .pdf", aliases=["-o"])
 ]
+Long = Annotated[bool, arg(help="the whole story, and what specialists ask")]
 Json = Annotated[bool, arg(help="print JSON, for scripts")]
 Plugins = UseAppendAction[
     Annotated[
