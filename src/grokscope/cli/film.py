@@ -12,7 +12,7 @@ def film(
     run: OneRun,
     /,
     file: Annotated[Path, arg(help="where to write: a .gif, .webp or .mp4", aliases=["-o"])],
-    seconds: Annotated[float, arg(help="how long it plays; then it rests for a second")] = 8,
+    seconds: Annotated[float, arg(help="how long it plays; then it rests for a second")] = 8.0,
     fps: Annotated[int, arg(help="frames a second")] = 12,
     width: Annotated[int, arg(help="in pixels")] = 720,
     dark: Annotated[bool, arg(help="light on dark")] = False,
@@ -30,7 +30,7 @@ def film(
     """
     from grokscope.cli.find import find
     from grokscope.cli.told import tell_kept
-    from grokscope.plots.film import check_checkpoints, check_film, write_film
+    from grokscope.plots.film import check_checkpoints, check_film, filmed, write_film
     from grokscope.reading.reading import read
     from grokscope.terminal import bar, print_file
     from grokscope.training.machine import use_threads
@@ -39,11 +39,13 @@ def film(
     check_film(file, seconds, fps, width)
     load(use)
     use_threads(threads)
-    filmed = find(run, out)
-    check_checkpoints(filmed)
+    asked = find(run, out)
+    check_checkpoints(asked)
     with bar("reading the run") as track:
-        reading = read(filmed, track, out, use)
+        reading = read(asked, track, out, use)
     tell_kept(reading.explained)
-    with bar("reading the checkpoints") as read_so_far, bar("drawing") as drawn_so_far:
-        write_film(reading, file, seconds, fps, width, dark, read_so_far, drawn_so_far)
-    print_file(file)
+    with bar("reading the checkpoints") as track:
+        frames = filmed(reading, seconds, fps, width, dark, track)
+    with bar("drawing") as track:
+        written = write_film(frames, file, track)
+    print_file(written)

@@ -44,8 +44,8 @@ from grokscope.printable import Screen, printable
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
-        run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch, construct,
-        import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
+        run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
+        construct, import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -7,8 +7,8 @@ Axes: row, column = pixels; rgb; step = a checkpoint.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -43,8 +43,10 @@ from grokscope.training.track import Track, untracked
 
 MOST_CHECKPOINTS = 240  # whose pictures are held at once: 40 MB of the largest tables
 MOST_PIXELS = 400_000_000  # of all frames together: what Pillow holds of a .gif, in bytes
+BOLD = 9  # pixels of a bold letter, at most
+ROUNDING = 1e-6  # steps, so that a moment is not missed by its last digit
 EDGE, GAP, FOOT, TALL = 24, 26, 22, 226  # of the panels: margin, between, beneath, height
-MEMORISED_AT, GENERALISED_AT = 0.25, 0.75  # of the film, so that the delay takes half of it
+DELAY = 2  # times as long as what is before it, and as what is after it
 
 
 # ---- time ----------------------------------------------------------------------------------------
@@ -52,59 +54,52 @@ MEMORISED_AT, GENERALISED_AT = 0.25, 0.75  # of the film, so that the delay take
 
 @dataclass(frozen=True)
 class Clock:
-    """How time flows: evenly at first, and evenly in its logarithm from about `bend` on."""
+    """How time flows: these steps stand at these places of the film, from 0 to 1, and time is even
+    between them."""
 
-    end: float  # the last step
-    bend: float  # steps
+    steps: Sequence[int | float]
+    places: Sequence[int | float]
 
-    def place(self, step: float) -> float:
-        """Where a step stands, from 0 to 1: log(1 + step / bend), over that of the end."""
-        return float(np.log1p(step / self.bend) / np.log1p(self.end / self.bend))
+    def place(self, step: int | float) -> float:
+        """Where a step stands."""
+        return float(np.interp(step, self.steps, self.places))
 
-    def step(self, place: float) -> float:
+    def step(self, place: int | float) -> float:
         """The step that stands there."""
-        return float(np.expm1(place * np.log1p(self.end / self.bend)) * self.bend)
+        return float(np.interp(place, self.places, self.steps))
 
 
-def clock(f: Facts, end: float) -> Clock:
-    """The clock by which memorising and generalising stand nearest to a quarter and three quarters;
-    even, where neither happened."""
-    wanted = [(f.events.t_memorize, MEMORISED_AT), (f.events.t_grok, GENERALISED_AT)]
-    bends = end * np.geomspace(1e3, 1e-6, 181)
-
-    def miss(bend: float) -> float:
-        each = Clock(end, bend)
-        return sum((each.place(step) - x) ** 2 for step, x in wanted if step is not None)
-
-    return Clock(end, float(min(bends, key=miss)))
+def clock(f: Facts, start: int, end: int) -> Clock:
+    """A quarter of the film until it memorised, half of it until it generalised, a quarter for the
+    rest; in the same proportion what there is of these, even where neither happened."""
+    e = f.events
+    rest = DELAY if e.t_grok is None else 1
+    steps, weights = [start], [0]
+    for step, weight in ((e.t_memorize, 1), (e.t_grok, DELAY), (end, rest)):
+        if step is not None and steps[-1] < step <= end:
+            steps.append(step)
+            weights.append(weight)
+    places = np.cumsum(weights) / sum(weights)
+    return Clock(steps, places.tolist())
 
 
 # ---- frames --------------------------------------------------------------------------------------
 
 
-def write_film(
-    r: Reading,
-    file: Path,
-    seconds: float = 8,
-    fps: float = 12,
-    width: int = WIDTH,
-    is_dark: bool = False,
-    reading: Track = untracked,
-    drawing: Track = untracked,
-) -> Path:
-    """Write the film of a run, as its file's ending says; returns the file.
+def write_film(filmed: Frames, file: Path, track: Track = untracked) -> Path:
+    """Write frames as the file's ending says; returns the file. `track` is told how many are
+    drawn."""
+    drawn = itertools.count(1)
 
-    `reading` and `drawing` are told how many checkpoints, and how many frames, are done. Raises
-    `BadInput` for what cannot be written, `NotApplicable` for a run of one checkpoint.
-    """
-    check_film(file, seconds, fps, width)
-    count = max(2, round(seconds * fps))
-    filmed = filmed_frames(r, count, fps, width, is_dark, reading, drawing)
-    write_atomically(file, FORMATS[file.suffix.lower()](filmed))
+    def at(i: int) -> Picture:
+        track(min(next(drawn), filmed.count), filmed.count)
+        return filmed.at(i)
+
+    write_atomically(file, FORMATS[file.suffix.lower()](replace(filmed, at=at)))
     return file
 
 
-def check_film(file: Path, seconds: float, fps: float, width: int) -> None:
+def check_film(file: Path, seconds: int | float, fps: int, width: int) -> None:
     """Raise `BadInput` for a film that cannot be written."""
     if file.suffix.lower() not in FORMATS:
         raise BadInput(
@@ -130,8 +125,8 @@ def check_checkpoints(run: Run) -> None:
     """Raise `NotApplicable` for a run in which nothing moves."""
     if len(run.steps) < 2:
         raise NotApplicable(
-            f"{run.name} has {len(run.steps)} checkpoint{'' if run.steps else 's'}, and a film needs "
-            "two. Train it longer, or with a smaller checkpoint_every."
+            f"{run.name} has fewer than two checkpoints, so that nothing moves in its film. Train "
+            "it longer, or with a smaller checkpoint_every."
         )
 
 
@@ -140,31 +135,25 @@ def _size(width: int) -> tuple[int, int]:
     return 2 * round(width * HEIGHT / WIDTH / 2), 2 * round(width / 2)
 
 
-def filmed_frames(
+def filmed(
     r: Reading,
-    count: int,
-    fps: float = 12,
+    seconds: int | float = 8,
+    fps: int = 12,
     width: int = WIDTH,
     is_dark: bool = False,
-    reading: Track = untracked,
-    drawing: Track = untracked,
+    track: Track = untracked,
 ) -> Frames:
-    """The frames of a run's film, to be drawn one after the other."""
+    """The frames of a run's film, each to be drawn when it is asked for. `track` is told how many
+    checkpoints are read. Raises `NotApplicable` where nothing moves."""
     check_checkpoints(r.run)
-    kept, facts = r.run.steps, r.facts
-    steps = frames(kept, MOST_CHECKPOINTS)
-    time = clock(facts, float(kept[-1]))
-    at = [time.step(i / (count - 1)) for i in range(count - 1)] + [float(kept[-1])]
-    which = np.searchsorted(steps, np.array(at) + 1e-6, side="right") - 1
-    shown = [steps[i] for i in sorted(set(which))]
-    stage = _stage(_scene(r, shown, is_dark, reading), time, width)
-    drawn = itertools.count(1)
-
-    def draw(i: int) -> Picture:
-        drawing(min(next(drawn), count), count)
-        return stage.draw(at[i], shown.index(steps[which[i]]))
-
-    return Frames(count, fps, draw)
+    steps = frames(r.run.steps, MOST_CHECKPOINTS)
+    last = max([steps[-1], *(int(row["step"]) for row in r.facts.rows[-1:])])
+    time, count = clock(r.facts, steps[0], last), max(2, round(seconds * fps))
+    at = [time.step(i / (count - 1)) + ROUNDING for i in range(count)]
+    which = np.searchsorted(steps, at, side="right") - 1
+    shown = [steps[i] for i in np.unique(which)]
+    stage = _stage(_scene(r, shown, is_dark, track), time, width)
+    return Frames(count, fps, lambda i: stage.draw(at[i], shown.index(steps[which[i]])))
 
 
 def _scene(r: Reading, steps: list[int], is_dark: bool, track: Track) -> Scene:
@@ -183,21 +172,20 @@ class Stage:
 
     canvas: FigureCanvasAgg
     still: object  # as the canvas keeps it
-    by_step: list[Moving]
-    by_checkpoint: list[Moving]
+    by_step: list[Moving[float]]
+    by_checkpoint: list[Moving[int]]
 
-    def draw(self, step: float, checkpoint: int) -> Picture:
+    def draw(self, step: int | float, checkpoint: int) -> Picture:
         """The frame of a step, at this place among the filmed checkpoints."""
         self.canvas.restore_region(self.still)
-        for moving, at in self._each(step, checkpoint):
-            moving.show(at)
+        for moving in self.by_step:
+            moving.show(step)
+        for moving in self.by_checkpoint:
+            moving.show(checkpoint)
+        for moving in (*self.by_step, *self.by_checkpoint):
             for artist in moving.artists:
                 self.canvas.figure.draw_artist(artist)
         return np.asarray(self.canvas.buffer_rgba())[:, :, :3].copy()
-
-    def _each(self, step: float, checkpoint: int) -> Iterable[tuple[Moving, int]]:
-        yield from ((x, int(step)) for x in self.by_step)
-        yield from ((x, checkpoint) for x in self.by_checkpoint)
 
 
 def _stage(scene: Scene, time: Clock, width: int) -> Stage:
@@ -226,7 +214,7 @@ def _stage(scene: Scene, time: Clock, width: int) -> Stage:
     return Stage(canvas, canvas.copy_from_bbox(figure.bbox), by_step, by_checkpoint)
 
 
-def _across(own: Sequence[Panel]) -> list[tuple[float, float]]:
+def _across(own: Sequence[Panel]) -> list[tuple[int | float, int | float]]:
     """Where each panel begins, and how wide it is: the answers are a square at the right."""
     room = WIDTH - 2 * EDGE - GAP * (len(own) - 1)
     others = len(own) - (answers in own)
@@ -236,23 +224,26 @@ def _across(own: Sequence[Panel]) -> list[tuple[float, float]]:
     return [(EDGE + i * (wide + GAP), TALL if x is answers else wide) for i, x in enumerate(own)]
 
 
-def _axes(figure: Figure, x: float, y: float, wide: float, high: float) -> Axes:
+def _axes(
+    figure: Figure, x: int | float, y: int | float, wide: int | float, high: int | float
+) -> Axes:
     """Axes at this place, in pixels of the usual film."""
     axes = figure.add_axes((x / WIDTH, y / HEIGHT, wide / WIDTH, high / HEIGHT))
     axes.set_facecolor("none")
     return axes
 
 
-def _words(scene: Scene, figure: Figure) -> Moving:
+def _words(scene: Scene, figure: Figure) -> Moving[float]:
     """The title, the step, and what happens."""
     f, paper = scene.pictures.facts, scene.paper
     left = EDGE / WIDTH
+    beside = left + (12 + BOLD * len(f"step {scene.pictures.steps[-1]:,}")) / WIDTH
     figure.text(left, 1 - 34 / HEIGHT, title(f), fontsize=14, weight="bold", color=paper.ink)
     step = figure.text(left, 1 - 60 / HEIGHT, "", fontsize=10.5, weight="bold", color=paper.ink)
-    said = figure.text(left + 88 / WIDTH, 1 - 60 / HEIGHT, "", fontsize=10.5, color=paper.ink)
+    said = figure.text(beside, 1 - 60 / HEIGHT, "", fontsize=10.5, color=paper.ink)
 
-    def show(at: int) -> None:
-        step.set_text(f"step {at:,}")
+    def show(at: int | float) -> None:
+        step.set_text(f"step {int(at):,}")
         said.set_text(moment(f, at))
 
     return Moving([step, said], show)

@@ -32,7 +32,7 @@ class Frames:
     """So many frames a second; `at` draws one of them."""
 
     count: int
-    fps: float
+    fps: int
     at: Callable[[int], Picture]
 
     @property

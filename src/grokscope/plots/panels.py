@@ -6,6 +6,7 @@ filmed; row; column; symbol; part; rgb.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +20,8 @@ from grokscope.reading.film import Film
 from grokscope.reading.moments import latest, part_kind, shares, whole
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.sentences import WEIGHTS
+
+Time = TypeVar("Time", float, int)
 
 WIDTH, HEIGHT = 720, 500  # of the usual film
 TITLE = 9  # from a panel up to the foot of its title
@@ -46,12 +49,12 @@ DARK = Paper("#15181c", "#e6e9ec", "#a3adb6", "#444a53", "#4d9fff", "#f0905a", "
 
 
 @dataclass(frozen=True)
-class Moving:
-    """What is drawn again at each frame, and how it is set: by a place among the filmed
-    checkpoints."""
+class Moving(Generic[Time]):
+    """What is drawn again at each frame, and how it is set: by a step, or by a place among the
+    filmed checkpoints."""
 
     artists: Sequence[Artist]
-    show: Callable[[int], None]
+    show: Callable[[Time], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,8 @@ class Scene:
     paper: Paper
 
 
-Panel = Callable[[Scene, Axes], Moving]
+Place = Callable[[int | float], float]  # where a step stands, from 0 to 1
+Panel = Callable[[Scene, Axes], Moving[int]]
 
 
 def panels(scene: Scene) -> list[Panel]:
@@ -82,7 +86,7 @@ def panels(scene: Scene) -> list[Panel]:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def circles(scene: Scene, axes: Axes) -> Moving:
+def circles(scene: Scene, axes: Axes) -> Moving[int]:
     """Each symbol in the planes of the embedding that carry the key parts."""
     names = _strongest(scene)
     stack = scene.film.pictures["circles"]
@@ -129,7 +133,7 @@ def _mixed(colours: Sequence[Float[np.ndarray, "symbol rgb"]]) -> Float[np.ndarr
     return np.stack(colours, axis=1).reshape(-1, 3)
 
 
-def irreps(scene: Scene, axes: Axes) -> Moving:
+def irreps(scene: Scene, axes: Axes) -> Moving[int]:
     """How much of each neuron lies in each irrep of the group."""
     found = scene.pictures.irreps
     assert found is not None
@@ -146,7 +150,7 @@ def irreps(scene: Scene, axes: Axes) -> Moving:
     )
 
 
-def digits(scene: Scene, axes: Axes) -> Moving:
+def digits(scene: Scene, axes: Axes) -> Moving[int]:
     """The size of the weights of each digit; green, those that the answer depends on."""
     size = np.linalg.norm(scene.film.pictures["digits"][:, :, :-1], axis=1)  # without the bias
     asked = scene.pictures.reading.run.task.digits
@@ -157,7 +161,7 @@ def digits(scene: Scene, axes: Axes) -> Moving:
     return _bars(scene, axes, size, is_key)
 
 
-def spectrum(scene: Scene, axes: Axes) -> Moving:
+def spectrum(scene: Scene, axes: Axes) -> Moving[int]:
     """How much of a folded weight each part holds; dotted, an even spread; green, the key parts."""
     r = scene.pictures.reading
     weight = next(iter(r.spectra))
@@ -181,7 +185,7 @@ def _bars(
     stack: Float[np.ndarray, "step part"],
     is_key: Sequence[bool],
     is_share: bool = False,
-) -> Moving:
+) -> Moving[int]:
     """A bar a part, from 0 to the largest of all steps."""
     n, top = stack.shape[1], float(np.nanmax(stack))
     colours = [scene.paper.key if x else scene.paper.soft for x in is_key]
@@ -204,7 +208,7 @@ def _bars(
 # ---- what it answers -----------------------------------------------------------------------------
 
 
-def answers(scene: Scene, axes: Axes) -> Moving:
+def answers(scene: Scene, axes: Axes) -> Moving[int]:
     """The probability of the right answer of each pair: blue those that were shown, orange the
     others."""
     stack, shown = scene.film.pictures["right"], scene.pictures.shown_pairs
@@ -242,14 +246,14 @@ def _tinted(
 # ---- words ---------------------------------------------------------------------------------------
 
 
-def _word(scene: Scene, axes: Axes, x: float, y: float, text: str, **how: str) -> None:
+def _word(scene: Scene, axes: Axes, x: int | float, y: int | float, text: str, **how: Any) -> None:
     axes.text(x, y, text, color=scene.paper.soft, fontsize=7.5, **how)
 
 
 def _titled(scene: Scene, axes: Axes, text: str) -> None:
     box, whole = axes.get_position(), axes.figure.bbox
     y = box.y1 + TITLE * whole.width / WIDTH / whole.height
-    axes.get_figure().text(box.x0, y, text, color=scene.paper.ink, fontsize=9)
+    axes.figure.text(box.x0, y, text, color=scene.paper.ink, fontsize=9)
 
 
 def _bare(scene: Scene, axes: Axes) -> None:
@@ -272,9 +276,8 @@ def _named(scene: Scene, axes: Axes, names: Sequence[str], which: Sequence[int])
 # ---- the curves ----------------------------------------------------------------------------------
 
 
-def curves(scene: Scene, axes: Axes, place: Callable[[float], float]) -> Moving:
-    """Accuracy on what it was shown and on the rest, up to now and faintly beyond; `place` is where
-    a step stands, from 0 to 1. It is shown by step, and not by checkpoint."""
+def curves(scene: Scene, axes: Axes, place: Place) -> Moving[float]:
+    """Accuracy on what it was shown and on the rest, up to now and faintly beyond."""
     rows = scene.pictures.facts.rows
     steps = [row["step"] for row in rows]
     across = [place(step) for step in steps]
@@ -288,7 +291,7 @@ def curves(scene: Scene, axes: Axes, place: Callable[[float], float]) -> Moving:
             lines[name] = line, dot, np.array([row[name] for row in rows], dtype=float)
     now = axes.axvline(0, color=scene.paper.soft, lw=1)
 
-    def show(step: int) -> None:
+    def show(step: int | float) -> None:
         x = place(step)
         now.set_xdata([x, x])
         done = sum(s <= step for s in steps)
@@ -306,7 +309,7 @@ def curves(scene: Scene, axes: Axes, place: Callable[[float], float]) -> Moving:
     return Moving([now, *(x for line, dot, _ in lines.values() for x in (line, dot))], show)
 
 
-def _dated(scene: Scene, axes: Axes, place: Callable[[float], float]) -> None:
+def _dated(scene: Scene, axes: Axes, place: Place) -> None:
     """The steps at which something happened, named, and the ends."""
     f = scene.pictures.facts
     events = [("memorised", f.events.t_memorize), ("generalised", f.events.t_grok)]
@@ -323,7 +326,7 @@ def _dated(scene: Scene, axes: Axes, place: Callable[[float], float]) -> None:
     )
 
 
-def counts(scene: Scene, axes: Axes) -> Moving:
+def counts(scene: Scene, axes: Axes) -> Moving[float]:
     """The accuracies in figures, each in the colour of its curve."""
     f = scene.pictures.facts
     figures = []
@@ -338,7 +341,7 @@ def counts(scene: Scene, axes: Axes) -> Moving:
         figures.append((name, axes.text(0, y - 0.14, "", color=colour, fontsize=16, va="top")))
     axes.set_axis_off()
 
-    def show(step: int) -> None:
+    def show(step: int | float) -> None:
         row = latest(f, step)
         for name, text in figures:
             text.set_text(whole(row[name]) if row is not None and name in row else "")

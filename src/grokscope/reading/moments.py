@@ -10,7 +10,7 @@ from grokscope.training.events import Row
 
 LONGEST_TITLE = 64
 PARTS = {"additive": "frequency", "multiplicative": "character", "group": "irrep"}  # of a lens
-SHOWS, HALF = 0.2, 0.5  # of the test right: it is seen, and it is most
+SHOWS, HALF = 0.2, 0.5  # of the way from guessing to all right: it is seen, and it is most
 
 
 def title(f: Facts) -> str:
@@ -28,12 +28,12 @@ def part_kind(lens: str | None) -> str:
     return PARTS.get(lens or "", "part")
 
 
-def latest(f: Facts, step: float) -> Row | None:
+def latest(f: Facts, step: int | float) -> Row | None:
     """The last evaluation up to a step; None where there is none."""
     return next((row for row in reversed(f.rows) if row["step"] <= step), None)
 
 
-def moment(f: Facts, step: float) -> str:
+def moment(f: Facts, step: int | float) -> str:
     """What happens at a step, in a sentence; nothing where no evaluation says it."""
     row = latest(f, step)
     if row is None or not f.knows_when:
@@ -61,13 +61,14 @@ def _before(f: Facts, row: Row) -> str:
 def _between(f: Facts, row: Row) -> str:
     """From memorising until it generalises."""
     what, test, p = inputs(f.task), row["test_accuracy"], f.phases
-    if not f.memorised_first or test >= HALF:
+    gained = (test - f.task.chance) / (1 - f.task.chance) if f.task.chance < 1 else 0
+    if not f.memorised_first or gained >= HALF:
         return f"It answers {what} that it never saw: {whole(test)} of them."
-    if test >= max(SHOWS, 1.5 * f.task.chance):
+    if gained >= SHOWS:
         return f"It begins to answer {what} that it never saw: {whole(test)} of them."
     if p is not None and p.memorized < row["step"]:
         return f"Accuracy hardly shows it, but its loss on {what} it never saw falls."
-    return f"It has memorised the {what} it was shown. It does not know the others."
+    return f"It has memorised the {what} it was shown; of the others {whole(test)} are right."
 
 
 def _after(f: Facts, row: Row) -> str:
@@ -94,7 +95,7 @@ def _outcome(f: Facts, row: Row) -> str:
     return f"{first}At the end {right} of the {what} it never saw are right."
 
 
-def whole(share: float) -> str:
+def whole(share: int | float) -> str:
     """A share in whole percent, never rounded up to 100 or down to 0."""
     if 0 < share < 1:
         return f"{min(99, max(1, round(100 * share)))} %"
