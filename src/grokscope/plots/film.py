@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from grokscope.errors import BadInput, NotApplicable, must_be
+from grokscope.plots.clock import Clock, clock
 from grokscope.plots.moving import FORMATS, Frames, Picture, check_ffmpeg
 from grokscope.plots.panels import (
     DARK,
@@ -32,7 +33,6 @@ from grokscope.plots.panels import (
     curves,
     panels,
 )
-from grokscope.reading.facts import Facts
 from grokscope.reading.film import film, frames
 from grokscope.reading.moments import moment, title
 from grokscope.reading.pictures import Pictures
@@ -46,41 +46,6 @@ MOST_PIXELS = 400_000_000  # of all frames together: what Pillow holds of a .gif
 BOLD = 9  # pixels of a bold letter, at most
 ROUNDING = 1e-6  # steps, so that a moment is not missed by its last digit
 EDGE, GAP, FOOT, TALL = 24, 26, 22, 226  # of the panels: margin, between, beneath, height
-DELAY = 2  # times as long as what is before it, and as what is after it
-
-
-# ---- time ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Clock:
-    """How time flows: these steps stand at these places of the film, from 0 to 1, and time is even
-    between them."""
-
-    steps: Sequence[int | float]
-    places: Sequence[int | float]
-
-    def place(self, step: int | float) -> float:
-        """Where a step stands."""
-        return float(np.interp(step, self.steps, self.places))
-
-    def step(self, place: int | float) -> float:
-        """The step that stands there."""
-        return float(np.interp(place, self.places, self.steps))
-
-
-def clock(f: Facts, start: int, end: int) -> Clock:
-    """A quarter of the film until it memorised, half of it until it generalised, a quarter for the
-    rest; in the same proportion what there is of these, even where neither happened."""
-    e = f.events
-    rest = DELAY if e.t_grok is None else 1
-    steps, weights = [start], [0]
-    for step, weight in ((e.t_memorize, 1), (e.t_grok, DELAY), (end, rest)):
-        if step is not None and steps[-1] < step <= end:
-            steps.append(step)
-            weights.append(weight)
-    places = np.cumsum(weights) / sum(weights)
-    return Clock(steps, places.tolist())
 
 
 # ---- frames --------------------------------------------------------------------------------------
@@ -152,11 +117,12 @@ def filmed(
     at = [time.step(i / (count - 1)) + ROUNDING for i in range(count)]
     which = np.searchsorted(steps, at, side="right") - 1
     shown = [steps[i] for i in np.unique(which)]
-    stage = _stage(_scene(r, shown, is_dark, track), time, width)
+    stage = stage_of(scene_of(r, shown, is_dark, track), time, width)
     return Frames(count, fps, lambda i: stage.draw(at[i], shown.index(steps[which[i]])))
 
 
-def _scene(r: Reading, steps: list[int], is_dark: bool, track: Track) -> Scene:
+def scene_of(r: Reading, steps: list[int], is_dark: bool, track: Track = untracked) -> Scene:
+    """What is drawn of a run at these steps, read from its checkpoints."""
     p = Pictures(r, steps)
     neurons = p.neurons if p.irreps is not None and not p.circles else None
     moving = film(r, steps, p.grid, neurons, [], p.circles, track)
@@ -188,21 +154,18 @@ class Stage:
         return np.asarray(self.canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def _stage(scene: Scene, time: Clock, width: int) -> Stage:
+def stage_of(scene: Scene, time: Clock, width: int) -> Stage:
     """The figure of a run, drawn without what moves."""
     rows, columns = _size(width)
     dpi = 100 * columns / WIDTH
     with matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(columns / dpi, rows / dpi), dpi=dpi, facecolor=scene.paper.ground)
         canvas = FigureCanvasAgg(figure)
-        by_step = [_words(scene, figure)]
+        by_step, own = [_words(scene, figure)], panels(scene)
         if scene.pictures.facts.rows:
-            by_step.append(curves(scene, _axes(figure, 58, 310, 490, 108), time.place))
+            low, high = (310, 108) if own else (60, 358)
+            by_step.append(curves(scene, _axes(figure, 58, low, 490, high), time))
             by_step.append(counts(scene, _axes(figure, 572, 310, 140, 108)))
-        own = panels(scene)
-        if not own and len(by_step) == 1:
-            name = scene.pictures.facts.name
-            raise NotApplicable(f"{name} has neither evaluations nor weights that are drawn.")
         by_checkpoint = [
             panel(scene, _axes(figure, x, FOOT, wide, TALL))
             for panel, (x, wide) in zip(own, _across(own), strict=True)

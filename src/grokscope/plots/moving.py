@@ -23,6 +23,7 @@ Picture = UInt8[np.ndarray, "row column rgb"]
 
 REST = 1000  # milliseconds that the last frame is shown longer
 COLOURS = 96  # of a .gif
+NEARLY = 8  # of 255, by which Pillow takes two colours for one
 SAMPLED = 6  # frames that these are chosen from
 QUALITY = 75  # of a .webp, of 100
 
@@ -46,13 +47,22 @@ class Frames:
 def gif(frames: Frames) -> bytes:
     """One palette for all frames, without dithering: what does not change costs nothing."""
     places = np.linspace(0, frames.count - 1, SAMPLED).round().astype(int)
-    sample = np.concatenate([frames.at(int(i)) for i in places])
-    palette = Image.fromarray(sample).quantize(COLOURS)
+    palette = _palette(np.concatenate([frames.at(int(i)) for i in places]))
 
     def at(i: int) -> Image.Image:
         return Image.fromarray(frames.at(i)).quantize(palette=palette, dither=Image.Dither.NONE)
 
     return _saved(_Reel(frames.count, at), "GIF", frames, optimize=True)
+
+
+def _palette(sample: Picture) -> Image.Image:
+    """An image whose palette has the colours of this sample. What is nearly the colour of its
+    corner is that exactly: else the paper is tinted, and shows on a page."""
+    image = Image.fromarray(sample).quantize(COLOURS)
+    colours = np.array(image.getpalette()).reshape(-1, 3)
+    colours[np.abs(colours - sample[0, 0].astype(int)).max(axis=1) < NEARLY] = sample[0, 0]
+    image.putpalette(colours.ravel().tolist())
+    return image
 
 
 def webp(frames: Frames) -> bytes:

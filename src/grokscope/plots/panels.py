@@ -14,10 +14,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
+from grokscope.plots.clock import Clock
 from grokscope.plots.run import KEY, TEST, TRAIN
 from grokscope.reading.film import Film
-from grokscope.reading.moments import latest, part_kind, shares, whole
+from grokscope.reading.moments import part_kind, shares, whole
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.sentences import WEIGHTS
 
@@ -28,6 +30,7 @@ TITLE = 9  # from a panel up to the foot of its title
 CELL = 1.4  # from the middle of a circle to the end of its cell, in radii
 MOST_CIRCLES = 4
 CALM = 0.85  # of a colour, where it fills a picture
+APART = 0.13  # of the width of the curves, at least, between steps that are named
 LEVELS = 8  # shades of a picture: more cannot be told apart, and cost bytes
 
 
@@ -39,13 +42,14 @@ class Paper:
     ink: str
     soft: str  # words of less weight
     line: str  # what is hardly there
+    other: str  # parts that are not key
     train: str
     test: str
     key: str
 
 
-LIGHT = Paper("#ffffff", "#1d2126", "#5c6670", "#d5d5d5", TRAIN, TEST, KEY)
-DARK = Paper("#15181c", "#e6e9ec", "#a3adb6", "#444a53", "#4d9fff", "#f0905a", "#2fc495")
+LIGHT = Paper("#ffffff", "#1d2126", "#5c6670", "#d5d5d5", "#aab1b8", TRAIN, TEST, KEY)
+DARK = Paper("#15181c", "#e6e9ec", "#a3adb6", "#444a53", "#6b737d", "#4d9fff", "#f0905a", "#2fc495")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,6 @@ class Scene:
     paper: Paper
 
 
-Place = Callable[[int | float], float]  # where a step stands, from 0 to 1
 Panel = Callable[[Scene, Axes], Moving[int]]
 
 
@@ -97,13 +100,15 @@ def circles(scene: Scene, axes: Axes) -> Moving[int]:
     points = places / _sizes(places)[:, None] + middle
     colours = [_wheel(np.arctan2(x[:, 1], x[:, 0])) for x in np.moveaxis(places[-1], 1, 0)]
     dots = axes.scatter(*points[0].reshape(-1, 2).T, s=6, lw=0, c=_mixed(colours))
-    for name, (x, y) in zip(names, middle, strict=True):
-        _word(scene, axes, x, y - CELL, name, ha="center", va="center")
+    words = [
+        _word(scene, axes, x, y - CELL, name, ha="center", va="center", bbox=_over(scene))
+        for name, (x, y) in zip(names, middle.tolist(), strict=True)
+    ]
     axes.set(xlim=(-CELL, CELL * (2 * across - 1)), ylim=(-CELL * (2 * down - 0.8), CELL))
     _titled(scene, axes, "its embedding, on circles")
     axes.set(aspect="equal", anchor="N")
     axes.set_axis_off()
-    return Moving([dots], lambda i: dots.set_offsets(points[i].reshape(-1, 2)))
+    return Moving([dots, *words], lambda i: dots.set_offsets(points[i].reshape(-1, 2)))
 
 
 def _strongest(scene: Scene) -> list[str]:
@@ -188,7 +193,7 @@ def _bars(
 ) -> Moving[int]:
     """A bar a part, from 0 to the largest of all steps."""
     n, top = stack.shape[1], float(np.nanmax(stack))
-    colours = [scene.paper.key if x else scene.paper.soft for x in is_key]
+    colours = [scene.paper.key if x else scene.paper.other for x in is_key]
     room = axes.get_window_extent().width * 72 / axes.figure.dpi  # points
     bars = LineCollection([], colors=colours, linewidths=0.7 * room / n, capstyle="butt")
     axes.add_collection(bars)
@@ -246,8 +251,13 @@ def _tinted(
 # ---- words ---------------------------------------------------------------------------------------
 
 
-def _word(scene: Scene, axes: Axes, x: int | float, y: int | float, text: str, **how: Any) -> None:
-    axes.text(x, y, text, color=scene.paper.soft, fontsize=7.5, **how)
+def _word(scene: Scene, axes: Axes, x: int | float, y: int | float, text: str, **how: Any) -> Text:
+    return axes.text(x, y, text, color=scene.paper.soft, fontsize=7.5, **how)
+
+
+def _over(scene: Scene) -> dict[str, Any]:
+    """A ground on which a word is read over what is drawn."""
+    return {"facecolor": scene.paper.ground, "alpha": 0.8, "linewidth": 0, "pad": 1}
 
 
 def _titled(scene: Scene, axes: Axes, text: str) -> None:
@@ -276,74 +286,73 @@ def _named(scene: Scene, axes: Axes, names: Sequence[str], which: Sequence[int])
 # ---- the curves ----------------------------------------------------------------------------------
 
 
-def curves(scene: Scene, axes: Axes, place: Place) -> Moving[float]:
+def curves(scene: Scene, axes: Axes, time: Clock) -> Moving[float]:
     """Accuracy on what it was shown and on the rest, up to now and faintly beyond."""
-    rows = scene.pictures.facts.rows
-    steps = [row["step"] for row in rows]
-    across = [place(step) for step in steps]
-    lines = {}
-    paper = scene.paper
-    for name, colour in (("train_accuracy", paper.train), ("test_accuracy", paper.test)):
-        if name in rows[0]:
-            axes.plot(across, [row[name] for row in rows], color=colour, lw=1.4, alpha=0.22)
-            (line,) = axes.plot([], [], color=colour, lw=2.2, solid_capstyle="round")
-            (dot,) = axes.plot([], [], "o", color=colour, ms=5.5, clip_on=False)
-            lines[name] = line, dot, np.array([row[name] for row in rows], dtype=float)
+    steps = [row["step"] for row in scene.pictures.facts.rows]
+    across = [time.place(step) for step in steps]
+    lines = []
+    for _, colour, y in _accuracies(scene):
+        axes.plot(across, y, color=colour, lw=1.4, alpha=0.22)
+        (line,) = axes.plot([], [], color=colour, lw=2.2, solid_capstyle="round")
+        (dot,) = axes.plot([], [], "o", color=colour, ms=5.5, clip_on=False)
+        lines.append((line, dot, y))
     now = axes.axvline(0, color=scene.paper.soft, lw=1)
 
     def show(step: int | float) -> None:
-        x = place(step)
+        x, done = time.place(step), sum(s <= step for s in steps)
         now.set_xdata([x, x])
-        done = sum(s <= step for s in steps)
-        for line, dot, values in lines.values():
-            y = float(np.interp(x, across, values))
+        for line, dot, values in lines:
+            y = np.interp(step, steps, values)
             line.set_data([*across[:done], x], [*values[:done], y])
             dot.set_data([x], [y])
 
-    axes.set(xlim=(0, 1), ylim=(-0.04, 1.06), yticks=[0, 0.5, 1])
+    axes.set(xlim=(0, 1), ylim=(-0.04, 1.06))
     axes.set_yticks([0, 1], ["0 %", "100 %"], fontsize=7.5, color=scene.paper.soft)
     axes.spines[["right", "top"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(scene.paper.line)
     axes.tick_params(length=0, pad=4)
-    _dated(scene, axes, place)
-    return Moving([now, *(x for line, dot, _ in lines.values() for x in (line, dot))], show)
+    _dated(scene, axes, time)
+    return Moving([now, *(artist for line, dot, _ in lines for artist in (line, dot))], show)
 
 
-def _dated(scene: Scene, axes: Axes, place: Place) -> None:
+def _accuracies(scene: Scene) -> list[tuple[str, str, list[float]]]:
+    """What each curve is of, its colour, and its values; without those that are not known."""
+    f, paper = scene.pictures.facts, scene.paper
+    shown, others = shares(f)
+    curves = (("train", shown, paper.train), ("test", others, paper.test))
+    named = [
+        (what, colour, [float(row.get(f"{part}_accuracy", np.nan)) for row in f.rows])
+        for part, what, colour in curves
+    ]
+    return [curve for curve in named if np.isfinite(curve[2]).all()]
+
+
+def _dated(scene: Scene, axes: Axes, time: Clock) -> None:
     """The steps at which something happened, named, and the ends."""
-    f = scene.pictures.facts
-    events = [("memorised", f.events.t_memorize), ("generalised", f.events.t_grok)]
-    there = [(place(step), f"{step:,}\n{name}") for name, step in events if step is not None]
+    e = scene.pictures.facts.events
+    events = [("generalised", e.t_grok), ("memorised", e.t_memorize)]
+    there = [(time.place(step), f"{step:,}\n{name}") for name, step in events if step is not None]
     for x, _ in there:
         axes.axvline(x, color=scene.paper.line, lw=1, zorder=0)
-    last = int(f.rows[-1]["step"])
     kept = list[tuple[float, str]]()
-    for x, name in [*reversed(there), (0.0, "0"), (1.0, f"{last:,}")]:
-        if all(abs(x - other) > 0.13 for other, _ in kept):
+    for x, name in [*there, (0.0, f"{time.steps[0]:,}"), (1.0, f"{time.steps[-1]:,}")]:
+        if all(abs(x - other) > APART for other, _ in kept):
             kept.append((x, name))
-    axes.set_xticks(
-        [x for x, _ in kept], [name for _, name in kept], fontsize=8, color=scene.paper.soft
-    )
+    names = [name for _, name in kept]
+    axes.set_xticks([x for x, _ in kept], names, fontsize=8, color=scene.paper.soft)
 
 
 def counts(scene: Scene, axes: Axes) -> Moving[float]:
-    """The accuracies in figures, each in the colour of its curve."""
-    f = scene.pictures.facts
-    figures = []
-    for y, name, colour, what in zip(
-        (0.98, 0.45),
-        ("train_accuracy", "test_accuracy"),
-        (scene.paper.train, scene.paper.test),
-        shares(f),
-        strict=True,
-    ):
+    """The accuracies in figures, as the curves have them, each in the colour of its curve."""
+    steps, figures = [row["step"] for row in scene.pictures.facts.rows], []
+    for y, (what, colour, values) in zip((0.98, 0.45), _accuracies(scene), strict=False):
         axes.text(0, y, what, color=colour, fontsize=8.5, va="top")
-        figures.append((name, axes.text(0, y - 0.14, "", color=colour, fontsize=16, va="top")))
+        figure = axes.text(0, y - 0.14, "", color=colour, fontsize=16, va="top")
+        figures.append((figure, values))
     axes.set_axis_off()
 
     def show(step: int | float) -> None:
-        row = latest(f, step)
-        for name, text in figures:
-            text.set_text(whole(row[name]) if row is not None and name in row else "")
+        for figure, values in figures:
+            figure.set_text(whole(float(np.interp(step, steps, values))))
 
-    return Moving([text for _, text in figures], show)
+    return Moving([figure for figure, _ in figures], show)

@@ -4,6 +4,7 @@ The same facts as those of `sentences`, said while they happen.
 """
 
 from grokscope.errors import brief
+from grokscope.printable import printable
 from grokscope.reading.facts import Facts
 from grokscope.reading.sentences import inputs, percent
 from grokscope.training.events import Row
@@ -15,7 +16,7 @@ SHOWS, HALF = 0.2, 0.5  # of the way from guessing to all right: it is seen, and
 
 def title(f: Facts) -> str:
     """What the network was asked."""
-    return f"A network learns {brief(f.task.name, LONGEST_TITLE)}"
+    return f"A network learns {brief(printable(f.task.name, keep=''), LONGEST_TITLE)}"
 
 
 def shares(f: Facts) -> tuple[str, str]:
@@ -50,31 +51,34 @@ def moment(f: Facts, step: int | float) -> str:
 
 def _before(f: Facts, row: Row) -> str:
     """Until it has memorised."""
-    train = row["train_accuracy"]
     if row["step"] == 0:
         return "It has learned nothing yet: it guesses."
-    if f.memorised_first:
-        return f"It learns by heart: {whole(train)} of the {inputs(f.task)} it is shown are right."
-    return f"It learns: {whole(train)} of the {inputs(f.task)} it is shown are right."
+    by_heart = " by heart" if f.memorised_first else ""
+    return f"It learns the {inputs(f.task)} it is shown{by_heart}."
 
 
 def _between(f: Facts, row: Row) -> str:
     """From memorising until it generalises."""
-    what, test, p = inputs(f.task), row["test_accuracy"], f.phases
-    gained = (test - f.task.chance) / (1 - f.task.chance) if f.task.chance < 1 else 0
-    if not f.memorised_first or gained >= HALF:
-        return f"It answers {what} that it never saw: {whole(test)} of them."
+    what, gained, p = inputs(f.task), _gained(f, row), f.phases
+    if gained >= HALF:
+        return f"It answers most of the {what} that it never saw."
     if gained >= SHOWS:
-        return f"It begins to answer {what} that it never saw: {whole(test)} of them."
+        return f"It begins to answer {what} that it never saw."
     if p is not None and p.memorized < row["step"]:
         return f"Accuracy hardly shows it, but its loss on {what} it never saw falls."
-    return f"It has memorised the {what} it was shown; of the others {whole(test)} are right."
+    return f"It has memorised the {what} it was shown, and answers few of the others."
+
+
+def _gained(f: Facts, row: Row) -> float:
+    """How far the test accuracy is from guessing, 0, to all right, 1."""
+    chance = f.task.chance
+    return (row["test_accuracy"] - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _after(f: Facts, row: Row) -> str:
     """Once it has generalised."""
     if row["test_accuracy"] < f.spec.grok_at:
-        return f"It has lost some of it again: {whole(row['test_accuracy'])} are right."
+        return f"It has lost some of what it had learned of {inputs(f.task)} it never saw."
     return f"It generalised: it answers {inputs(f.task)} that it never saw."
 
 
@@ -89,7 +93,7 @@ def _outcome(f: Facts, row: Row) -> str:
         return "It generalised, and lost it again."
     if e.t_memorize is None:
         right = whole(row["train_accuracy"])
-        return f"It did not learn what it was shown: {right} of these {what} are right at the end."
+        return f"It did not learn all it was shown: {right} of these {what} are right at the end."
     first = "It memorised. " if f.memorised_first else ""
     right = whole(row["test_accuracy"])
     return f"{first}At the end {right} of the {what} it never saw are right."
