@@ -28,6 +28,7 @@ from grokscope.cli.note import note
 from grokscope.cli.open_ import open_
 from grokscope.cli.plot import plot
 from grokscope.cli.report import report
+from grokscope.cli.reproduce import reproduce
 from grokscope.cli.rm import rm
 from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
@@ -46,6 +47,7 @@ VERBS: dict[str, Callable[..., None]] = {
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
         construct, import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
+        reproduce,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)
