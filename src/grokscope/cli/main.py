@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 from rich.text import Text
 
+from grokscope.cli.ablate import ablate
 from grokscope.cli.check import check
 from grokscope.cli.compare import compare
 from grokscope.cli.construct import construct
@@ -47,7 +48,7 @@ VERBS: dict[str, Callable[..., None]] = {
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
         construct, import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
-        reproduce,
+        reproduce, ablate,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -43,6 +43,7 @@ class Size:
 
     subjects: Sequence[Subject]
     hours: float  # of one processor, training and measuring
+    sources: Sequence[Spec] = ()  # trained before, as the subjects load from them
 
     @property
     def specs(self) -> list[Spec]:

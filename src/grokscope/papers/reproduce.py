@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FILE, TABLE, ROWS, PICTURE = "item.json", "table.csv", "rows.csv", "picture"
+RUNS, SWEEPS = "runs", "sweeps"
 LARGEST = 10**9  # bytes of an item.json
 EVERY = 10.0  # seconds between two states of an item.json
 
@@ -101,6 +102,8 @@ def reproduce(
     subjects = item.size(size)
     rows, told = _rows_kept(item, _content(item, out)), time.monotonic()
     missing = [subject for subject in subjects.subjects if key(subject) not in rows]
+    if missing and subjects.sources:
+        train(list(subjects.sources), out / RUNS, track=track, stacked=True)
     try:
         for subject, row in _measured(item, missing, out, track, workers, use):
             rows[key(subject)] = row
@@ -151,7 +154,7 @@ def _measured(
     if item.by_sweep:
         given = _swept(item, specs, out, workers, use)
     else:
-        runs = train(specs, out / "runs", track=track, stacked=True) if specs else []
+        runs = train(specs, out / RUNS, track=track, stacked=True) if specs else []
         given = {run.spec.id: run for run in runs}
     for subject in subjects:
         of = given[key(subject)] if isinstance(subject, Spec) else subject
@@ -164,7 +167,7 @@ def _swept(
     """The rows of a sweep's table of these networks, by their ids."""
     from grokscope.sweep.drive import sweep
 
-    folder = out / "sweeps" / item.name.replace(":", "-")
+    folder = out / SWEEPS / item.name.replace(":", "-")
     table = sweep(specs, folder, workers=workers, use=use, name=item.name).table()
     return {row["id"]: row for row in table.iter_rows(named=True)}
 
