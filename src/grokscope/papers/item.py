@@ -81,7 +81,8 @@ class Item:
     published: tuple[Published, ...]
     draw: "Callable[[Sequence[Row]], Figure]"
     measure: Callable[[Any], Row]
-    by_sweep: bool  # many networks: made by a sweep, whose table's rows are measured, not runs
+    read: str | None  # how much a sweep reads of each network: the function is then given a row of
+    # the sweep's table; None: a run
 
     @property
     def paper(self) -> str:
@@ -121,7 +122,7 @@ def item(
     draw: "Callable[[Sequence[Row]], Figure]",
     quick: Size | None = None,
     published: Sequence[Published] = (),
-    by_sweep: bool = False,
+    read: str | None = None,
 ) -> Callable[[F], F]:
     """Make an item available as `paper:item`. Raises `BadInput` for a name that is not so written,
     and for one of grokscope's own."""
@@ -133,7 +134,7 @@ def item(
         taken = ITEMS.get(name)
         if taken is not None and taken.is_ours and not _is_ours(f):
             raise BadInput(f"`{name}` is an item of grokscope's own. Call yours by another name.")
-        ITEMS[name] = Item(name, shows, full, quick, tuple(published), draw, f, by_sweep)
+        ITEMS[name] = Item(name, shows, full, quick, tuple(published), draw, f, read)
         return f
 
     return add

@@ -151,8 +151,8 @@ def _measured(
     if not subjects:
         return
     specs = Size(subjects, 0).specs
-    if item.by_sweep:
-        given = _swept(item, specs, out, workers, use)
+    if item.read is not None:
+        given = _swept(item, item.read, specs, out, workers, use)
     else:
         runs = train(specs, out / RUNS, track=track, stacked=True) if specs else []
         given = {run.spec.id: run for run in runs}
@@ -162,13 +162,19 @@ def _measured(
 
 
 def _swept(
-    item: Item, specs: Sequence[Spec], out: Path, workers: int | None, use: Sequence[Path]
+    item: Item,
+    read: str,
+    specs: Sequence[Spec],
+    out: Path,
+    workers: int | None,
+    use: Sequence[Path],
 ) -> dict[str, Row]:
     """The rows of a sweep's table of these networks, by their ids."""
     from grokscope.sweep.drive import sweep
 
     folder = out / SWEEPS / item.name.replace(":", "-")
-    table = sweep(specs, folder, workers=workers, use=use, name=item.name).table()
+    made = sweep(specs, folder, read=read, workers=workers, use=use, name=item.name)
+    table = made.table()
     return {row["id"]: row for row in table.iter_rows(named=True)}
 
 

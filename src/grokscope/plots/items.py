@@ -139,6 +139,36 @@ def shares(rows: Sequence[Row], column: str, published: Mapping[str, float] | No
     return figure
 
 
+def scatter(rows: Sequence[Row], x: str, columns: Sequence[str], lines: Sequence[float] = ()) -> Figure:
+    """A panel a column: its number over the number `x`, a dot a row; `lines`: published places on
+    that axis, dashed."""
+    figure, panels = _panels(len(columns), width=4.2)
+    for panel, column in zip(panels, columns, strict=True):
+        shown = [row for row in rows if _is_number(row, x) and _is_number(row, column)]
+        panel.scatter([r[x] for r in shown], [r[column] for r in shown], s=14, color=TRAIN, lw=0)
+        for line in lines:
+            panel.axvline(line, color=CONTROL, ls="--", lw=1)
+        panel.set_title(column, fontsize=9, loc="left")
+        panel.set_xlabel(x)
+    return figure
+
+
+def ablated(rows: Sequence[Row], columns: Sequence[str]) -> Figure:
+    """One panel: of each column a line, on it a dot for every row, and in grey the row's number
+    "<column>: at random"."""
+    figure, (panel,) = _panels(1, width=8.0)
+    figure.set_figheight(0.35 * len(columns) + 1.2)
+    for i, column in enumerate(columns):
+        for name, colour in ((f"{column}: at random", OTHER), (column, TEST)):
+            found = [row[name] for row in rows if _is_number(row, name)]
+            panel.scatter(found, [i] * len(found), s=22, color=colour, lw=0)
+    panel.set_yticks(range(len(columns)), columns, fontsize=8)
+    panel.invert_yaxis()
+    panel.set_xscale("log")
+    panel.set_xlabel("loss over all pairs (grey: as much removed at random)")
+    return figure
+
+
 def _panels(count: int, width: float = 3.4, across: int = 4) -> tuple[Figure, list[Axes]]:
     """So many panels, at most `across` a row."""
     columns = min(max(1, count), across)

@@ -276,7 +276,7 @@ COARSE = replace(furuta2024.SPEC, checkpoint_every=100_000, give_up_after=20_000
         for t, low in LEAST.items() for r in FRACTIONS
     ),
     draw=partial(dots, columns=("test_accuracy", "unseen_accuracy"), by="fraction"),
-    by_sweep=True,
+    read="keys",
 )  # fmt: skip
 def table_a5(row: Row) -> Row:
     """Whether it generalises; its test accuracy, and that on pairs whose mirror was not shown."""

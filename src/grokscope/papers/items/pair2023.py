@@ -104,7 +104,7 @@ def parity(run: Run) -> Row:
     quick=Size(pair2023.PARITY_SWEEP.grid().sample(24), hours=0.1),
     published=tuple(Published(name, x, "share", any_size=True) for name, x in CLASSES.items()),
     draw=partial(shares, column="class", published=CLASSES),
-    by_sweep=True,
+    read="keys",
 )
 def parity_sweep(row: Row) -> Row:
     """Its class, by the page's thresholds."""
@@ -123,7 +123,7 @@ def parity_sweep(row: Row) -> Row:
         Published("generalised", 28_000, "interval", {"generalises": True}),
     ),
     draw=partial(dots, columns=("generalised", "frequencies", "norm")),
-    by_sweep=True,
+    read="keys",
 )
 def wall(row: Row) -> Row:
     """When it generalised, and how many parts carry its logits."""
