@@ -56,7 +56,9 @@ def test_a_neuron_is_nearly_its_polynomial_in_its_own_frequency_and_not_in_anoth
 
 
 def test_what_is_of_degree_two_is_its_own_polynomial():
-    x = torch.randn(len(planted.task.inputs), 3, generator=torch.Generator().manual_seed(0)).double()
+    x = torch.randn(
+        len(planted.task.inputs), 3, generator=torch.Generator().manual_seed(0)
+    ).double()
     once = of_degree_two(planted, 4, x)
     assert torch.allclose(of_degree_two(planted, 4, once), once, atol=1e-10)
     assert once.norm() < x.norm() / 3  # 9 of 961 functions

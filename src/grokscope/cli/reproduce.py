@@ -72,11 +72,11 @@ def _list(items: "list[Item]", json: bool) -> None:
     print_json(rows) if json else print_table(rows)
 
 
-def _hours(hours: float) -> str:
+def _hours(hours: int | float) -> str:
     """A cost as people say it."""
     from grokscope.cli.sweep import duration
 
-    return duration(3600 * hours)
+    return duration(3600.0 * hours)
 
 
 def _make(

@@ -18,7 +18,9 @@ def plane_norms(s: Snapshot, x: Float[Tensor, "pair unit"]) -> Float[Tensor, "i 
     basis, whatever the task: the constant, then cos 1, sin 1, cos 2, ... The mean of each unit is
     taken away. Raises `NotApplicable` unless every pair of symbols is there."""
     if not s.task.is_table:
-        raise NotApplicable(f"`{s.task.name}` has not every pair (a, b), so no two-dimensional basis.")
+        raise NotApplicable(
+            f"`{s.task.name}` has not every pair (a, b), so no two-dimensional basis."
+        )
     F = fourier(s.task.n_symbols).basis
     cube = x.double().view(len(F), len(F), -1)
     there = torch.einsum("ai,bj,abu->iju", F, F, cube - cube.mean(dim=(0, 1)))

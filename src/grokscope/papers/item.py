@@ -10,10 +10,10 @@
     def five_neurons(run: Run) -> Row:
         ...
 
-The function says of one subject what is measured of it, as a row of plain data. A subject is a spec,
-which is trained first and given as its run; or, where nothing is trained, whatever the item counts
-over, such as {"neurons": 5, "modulus": 67}. What is drawn and compared is made of the rows alone, so
-that the data goes one way: subjects, rows, picture and table.
+The function says of one subject what is measured of it, as a row of plain data. A subject is a
+spec, which is trained first and given as its run; or, where nothing is trained, whatever the item
+counts over, such as {"neurons": 5, "modulus": 67}. What is drawn and compared is made of the rows
+alone, so that the data goes one way: subjects, rows, picture and table.
 
 Items stand in `papers/items/`, or in a file of one's own that --use names.
 """
@@ -42,7 +42,7 @@ class Size:
     """What an item is made of at one size, and about what that costs."""
 
     subjects: Sequence[Subject]
-    hours: float  # of one processor, training and measuring
+    hours: int | float  # of one processor, training and measuring
     sources: Sequence[Spec] = ()  # trained before, as the subjects load from them
 
     @property
@@ -56,10 +56,10 @@ class Published:
     """A number of a source, and the rule by which ours agrees with it; see `papers.rule`."""
 
     column: str  # of the rows
-    value: float
+    value: int | float
     rule: Rule = "interval"
     where: Row = field(default_factory=dict)  # the rows that it is of: those with these values
-    tolerance: float = 0.0  # of "exact": half a unit of its last digit
+    tolerance: int | float = 0  # of "exact": half a unit of its last digit
     any_size: bool = False  # whether the quick size, too, can be compared with it
     why_not: str = ""  # why nothing of ours can be; empty where something can
 

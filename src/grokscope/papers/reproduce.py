@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from grokscope.disk import read_regular
-from grokscope.errors import BadInput, GrokscopeError
+from grokscope.errors import BadInput, GrokscopeError, NotApplicable
 from grokscope.papers.item import Item, Row, Size, Subject, key, label
 from grokscope.papers.rule import Judged, judge, verdict_of
 from grokscope.plots import save
@@ -66,7 +66,7 @@ class Made:
 
     @property
     def verdict(self) -> str:
-        """"unfinished", or what `rule.verdict_of` says."""
+        """ "unfinished", or what `rule.verdict_of` says."""
         return verdict_of(self.judged) if self.is_whole else "unfinished"
 
 
@@ -158,7 +158,16 @@ def _measured(
         given = {run.spec.id: run for run in runs}
     for subject in subjects:
         of = given[key(subject)] if isinstance(subject, Spec) else subject
-        yield subject, label(subject) | _plain(item, _asked(item, "what measures", item.measure, of))
+        yield subject, label(subject) | _row(item, of)
+
+
+def _row(item: Item, of: Any) -> dict[str, Any]:
+    """What is measured of a run, a row of a sweep or a case; of a network that what is measured has
+    no meaning for, such as one that never learned, why."""
+    try:
+        return _plain(item, _asked(item, "what measures", item.measure, of))
+    except NotApplicable as error:
+        return {"why not": str(error)}
 
 
 def _swept(
@@ -268,4 +277,3 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-

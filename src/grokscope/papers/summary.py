@@ -95,7 +95,7 @@ def _says(made: Made) -> str:
     return f"{made.item.shows}. Ours (published): {', '.join(told)}" if told else made.item.shows
 
 
-def short(x: float | None) -> str:
+def short(x: int | float | None) -> str:
     """A number to four digits; a dash where there is none."""
     return "-" if x is None else f"{x:.4g}"
 
@@ -134,7 +134,7 @@ def _table(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def _cell(x: object) -> str:
-    if x is None or isinstance(x, float):
+    if x is None or isinstance(x, int | float):
         return short(x)
     return str(x)
 

@@ -1,4 +1,4 @@
-"""A network without its parts, one at a time, as a picture: the loss of each beside its controls."""
+"""A network without its parts, one at a time, as a picture: each loss beside its controls."""
 
 import math
 from collections.abc import Sequence

@@ -23,13 +23,15 @@ def dots(
     rows: Sequence[Row],
     columns: Sequence[str],
     by: str = "task",
-    published: Mapping[str, float] | None = None,
+    published: Mapping[str, int | float] | None = None,
 ) -> Figure:
     """A panel a column: its number for each row, the rows in groups of one value of `by`."""
     figure, panels = _panels(len(columns))
     groups = list(dict.fromkeys(row.get(by) for row in rows))
     for panel, column in zip(panels, columns, strict=True):
-        found = [(groups.index(row.get(by)), row[column]) for row in rows if _is_number(row, column)]
+        found = [
+            (groups.index(row.get(by)), row[column]) for row in rows if _is_number(row, column)
+        ]
         at = [place + 0.12 * math.sin(2.4 * i) for i, (place, _) in enumerate(found)]
         panel.scatter(at, [y for _, y in found], s=22, color=TRAIN, alpha=0.8, lw=0)
         if published and column in published:
@@ -90,13 +92,17 @@ def spectra(
         panel.bar(places, row[up], color=TRAIN, label=up)
         panel.bar(range(1, len(row[down]) + 1), [-y for y in row[down]], color=TEST, label=down)
         panel.axhline(0, color=CONTROL, lw=0.6)
-        panel.set_title(" ".join(str(row.get(k)) for k in by) + f" {weight}", fontsize=9, loc="left")
+        panel.set_title(
+            " ".join(str(row.get(k)) for k in by) + f" {weight}", fontsize=9, loc="left"
+        )
         panel.set_xlabel("frequency")
     panels[0].legend(fontsize=7, frameon=False)
     return figure
 
 
-def maps(rows: Sequence[Row], column: str, by: str = "task", axes: tuple[str, str] = ("b", "a")) -> Figure:
+def maps(
+    rows: Sequence[Row], column: str, by: str = "task", axes: tuple[str, str] = ("b", "a")
+) -> Figure:
     """A panel a row: its list of lists as a picture."""
     figure, panels = _panels(len(rows), width=3.4)
     for panel, row in zip(panels, rows, strict=True):
@@ -123,23 +129,31 @@ def steps_of(rows: Sequence[Row], column: str, x: str, by: str, where: Row) -> F
     return figure
 
 
-def shares(rows: Sequence[Row], column: str, published: Mapping[str, float] | None = None) -> Figure:
+def shares(
+    rows: Sequence[Row], column: str, published: Mapping[str, int | float] | None = None
+) -> Figure:
     """One panel: how often each value of a column comes, beside how often it was published."""
     figure, (panel,) = _panels(1, width=6.0)
-    names = sorted({str(row[column]) for row in rows if row.get(column) is not None} | {*(published or {})})
+    names = sorted(
+        {str(row[column]) for row in rows if row.get(column) is not None} | {*(published or {})}
+    )
     total = max(1, sum(row.get(column) is not None for row in rows))
     ours = [sum(str(row.get(column)) == name for row in rows) / total for name in names]
     panel.bar([i - 0.2 for i in range(len(names))], ours, 0.38, color=TRAIN, label="ours")
     if published:
         theirs = [published.get(name, 0.0) for name in names]
-        panel.bar([i + 0.2 for i in range(len(names))], theirs, 0.38, color=OTHER, label="published")
+        panel.bar(
+            [i + 0.2 for i in range(len(names))], theirs, 0.38, color=OTHER, label="published"
+        )
     panel.set_xticks(range(len(names)), names, fontsize=8)
     panel.set(ylabel="share", title="")
     panel.legend(fontsize=7, frameon=False)
     return figure
 
 
-def scatter(rows: Sequence[Row], x: str, columns: Sequence[str], lines: Sequence[float] = ()) -> Figure:
+def scatter(
+    rows: Sequence[Row], x: str, columns: Sequence[str], lines: Sequence[int | float] = ()
+) -> Figure:
     """A panel a column: its number over the number `x`, a dot a row; `lines`: published places on
     that axis, dashed."""
     figure, panels = _panels(len(columns), width=4.2)
@@ -181,14 +195,14 @@ def _panels(count: int, width: float = 3.4, across: int = 4) -> tuple[Figure, li
     return figure, panels[: max(1, count)]
 
 
-def _gaps(values: Sequence[float | None]) -> list[float]:
-    return [math.nan if y is None else y for y in values]
+def _gaps(values: Sequence[int | float | None]) -> list[float]:
+    return [math.nan if y is None else float(y) for y in values]
 
 
 def _is_number(row: Row, column: str) -> bool:
     return isinstance(row.get(column), int | float)
 
 
-def _log_if_wide(panel: Axes, values: Sequence[float], axis: str) -> None:
+def _log_if_wide(panel: Axes, values: Sequence[int | float], axis: str) -> None:
     if values and min(values) > 0 and max(values) > 100 * min(values):
         panel.set_yscale("log") if axis == "y" else panel.set_xscale("log")

@@ -117,7 +117,7 @@ def _rotation(d: int, random: Generator) -> Float[Tensor, "d d"]:
     return Q * R.diagonal().sign()
 
 
-def _varying(path: Float[Tensor, "pair *d"]) -> Float[Tensor, "pair *d"]:
+def _varying(path: Float[Tensor, "pair ... d"]) -> Float[Tensor, "pair ... d"]:
     return path - path.mean(dim=0)
 
 
@@ -148,7 +148,7 @@ def _of_skips(s: Snapshot) -> Iterator[Ablation]:
 
 
 def _both(
-    s: Snapshot, what: str, size: str, name: str, path: Float[Tensor, "pair *d"]
+    s: Snapshot, what: str, size: str, name: str, path: Float[Tensor, "pair ... d"]
 ) -> Iterator[Ablation]:
     """A path at zero, and where it varies over the pairs, at its mean."""
     yield Ablation(what, ZERO, size, partial(_less, s, name, path))

@@ -135,7 +135,9 @@ def logits_2d(run: Run) -> Row:
         Published("FFD at the start", 1, "interval"),
         Published("FCR at the start", 0.933, "interval"),
     ),
-    draw=partial(curves, columns=("ffd[ab]", "fcr[ab]", "ffd[c]", "fcr[c]"), marks=("generalised",)),
+    draw=partial(
+        curves, columns=("ffd[ab]", "fcr[ab]", "ffd[c]", "fcr[c]"), marks=("generalised",)
+    ),
 )
 def fig8(run: Run) -> Row:
     """Both measures at its checkpoints, of W_E and of W_L."""
@@ -267,17 +269,19 @@ COARSE = replace(furuta2024.SPEC, checkpoint_every=100_000, give_up_after=20_000
     quick=Size(
         tuple(
             of(t, 23, r, COARSE, give_up_after=800, steps=1_000)
-            for t in ("a+b", "a*b", "a**2+a*b+b**2") for r in (0.5, 0.8)
+            for t in ("a+b", "a*b", "a**2+a*b+b**2")
+            for r in (0.5, 0.8)
         ),
         hours=0.05,
     ),
     published=tuple(
         Published("generalises", float(r >= low), "share", {"task": f"{t} p=97", "fraction": r})
-        for t, low in LEAST.items() for r in FRACTIONS
+        for t, low in LEAST.items()
+        for r in FRACTIONS
     ),
     draw=partial(dots, columns=("test_accuracy", "unseen_accuracy"), by="fraction"),
     read="keys",
-)  # fmt: skip
+)
 def table_a5(row: Row) -> Row:
     """Whether it generalises; its test accuracy, and that on pairs whose mirror was not shown."""
     return {
@@ -316,15 +320,21 @@ QUICK_2 = _loaded(23, 0.8, stop_after_grok=0, give_up_after=1_500)
     published=(
         Published("generalises", 1, "share", {"task": "a-b", "source": "a+b", "part": "embed"}),
         Published("generalises", 1, "share", {"task": "a+b", "source": "a-b", "part": "embed"}),
-        Published("generalises", 1, "share", {"task": "a*b", "source": "a+b", "part": "transformer"}),
-        Published("generalises", 1, "share", {"task": "a+b", "source": "a*b", "part": "transformer"}),
+        Published(
+            "generalises", 1, "share", {"task": "a*b", "source": "a+b", "part": "transformer"}
+        ),
+        Published(
+            "generalises", 1, "share", {"task": "a+b", "source": "a*b", "part": "transformer"}
+        ),
         *(
-            Published("generalises", 0, "share", {"task": t, "source": "a-b", "part": "transformer"})
+            Published(
+                "generalises", 0, "share", {"task": t, "source": "a-b", "part": "transformer"}
+            )
             for t in ELEMENTARY
         ),
     ),
     draw=partial(dots, columns=("test_accuracy", "generalised"), by="pair"),
-)  # fmt: skip
+)
 def fig2(run: Run) -> Row:
     """Whether it generalises, of which source it has which part."""
     spec = run.spec
@@ -342,6 +352,6 @@ OPEN = (
     Open("furuta2024:app_k", "label entropies and the divergence of train from test",
          "no measure of a split's labels yet"),
     Open("furuta2024:polynomial_mixtures", "a²+ab+b² generalises at 30 % in its mixture",
-         "cells of `grokscope run furuta2024_mixture task.formulas=...`; key parts are not yet told "
-         "apart by operator"),
+         "`grokscope run furuta2024_mixture task.formulas=...` is a cell; key parts are not yet "
+         "told apart by operator"),
 )  # fmt: skip

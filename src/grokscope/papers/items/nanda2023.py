@@ -144,8 +144,10 @@ def table1(run: Run) -> Row:
         Published("loss of the cosines", 4.7e-8, "decade"),
         Published("residue of W_L", 0.0055, "decade"),
     ),
-    draw=partial(dots, columns=("explained", "loss", "loss of the cosines", "residue of W_L"), by="seed"),
-)  # fmt: skip
+    draw=partial(
+        dots, columns=("explained", "loss", "loss of the cosines", "residue of W_L"), by="seed"
+    ),
+)
 def logits(run: Run) -> Row:
     """What Σ α_k cos w_k(a+b-c) explains of the logits, its loss, and what of W_L lies outside the
     key frequencies, by norm."""
@@ -171,8 +173,10 @@ def logits(run: Run) -> Row:
         Published("3 x 3 blocks", 7.24e-8, "decade"),
         Published("neurons of one frequency", 433 / 512),
     ),
-    draw=partial(dots, columns=("restricted", "3 x 3 blocks", "neurons of one frequency"), by="seed"),
-)  # fmt: skip
+    draw=partial(
+        dots, columns=("restricted", "3 x 3 blocks", "neurons of one frequency"), by="seed"
+    ),
+)
 def restricted(run: Run) -> Row:
     """Both losses over all pairs, and the share of the neurons that follow one frequency."""
     s = Snapshot.of(run)
@@ -211,11 +215,16 @@ def fig6(run: Run) -> Row:
         Published("cleanup ends", 14_000),
     ),
     draw=partial(
-        curves, columns=("excluded_loss_sum_train", "restricted_loss_sum[all]", "gini[ab]",
-                         "sum_of_squares"),
+        curves,
+        columns=(
+            "excluded_loss_sum_train",
+            "restricted_loss_sum[all]",
+            "gini[ab]",
+            "sum_of_squares",
+        ),
         marks=("memorisation ends", "formation ends", "cleanup ends"),
     ),
-)  # fmt: skip
+)
 def fig7(run: Run) -> Row:
     """The ends of its phases, by a rule (`measures.phases`), theirs being set by hand; excluded and
     restricted loss, Gini coefficient and squared norm at its checkpoints."""
@@ -281,7 +290,10 @@ def ablations(run: Run) -> Row:
         row["largest without a cluster"] = max(clusters)
     for x in found[1:]:
         name = f"{x.what}, {x.put}"
-        row |= {name: x.loss, f"{name}: at random": sorted(x.control_losses)[len(x.control_losses) // 2]}
+        row |= {
+            name: x.loss,
+            f"{name}: at random": sorted(x.control_losses)[len(x.control_losses) // 2],
+        }
     return row
 
 
@@ -301,7 +313,8 @@ def _below(run: Run, loss: float = REACHED) -> int | None:
     full=Size(
         tuple(
             replace(nanda2023.SPEC, train_fraction=r, stop_after_grok=500, seed=seed, eval_every=25)
-            for r in FRACTIONS for seed in range(3)
+            for r in FRACTIONS
+            for seed in range(3)
         ),
         hours=8,
     ),
@@ -311,7 +324,7 @@ def _below(run: Run, loss: float = REACHED) -> int | None:
         for r, step in FRACTIONS.items()
     ),
     draw=partial(dots, columns=("test loss below .1", "generalised"), by="fraction"),
-)  # fmt: skip
+)
 def fraction(run: Run) -> Row:
     """When its test loss falls below .1."""
     return {**events(run), "fraction": run.spec.train_fraction, "test loss below .1": _below(run)}
@@ -323,7 +336,8 @@ def fraction(run: Run) -> Row:
     full=Size(
         tuple(
             replace(nanda2023.SPEC, weight_decay=x, stop_after_grok=500, seed=seed)
-            for x in (0.0, 0.3, 1.0, 3.0) for seed in range(2)
+            for x in (0.0, 0.3, 1.0, 3.0)
+            for seed in range(2)
         ),
         hours=5,
     ),
@@ -331,11 +345,16 @@ def fraction(run: Run) -> Row:
     published=(
         Published("generalises", 0, "share", {"decay": 0.0}),
         Published("generalised", 10_000, "decade", {"decay": 1.0}),
-        Published("generalised", 3_000, "decade", {"decay": 3.0},
-                  why_not="quoted at second hand with .3 and 3 exchanged; the paper was not seen"),
+        Published(
+            "generalised",
+            3_000,
+            "decade",
+            {"decay": 3.0},
+            why_not="quoted at second hand with .3 and 3 exchanged; the paper was not seen",
+        ),
     ),
     draw=partial(dots, columns=("generalised", "test_accuracy"), by="decay"),
-)  # fmt: skip
+)
 def decay(run: Run) -> Row:
     """When it generalises."""
     return {**events(run), "decay": run.spec.weight_decay}
@@ -346,8 +365,11 @@ def decay(run: Run) -> Row:
     shows="mod 53 it takes a decay of 5; mod 109 it is as mod 113",
     full=Size(
         tuple(
-            replace(nanda2023.SPEC, task_args={"p": p}, weight_decay=x, stop_after_grok=500, seed=seed)
-            for p, x in ((53, 1.0), (53, 5.0), (109, 1.0)) for seed in range(3)
+            replace(
+                nanda2023.SPEC, task_args={"p": p}, weight_decay=x, stop_after_grok=500, seed=seed
+            )
+            for p, x in ((53, 1.0), (53, 5.0), (109, 1.0))
+            for seed in range(3)
         ),
         hours=2,
     ),
@@ -358,7 +380,7 @@ def decay(run: Run) -> Row:
         Published("generalises", 1, "share", {"p": 109}),
     ),
     draw=partial(dots, columns=("generalised", "test_accuracy"), by="p"),
-)  # fmt: skip
+)
 def primes(run: Run) -> Row:
     """When it generalises."""
     return {**events(run), "decay": run.spec.weight_decay}
@@ -372,7 +394,7 @@ OPEN = (
          "the published lists are not held; `grokscope run nanda2023_two_layers` trains one"),
     Open("nanda2023:linear_attention", "attention made linear: loss 2.12e-7", "not built yet"),
     Open("nanda2023:addition", "five-digit sums: test loss below 1 at 11,386",
-         "`grokscope run nanda2023_addition` trains it; infinite data and digits apart are not built"),
+         "`grokscope run nanda2023_addition` trains it; infinite data and single digits are open"),
     Open("nanda2023:skip_trigram", "skip trigrams: test loss below .1 at 1,774",
          "our task is easier (60 steps): not the same"),
     Open("nanda2023:induction", "repeated subsequences: test loss below 1 at about 245,950",

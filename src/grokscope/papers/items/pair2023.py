@@ -18,6 +18,7 @@ FIVE = pair2023.PAPER.experiments["five_neurons"].spec
 REVERSE = pair2023.PAPER.experiments["pair_reverse"].spec
 TRIPLE = pair2023.PAPER.experiments["pair_triple"].spec
 CLASSES = {"grokking": 0.387, "high test loss": 0.347, "high train loss": 0.135, "together": 0.132}
+UNKNOWN = "the rate, decay and width of the page's run are not known"
 ODD = tuple(range(3, 500, 2))
 
 
@@ -35,15 +36,23 @@ def _cells(moduli: tuple[int, ...]) -> list[Row]:
     full=Size(_cells(ODD), hours=0.05),
     quick=Size(_cells(tuple(range(3, 131, 2))), hours=0.003),
     published=(
-        Published("largest modulus", 117, "exact", {"neurons": 5, "activation": "relu"}, any_size=True),
-        Published("accuracy at 119", 0.933, "exact", {"neurons": 5, "activation": "relu"}, 5e-4, True),
-        Published("accuracy at 67", 0.194, "exact", {"neurons": 6, "activation": "relu"}, 5e-4, True),
-        Published("accuracy at 67", 1, "exact", {"neurons": 3, "activation": "square"}, any_size=True),
+        Published(
+            "largest modulus", 117, "exact", {"neurons": 5, "activation": "relu"}, any_size=True
+        ),
+        Published(
+            "accuracy at 119", 0.933, "exact", {"neurons": 5, "activation": "relu"}, 5e-4, True
+        ),
+        Published(
+            "accuracy at 67", 0.194, "exact", {"neurons": 6, "activation": "relu"}, 5e-4, True
+        ),
+        Published(
+            "accuracy at 67", 1, "exact", {"neurons": 3, "activation": "square"}, any_size=True
+        ),
     ),
     draw=partial(
         steps_of, column="accuracy", x="moduli", by="neurons", where={"activation": "relu"}
     ),
-)  # fmt: skip
+)
 def construction(cell: Row) -> Row:
     """The accuracy over all pairs at each odd modulus, and up to which all are right."""
     n, act = cell["neurons"], cell["activation"]
@@ -70,7 +79,12 @@ def five_neurons(run: Run) -> Row:
     """Its curves, whether every pair is right at the end, and the norm of its weights."""
     last = run.rows[-1]
     is_right = min(last["train_accuracy"], last["test_accuracy"]) == 1
-    return {**events(run), "all right": is_right, "norm": last["sum_of_squares"] ** 0.5, **curve(run)}
+    return {
+        **events(run),
+        "all right": is_right,
+        "norm": last["sum_of_squares"] ** 0.5,
+        **curve(run),
+    }
 
 
 @item(
@@ -79,12 +93,12 @@ def five_neurons(run: Run) -> Row:
     full=Size(seeds(pair2023.PARITY, 9), hours=0.04),
     quick=Size(seeds(pair2023.PARITY, 3, steps=10_000), hours=0.007),
     published=(
-        Published("memorised", 1_200, why_not="the rate, decay and width of the page's run are not known"),
-        Published("generalised", 3_750, why_not="the rate, decay and width of the page's run are not known"),
+        Published("memorised", 1_200, why_not=UNKNOWN),
+        Published("generalised", 3_750, why_not=UNKNOWN),
         Published("active neurons", 4, why_not="the page's run decays absolute values"),
     ),
     draw=partial(curves, columns=("train_accuracy", "test_accuracy", "test_loss")),
-)  # fmt: skip
+)
 def parity(run: Run) -> Row:
     """Its curves; the weights on the three digits and on the others; how many neurons work."""
     s = Snapshot.of(run)

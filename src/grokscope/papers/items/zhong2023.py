@@ -36,7 +36,9 @@ def _four(p: int, count: int, **changes: object) -> tuple[Spec, ...]:
         replace(LINEAR, model_args={"kind": "D"}),
     ]
     return tuple(
-        replace(spec, task_args={"p": p}, seed=seed, **changes) for spec in of for seed in range(count)
+        replace(spec, task_args={"p": p}, seed=seed, **changes)
+        for spec in of
+        for seed in range(count)
     )
 
 
@@ -110,7 +112,13 @@ def rates(run: Run) -> Row:
     the logistic fit (slope -45) 99.5 % are symmetric at .4, and .5 % at .63."""
     rate, found = run.spec.model_args["attention_rate"], _measured(run)
     side = "rate below .4" if rate < 0.4 else "rate above .63" if rate > 0.63 else "between"
-    return {**events(run), "rate": rate, "side": side, "is symmetric": found["s_g"] > SYMMETRIC, **found}
+    return {
+        **events(run),
+        "rate": rate,
+        "side": side,
+        "is symmetric": found["s_g"] > SYMMETRIC,
+        **found,
+    }
 
 
 OPEN = (
