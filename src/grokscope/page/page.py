@@ -6,6 +6,7 @@ The words are here without the script too; `web/` has its source, and `assets/` 
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -103,10 +104,11 @@ def harmless(json: str) -> str:
 
 def _article(i: int, r: Reading, page: Contents) -> str:
     run, facts = r.facts, page.facts
-    lead = leading(page.figures)
+    chapters = story.chapters(run)
+    led = leading(page.figures, [x.name for x in chapters])
     told = "\n".join(
-        _chapter(k, x, _figure(lead[x.name], run, facts) if x.name in lead else "")
-        for k, x in enumerate(story.chapters(run), 1)
+        _chapter(k, x, _figure(led[x.name], run, facts) if x.name in led else "")
+        for k, x in enumerate(chapters, 1)
     )
     words = f"""<header><h1>{escape(run.task.name)}<span class="answer">: {
         escape(story.headline(run))
@@ -116,17 +118,19 @@ def _article(i: int, r: Reading, page: Contents) -> str:
 <p class="small what">Run <bdi>{escape(run.name)}</bdi>{_seed(run)}</p></header>
 {told}
 {PLACE}
-{_for_specialists(r, page, [x for x in page.figures if x not in lead.values()])}"""
+{_for_specialists(r, page, [x for x in page.figures if x not in led.values()])}"""
     drawn = [x["title"] for x in facts["trace"]["figures"]] + [x["label"] for x in facts["events"]]
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
 {linked(words, i, *drawn)}
 </article>"""
 
 
-def leading(figures: list[Figure]) -> dict[story.Name, Figure]:
-    """The figure that each chapter has: of those that may lead it, the first by rank."""
+def leading(figures: Sequence[Figure], chapters: Sequence[story.Name]) -> dict[story.Name, Figure]:
+    """The figure that each of these chapters has: of those that may lead it, the first by rank."""
     ranked = sorted(
-        ((x.leads, x) for x in figures if x.leads), key=lambda own: own[0].rank, reverse=True
+        ((x.leads, x) for x in figures if x.leads and x.leads.chapter in chapters),
+        key=lambda own: own[0].rank,
+        reverse=True,
     )
     return {leads.chapter: figure for leads, figure in ranked}
 

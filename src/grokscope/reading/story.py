@@ -14,6 +14,7 @@ from grokscope.reading.facts import ExplanationFacts, Facts
 from grokscope.reading.sentences import (
     algorithm,
     assumed,
+    digits,
     falls,
     given_away,
     how_sure,
@@ -141,7 +142,7 @@ def _mechanism(f: Facts) -> str:
         return "How it does that is undetermined."
     of_all = proved(e)
     also = "" if of_all is None else f" Its weights alone prove it right on {of_all} {_what(e)}."
-    name = e.best.title if e.algorithm == e.best.form else f"a {e.algorithm}"
+    name = f"a {e.algorithm}" if len(e.best.algorithms) > 1 else e.best.title
     return f"Its mechanism: {name}.{also}"
 
 
@@ -443,7 +444,7 @@ def _imported(f: Facts) -> str:
     when = "" if f.knows_when else "; when it learned them is not known here"
     return (
         f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} at step {f.final['step']:,}"
-        f"{split}, with a loss of {f.final['all_loss']:.2g} nats. It was imported "
+        f"{split}, with a loss of {digits(f.final['all_loss'], 2)} nats. It was imported "
         f"({f.spec.source}){when}"
     )
 
