@@ -42,8 +42,8 @@ which parts carry the answers: green those that do, where it generalised. What i
 program says of the run, word for word.
 
 `make gallery` trains all of them and writes this page: {seconds:.0f} CPU-seconds on a slow core
-(AMD Zen 1, 2 GHz), less where some are trained already. It also writes the page of each run, to which the
-links lead: they open once the command was run here.
+(AMD Zen 1, 2 GHz), less where some are trained already. It also writes the page of each run, to
+which the links lead: they open once the command was run here.
 """
 
 
@@ -70,24 +70,30 @@ class Shown:
         return IMAGES / f"{self.name}.png"
 
 
-SOON = "steps=2000 stop_after_grok=150 eval_every=10 checkpoint_every=40"
+PARITY = "pair_parity model.d_mlp=64 stop_after_grok=500"
+SOON = "train_fraction=.7 stop_after_grok=150 eval_every=10 checkpoint_every=40"
+PIZZA = (
+    "zhong2023 task.p=31 model.attention_rate=0 train_fraction=.8 lr=5e-3 weight_decay=2 "
+    "steps=2000 stop_after_grok=300 eval_every=10 checkpoint_every=50"
+)
 RUNS = (
-    Shown("sum", "A sum: circles", "hello"),
+    Shown("sum", "A sum", "hello"),
     Shown("difference", "A difference", "hello task=a-b"),
-    Shown("product", "A product: circles of logarithms", "hello 'task=a*b'"),
+    Shown("product", "A product", "hello 'task=a*b'"),
     Shown("squared", "Neurons that square", "hello model.act=square"),
-    Shown("transformer", "A Transformer", "demo task.p=31 train_fraction=.6 checkpoint_every=40"),
-    Shown("permutations", "Products of permutations: S4", f"demo_group task.group=S4 train_fraction=.7 {SOON}"),
-    Shown("dodecagon", "Symmetries of the dodecagon: D12", f"demo_group task.group=D12 train_fraction=.7 {SOON}"),
-    Shown("bits", "Five bits, added one by one: C2^5", f"demo_group task.group=C2^5 train_fraction=.7 {SOON}"),
-    Shown("parity", "Three digits of thirty", "pair_parity model.d_mlp=64 steps=10000 stop_after_grok=500"),
-    Shown("squares", "A sum of squares, which comes at once", "hello 'task=a**2+b**2'"),
-    Shown("nearly", "The square of a sum, not yet learned", "hello 'task=(a+b)**2' steps=2000"),
-    Shown("form", "A form that it cannot split into a part of a and one of b", "hello 'task=a**2+a*b+b**2'"),
+    Shown("transformer", "A Transformer", "demo task.p=43 train_fraction=.4 checkpoint_every=40"),
+    Shown("even", "A Transformer whose attention is even", PIZZA),
+    Shown("permutations", "Permutations of four things: S4", f"demo_group task.group=S4 {SOON}"),
+    Shown("dodecagon", "Symmetries of a dodecagon: D12", f"demo_group task.group=D12 {SOON}"),
+    Shown("bits", "Five bits, each added apart: C2^5", f"demo_group task.group=C2^5 {SOON}"),
+    Shown("parity", "The parity of three digits of thirty", PARITY),
+    Shown("squares", "A sum of squares", "hello 'task=a**2+b**2'"),
+    Shown("square", "The square of a sum", "hello 'task=(a+b)**2' steps=2000"),
+    Shown("form", "A quadratic form", "hello 'task=a**2+a*b+b**2'"),
     Shown("no_decay", "No weight decay", "hello weight_decay=0"),
-    Shown("too_few", "Too few pairs shown", "hello train_fraction=.2"),
-    Shown("random", "Random answers, which are only to be memorised", "hello label_noise=1"),
-    Shown("noise", "One answer in ten is wrong", "hello label_noise=.1"),
+    Shown("few", "Few pairs shown", "hello train_fraction=.2"),
+    Shown("random", "Answers drawn at random", "hello label_noise=1"),
+    Shown("noise", "One answer in ten drawn at random", "hello label_noise=.1"),
 )  # fmt: skip
 
 
