@@ -70,19 +70,14 @@ class Shown:
         return IMAGES / f"{self.name}.png"
 
 
-PARITY = "pair_parity model.d_mlp=64 stop_after_grok=500"
-SOON = "train_fraction=.7 stop_after_grok=150 eval_every=10 checkpoint_every=40"
-PIZZA = (
-    "zhong2023 task.p=31 model.attention_rate=0 train_fraction=.8 lr=5e-3 weight_decay=2 "
-    "steps=2000 stop_after_grok=300 eval_every=10 checkpoint_every=50"
-)
+SOON = "train_fraction=.7 steps=2000 stop_after_grok=150 eval_every=10 checkpoint_every=40"
+PARITY = "pair_parity model.d_mlp=64 steps=10000 stop_after_grok=500"
 RUNS = (
     Shown("sum", "A sum", "hello"),
     Shown("difference", "A difference", "hello task=a-b"),
     Shown("product", "A product", "hello 'task=a*b'"),
     Shown("squared", "Neurons that square", "hello model.act=square"),
-    Shown("transformer", "A Transformer", "demo task.p=43 train_fraction=.4 checkpoint_every=40"),
-    Shown("even", "A Transformer whose attention is even", PIZZA),
+    Shown("transformer", "A Transformer", "demo task.p=31 train_fraction=.6 checkpoint_every=40"),
     Shown("permutations", "Permutations of four things: S4", f"demo_group task.group=S4 {SOON}"),
     Shown("dodecagon", "Symmetries of a dodecagon: D12", f"demo_group task.group=D12 {SOON}"),
     Shown("bits", "Five bits, each added apart: C2^5", f"demo_group task.group=C2^5 {SOON}"),
