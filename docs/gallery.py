@@ -25,7 +25,7 @@ from grokscope.papers import EXPERIMENTS
 from grokscope.plots.run import KEY, OTHER, TEST, TRAIN, save, styled
 from grokscope.reading.facts import Facts, KeyFacts
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import headline, summary
+from grokscope.reading.story import headline, lead
 from grokscope.spec import Spec
 from grokscope.training.files import write_atomically
 from grokscope.training.machine import use_threads
@@ -114,9 +114,8 @@ def made(shown: Shown) -> Facts:
 
 
 def section(shown: Shown, f: Facts) -> str:
-    """A run in words: its own, but for the first question and the last."""
+    """A run in words, which are its own."""
     headed = headline(f)
-    items = "\n".join(f"* {label}: {text}" for label, text in summary(f)[1:-1])
     return f"""\
 ## {shown.title}
 
@@ -127,9 +126,8 @@ def section(shown: Shown, f: Facts) -> str:
 grokscope run {shown.asked}
 ```
 
-**{headed[0].upper()}{headed[1:]}.** <a href="{shown.page.relative_to(DOCS)}">Its page</a>.
-
-{items}
+**{headed[0].upper()}{headed[1:]}.** {lead(f)}
+<a href="{shown.page.relative_to(DOCS)}">Its page</a>.
 """
 
 

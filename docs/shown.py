@@ -2,8 +2,8 @@
 
     python -m docs.shown          takes some 25 CPU-seconds
 
-A block of text below commands holds the first lines of what the last of them printed. It is as long
-as it stands there; `...` at its end says that there is more.
+A block of text below commands holds what the last of them printed; where it ends with `...`, as many
+of its first lines as stand there.
 """
 
 import os
@@ -43,11 +43,12 @@ def refreshed(page: str, folder: Path) -> str:
 
 
 def shortened(told: str, like: str) -> str:
-    """As many lines of it as another text has."""
+    """It, or as many lines of it as a text has that ends with `...`."""
     before = like.splitlines()
-    more = [MORE] if before[-1:] == [MORE] else []
-    lines = [line.rstrip() for line in told.splitlines()][: len(before) - len(more)]
-    return "".join(f"{line}\n" for line in [*lines, *more])
+    lines = [line.rstrip() for line in told.splitlines()]
+    if before[-1:] == [MORE]:
+        lines = [*lines[: len(before) - 1], MORE]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def printed(line: str, folder: Path) -> str:

@@ -19,7 +19,8 @@ from grokscope.cli.main import VERBS
 from grokscope.measures import MEASURES, trace
 from grokscope.models import MODELS
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import percent, sentences, summary
+from grokscope.reading.sentences import percent
+from grokscope.reading.story import headline, lead, numbers, told
 from grokscope.spec import Spec
 from grokscope.task import TASKS
 from grokscope.training.run import Run, find_runs
@@ -203,11 +204,10 @@ def test_the_report_fetches_nothing(out):
 def test_the_report_says_what_the_terminal_says(call, out):
     run = find_runs(out)[0]
     page = Page((run.folder / "report.html").read_text())
-    lines = [" ".join(line.split()) for line in call("show", run.folder).out.splitlines()]
+    lines = [" ".join(x.split()) for x in call("show", run.folder, "--long").out.splitlines()]
     facts = read(run).facts
-    assert lines[0] == run.spec.id
-    assert lines[1 : 1 + len(summary(facts))] == [" ".join(row) for row in summary(facts)]
-    for text in [answer for _, answer in summary(facts)] + sentences(facts):
+    assert lines[0] == f"{run.spec.id}: {headline(facts)}"
+    for text in [lead(facts), *(" ".join(row) for row in numbers(facts)), *told(facts)]:
         assert text in " ".join(lines)
         for number in re.findall(r"\d[\d,.]*\d(?: %)?", text):
             assert number in page.text
@@ -218,12 +218,17 @@ def test_an_accuracy_is_shown_in_one_rounding(call, tmp_path):
     """That at the end stands among the first answers and in the paragraph on the end."""
     call("run", *TINY, "steps=200", "--out", tmp_path)
     (run,) = find_runs(tmp_path)
-    shown = call("show", run.folder).out
-    told = re.findall(r"test ([\d.]+ %) right at the end|test accuracy ([\d.]+ %)", shown)
-    assert told == [
-        (percent(run.rows[-1]["test_accuracy"]), ""),
-        ("", percent(run.rows[-1]["test_accuracy"])),
-    ]
+    shown = " ".join(call("show", run.folder, "--long").out.split())
+    found = re.findall(r"test (?:was |accuracy )?([\d.]+ %)(?: right|, test loss)", shown)
+    assert len(found) >= 3
+    assert set(found) == {percent(run.rows[-1]["test_accuracy"])}
+
+
+def test_a_run_is_told_within_one_screen_of_80_columns(call, out):
+    run = find_runs(out)[0]
+    lines = call("show", run.folder).out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines[1:-1])) <= 80, "the names of the run and of its report are not broken"
 
 
 def test_seeds_are_runs_that_differ_in_their_seed_alone(out):

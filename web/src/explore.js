@@ -77,7 +77,7 @@ export function explore(root, runs, { isPage = false } = {}) {
   const time = timeControl(root, runs, store);
   const guess = guessing(root, runs, store, time);
   const bar = el("div", { class: "control", role: "region", "aria-label": "time" }, time.node);
-  if (runs.some((run) => run.rows.step)) time.node.append(guess.start);
+  if (runs.some((run) => run.rows.step)) time.node.lastElementChild?.append(guess.start);
   if (runs.length > 1) {
     const chooser = el("select", { id: "run", "aria-label": "run", onchange: () => choose(Number(chooser.value)) },
       ...runs.map((run, i) => el("option", { value: i }, run.id)));

@@ -27,6 +27,7 @@ Out = Annotated[Path, arg(metavar="DIR", help="the folder that holds the runs")]
 Step = Annotated[int | None, absent("N", "the checkpoint; by default the last")]
 Threads = Annotated[int | None, absent("N", "threads to compute with; by default 2")]
 Plot = Annotated[Path | None, absent("FILE", "draw it, to a .png, .svg or .pdf", aliases=["-o"])]
+Long = Annotated[bool, arg(help="the whole story, and what specialists ask")]
 Json = Annotated[bool, arg(help="print JSON, for scripts")]
 Plugins = UseAppendAction[
     Annotated[

@@ -42,9 +42,10 @@ def parts_of(s: Snapshot, role: str) -> Parts | None:
 
 
 def circles(r: Reading) -> list[str]:
-    """The key parts that are a cosine and a sine, where there is an embedding to show on them."""
+    """The key parts that are a cosine and a sine, where there is an embedding to show on them, and
+    they are more than noise."""
     parts = parts_of(r.snapshot, "a")
-    if r.keys is None or parts is None or not {"ab", "a"} & set(r.spectra):
+    if r.facts.is_noise or r.keys is None or parts is None or not {"ab", "a"} & set(r.spectra):
         return []
     return [k for k in r.keys.names if k in parts and parts[k].shape[1] == 2][:MOST_CIRCLES]
 
