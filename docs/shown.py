@@ -1,9 +1,9 @@
 """What the tutorial's commands print, written into it again.
 
-    python -m docs.shown          takes some 25 CPU-seconds
+    python -m docs.shown          some 20 CPU-seconds
 
-A block of text below commands holds what the last of them printed; where it ends with `...`, as many
-of its first lines as stand there.
+A block of text below commands holds what the last of them printed; where it ends with `...`, as
+many of its first lines as stand there.
 """
 
 import os
