@@ -4,9 +4,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
-
-from grokscope.cli.options import Out, Plugins, Runs, check_replaceable, load
+from grokscope.cli.options import (
+    Out,
+    Plugins,
+    Runs,
+    absent,
+    check_replaceable,
+    load,
+)
 from grokscope.errors import BadInput
 
 
@@ -15,7 +20,8 @@ def report(
     /,
     out: Out = Path("runs"),
     file: Annotated[
-        Path | None, arg(aliases=["-o"], help="where to write; by default into the (first) run")
+        Path | None,
+        absent("FILE", "where to write; by default into the (first) run", aliases=["-o"]),
     ] = None,
     use: Plugins = (),
 ) -> None:
