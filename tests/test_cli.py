@@ -317,6 +317,18 @@ def test_a_report_goes_where_it_is_told(flag, call, out, tmp_path):
     assert (run.folder / "report.html").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_a_report_is_opened_in_a_browser_where_there_is_one(
+    works, call, out, tmp_path, monkeypatch
+):
+    asked: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: asked.append(address) or works)
+    path = tmp_path / "report.html"
+    said = call("report", find_runs(out)[0].spec.id, "--out", out, "-o", path, "--open")
+    assert (said.code, asked) == (0, [path.as_uri()])
+    assert ("open the file yourself" in said.err) != works
+
+
 def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
     def interrupt(*args: Any) -> None:
         raise KeyboardInterrupt
