@@ -6,6 +6,7 @@ The words are here without the script too; `web/` has its source, and `assets/` 
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from html import escape
@@ -217,8 +218,9 @@ def _paragraphs(texts: list[str]) -> str:
 
 
 def _said(text: str) -> str:
-    """A text, in which a number is not parted from its percent."""
-    return escape(text).replace(" %", "&nbsp;%")
+    """A text, in which a number is not parted from its percent, and what can be typed is told
+    apart."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text).replace(" %", "&nbsp;%"))
 
 
 def _section(title: str, inside: str) -> str:

@@ -208,7 +208,7 @@ def ending(f: Facts) -> list[str]:
     return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
         f"{percent(last['test_accuracy'])}, test loss {loss(f, last['test_loss'])}, train loss "
-        f"{loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{_jumped(f)}"
+        f"{loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{moves(f)}{_jumped(f)}"
     ]
 
 

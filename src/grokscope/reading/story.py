@@ -21,7 +21,6 @@ from grokscope.reading.sentences import (
     inputs,
     loss,
     meaning,
-    moves,
     nearest,
     parts,
     percent,
@@ -310,7 +309,7 @@ def _grew(f: Facts) -> Chapter | None:
     if e.t_grok is not None and e.delay and f.memorised_first:
         start = e.t_memorize or 0
         play = Play(f"In the next {e.delay:,} steps", start, e.t_grok)
-        begun = " its answers on train stayed as they were, but its weights moved."
+        begun = " train was learned already, but its weights went on changing."
         title = "What grew meanwhile"
     elif e.t_grok is not None:
         play, begun = Play(f"Until step {e.t_grok:,}", 0, e.t_grok), " its weights took shape."
@@ -336,11 +335,11 @@ def _parts(f: Facts) -> list[str]:
     if f.keys is None or not f.keys.names or f.events.t_grok is None or not f.generalises:
         return []
     names = _by_share(f, f.keys.names)
-    told = [f"{name} ({percent(f.keys.shares[name])})" for name in names[:MOST_PARTS]]
+    told = [f"{name} ({share(f.keys.shares[name])})" for name in names[:MOST_PARTS]]
     more = f" and {len(names) - MOST_PARTS} more" if len(names) > MOST_PARTS else ""
     count, every = len(names), len(f.keys.shares)
     return [
-        f" By the end {count} of {every} parts carry {percent(f.keys.explained)} of its answers: "
+        f" By the end {count} of {every} parts carry {share(f.keys.explained)} of its answers: "
         f"{', '.join(told)}{more}."
     ]
 
@@ -399,10 +398,22 @@ def _not_generalised(f: Facts) -> tuple[str | Play, ...]:
     last = f.rows[-1]
     end = int(last["step"])
     told = (
-        f" test was {percent(last['test_accuracy'])} right at the end{given_away(f)}.{moves(f)}"
+        f" test was {percent(last['test_accuracy'])} right at the end{given_away(f)}.{_trend(f)}"
         f"{_missing(f)}"
     )
     return (Play(f"Within {end:,} steps", 0, end), " it did not get there:", told)
+
+
+def _trend(f: Facts) -> str:
+    """Whether the test accuracy still moved; the numbers of that are for specialists."""
+    trend = f.trend
+    if trend is None:
+        return ""
+    if trend.moves and trend.rise > 0:
+        return " It was still rising: longer training might have changed this."
+    if trend.moves:
+        return f" It was falling; its best was {percent(trend.best)}, at step {trend.best_at:,}."
+    return " It was not seen to rise any more."
 
 
 LITTLE = 0.4  # of the inputs: below that it is told that more might help
