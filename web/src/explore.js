@@ -3,7 +3,7 @@
 import { onScheme } from "./colours.js";
 import { compare } from "./compare.js";
 import { unpack } from "./decode.js";
-import { el } from "./dom.js";
+import { el, number } from "./dom.js";
 import { guessing } from "./guess.js";
 import { PANELS } from "./panels.js";
 import { tools } from "./save.js";
@@ -25,6 +25,7 @@ export function explore(root, runs, { isPage = false } = {}) {
   const { signal } = life;
   const store = createStore(fromHash(isPage ? location.hash : "", runs), signal);
   const articles = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("article[data-run]")]);
+  const nows = articles.map((x) => [...x.querySelectorAll(".now")]); // where captions say which step is shown
   /** @type {(Promise<void> | undefined)[]} */
   const mounted = [];
   /** @type {{run: number, figure: HTMLElement, draw: (state: State) => void, isSeen: boolean}[]} */
@@ -80,6 +81,8 @@ export function explore(root, runs, { isPage = false } = {}) {
   function show(state) {
     articles.forEach((article, i) => { article.hidden = i !== state.run; });
     mounted[state.run] ??= mount(state.run);
+    const step = runs[state.run].frames[state.frame];
+    for (const now of nows[state.run]) now.textContent = `step ${number(step)}`;
     for (const panel of panels) if (panel.isSeen && panel.run === state.run) panel.draw(state);
   }
 

@@ -16,7 +16,7 @@ from typing import Any
 from grokscope.explain.program import write_circuit
 from grokscope.page.certificate import certificates
 from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
-from grokscope.page.figure import Figure, Topic
+from grokscope.page.figure import WHEN, Figure, Topic
 from grokscope.reading import sentences, story
 from grokscope.reading.facts import Facts
 from grokscope.reading.glossary import PLACE, linked
@@ -184,9 +184,11 @@ def _seed(run: Facts) -> str:
 def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
     still = figure.still(facts) if figure.still and figure.leads else ""
     picture = f"<noscript>{still}</noscript>" if still else ""
+    caption = _said(figure.caption(run, facts))
+    caption = caption.replace(WHEN, f'<span class="now">{WHEN}</span>')
     return (
         f'<figure data-panel="{figure.name}"><h3>{escape(figure.title)}</h3>'
-        f'<figcaption>{_said(figure.caption(run, facts))}</figcaption><div class="drawing"></div>'
+        f'<figcaption>{caption}</figcaption><div class="drawing"></div>'
         f"{picture}</figure>"
     )
 

@@ -129,11 +129,7 @@ COARSE = 0.25  # of a step: from there on the evaluation before it is told
 def rough(f: Facts, step: int) -> str:
     """How far before a step the last evaluation was, where that is far; else nothing."""
     before = f.before(step)
-    return (
-        f" (at {before:,}, the evaluation before, not yet)"
-        if step - before >= COARSE * step
-        else ""
-    )
+    return f" (not yet at step {before:,})" if step - before >= COARSE * step else ""
 
 
 def falls(f: Facts) -> str:
@@ -565,11 +561,11 @@ def how_sure(e: ExplanationFacts) -> str:
     void = sum(x.need is not None for x in c.standing(Standing.INCONCLUSIVE))
     uncounted = f"; {void} more do not count, as a control did as well" if void else ""
     share, what = proved(e), "pairs" if e.is_of_pairs else "inputs"
-    also = "" if share is None else f" Its weights alone prove it right on {share} {what}."
+    also = "" if share is None else f" A proof from its weights alone covers {share} {what}."
     return (
         f"This explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
-        f"of them beside controls{uncounted}.{also} It is one network: another seed may learn "
-        "otherwise."
+        f"of them beside controls such as an untrained network{uncounted}.{also} It is one "
+        "network: another seed may learn otherwise."
     )
 
 
