@@ -267,9 +267,7 @@ def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(facts):
     assert f.events.t_grok is None
     assert text["generalised"].startswith("Within 200 steps it did not get there: test was ")
     assert "a guess is right 7.69 % of the time" in text["asked"]
-    assert text["how"].startswith(
-        "It gives by heart what it was shown. No algorithm is said to be learned, since it does not"
-    )
+    assert "No algorithm is said to be learned, since it does not generalise." in text["how"]
     assert (f.phases, f.no_phases) == (None, "never generalised")
     assert f.keys is not None
     some = replace(f, keys=replace(f.keys, names=("frequency 1",)))
