@@ -17,12 +17,14 @@ from torch import Tensor
 from grokscope.activations import IDENTITY, Activation
 from grokscope.canonical import activation_of
 from grokscope.circuits.circle import Circle, circle_of
+from grokscope.circuits.fourier.lean import NOTHING, lean
+from grokscope.circuits.fourier.pieces import count
 from grokscope.circuits.fourier.squares import Design, design_of_pairs, least_squares
 from grokscope.circuits.fourier.waves import Waves, n_functions
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import key_parts
 from grokscope.measures.weights import output_map
-from grokscope.score import centred
+from grokscope.score import centred, explained_variance
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 
@@ -45,20 +47,16 @@ def fit(snapshot: Snapshot) -> Waves:
         Waves(circle, act, has_products, frequencies, inner, keys, rows, no_bias)
         for act, has_products, inner in _hidden_layers(snapshot, circle, frequencies)
     ]
-    fitted = [_with_bias(snapshot, x) for x in unbiased]
-    small, *others = sorted(fitted, key=lambda x: x[0].size)
-    better = (waves for waves, missed in others if missed < small[1] / WORTH)
-    return next(better, small[0])
+    fitted = [lean(snapshot, x) for x in unbiased]
+    missed = [_missed(snapshot, x) for x in fitted]
+    small, *others = sorted(range(len(fitted)), key=lambda i: count(fitted[i]))
+    better = (i for i in others if NOTHING < missed[small] > WORTH * missed[i])
+    return fitted[next(better, small)]
 
 
-def _with_bias(s: Snapshot, waves: Waves) -> tuple[Waves, float]:
-    """The waves with what is the same for every pair in the network and not in them, less its
-    mean; and how far their logits are then from the network's, each less its mean over the
-    answers."""
-    missing = s.logits.double() - waves.logits(s.task)
-    bias = missing.mean(dim=0)
-    bias = bias - bias.mean()
-    return waves.with_bias(bias), float(centred(missing - bias).square().sum())
+def _missed(s: Snapshot, waves: Waves) -> float:
+    """The share of the logits that is missed, each less its mean over the answers."""
+    return 1 - explained_variance(centred(s.logits), centred(waves.logits(s.task)))
 
 
 def _circle(s: Snapshot) -> Circle:

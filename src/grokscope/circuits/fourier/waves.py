@@ -52,12 +52,6 @@ class Waves:
         """Which neurons have a row in the output map."""
         return (self.rows != 0).any(dim=1)
 
-    @property
-    def size(self) -> int:
-        """How many numbers of it are not 0, of the neurons that are read out; and the bias."""
-        numbers = (self.inner[:, self.is_read] != 0).sum() + (self.rows != 0).sum()
-        return int(numbers) + len(self.bias)
-
     def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
         """The activations of every neuron."""
         of_a, of_b = self._of_places

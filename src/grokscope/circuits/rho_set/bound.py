@@ -19,6 +19,7 @@ from grokscope.algebra.groups import Group
 from grokscope.circuits.rho_set.claim import Claim
 from grokscope.circuits.rho_set.ideal import Ideal, Seen, ideal
 from grokscope.circuits.rho_set.summands import DoubleSum, Measured, Refused, measured
+from grokscope.verify.low_rank import most
 from grokscope.verify.network import Bound, Network, slack
 
 NAME = "rho-sets"
@@ -89,16 +90,6 @@ def distance(
     for one, uneven, middle in zip(hat.sums, here.uneven, mean.uneven, strict=True):
         error = error + most_uneven(uneven=uneven, mean=middle, one=one)
     return error + (bias - fitted.bias).amax(dim=1)
-
-
-def most(
-    *, h: Float[Tensor, "pair row"], mean: Float[Tensor, " row"], W: Float[Tensor, "row z"]
-) -> Float[Tensor, " pair"]:
-    """Step 7a. (h W)_z ≤ max_z (h̄ W)_z + |h - h̄| max_z |W_z|  (Cauchy-Schwarz), and
-    (h W)_z ≤ Σ_n max_z h_n W_nz; the smaller of the two."""
-    by_norm = (mean @ W).amax() + (h - mean).norm(dim=1) * W.norm(dim=0).amax()
-    by_neuron = h.clamp(min=0) @ W.amax(dim=1) + h.clamp(max=0) @ W.amin(dim=1)
-    return torch.minimum(by_norm, by_neuron)
 
 
 def most_uneven(
