@@ -94,6 +94,7 @@ def of_certificate(c: CertificateFacts) -> dict[str, Any]:
         "equation": c.equation,
         "certificate": [of_evidence(x) for x in c.evidence],
         "bound": None if c.bound is None else c.bound.accuracy,
+        "own_bound": None if c.own is None else c.own.accuracy,
     }
 
 

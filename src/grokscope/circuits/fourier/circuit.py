@@ -17,6 +17,8 @@ from grokscope.activations import IDENTITY
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Algorithm, Circuit, chosen_parts, finder
 from grokscope.circuits.fourier import program
+from grokscope.circuits.fourier.bound import Claim
+from grokscope.circuits.fourier.bound import waves as waves_bound
 from grokscope.circuits.fourier.clock_or_pizza import CLOCK, PIZZA, clock_or_pizza
 from grokscope.circuits.fourier.evidence import checks
 from grokscope.circuits.fourier.fit import fit
@@ -25,6 +27,7 @@ from grokscope.circuits.fourier.waves import Waves
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
+from grokscope.verify.network import Bound, Network
 
 DIGITS = 7  # that are printed: the five-neuron network decides by differences of 1e-5
 Wave = tuple[float, ...]  # its size and phase; of what has no place its size; () for none
@@ -91,6 +94,10 @@ class Fourier(Circuit):
             NEURONS=_table(waves),
             act=waves.act.python,
         )
+
+    def mechanism(self, network: Network, task: Task) -> Bound | None:
+        """That of angles which add up."""
+        return waves_bound(network, Claim.of(self.waves.circle, self.waves.keys, task))
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return *checks(snapshot, self.waves), *clock_or_pizza(snapshot, self.waves).evidence

@@ -27,20 +27,28 @@ MOST_PAIRS = 2_500  # pairs of points of a sum: it takes memory of the square of
 
 
 def rho_set(
-    network: Network, group: Group, inputs: Int[Tensor, "pair 2"], parts: Sequence[Claim]
+    network: Network,
+    group: Group,
+    inputs: Int[Tensor, "pair 2"],
+    parts: Sequence[Claim],
+    name: str = NAME,
 ) -> Bound:
     """The share of pairs that are right by the ideal's margin; 0, with the reason, of parts that
     are no action of the group, or of a task that is not its product. `group` is the task's, symbol
     i and answer i its element i; `inputs` are the pairs. O(|G|² m)."""
     try:
         _check(network, group, inputs, parts)
-        return _proved(network, group, inputs, parts)
+        return _proved(network, group, inputs, parts, name)
     except Refused as reason:
-        return network.bound(NAME, None, 0, str(reason))
+        return network.bound(name, None, 0, str(reason))
 
 
 def _proved(
-    network: Network, group: Group, inputs: Int[Tensor, "pair 2"], parts: Sequence[Claim]
+    network: Network,
+    group: Group,
+    inputs: Int[Tensor, "pair 2"],
+    parts: Sequence[Claim],
+    name: str,
 ) -> Bound:
     """Step 8. A pair is right if f(xy|x,y), which is computed in full, is above max_{z≠xy} f̂(z|x,y)
     by more than f may exceed f̂, and than rounding can move either: that of this proof, and that of
@@ -64,7 +72,7 @@ def _proved(
         f"the ideal's margin is {first - second:.3g}, the network within "
         f"{total / network.n_pairs:.3g} of it on average"
     )
-    return network.bound(NAME, is_proved, _cost(network, group, hat, parts), reason)
+    return network.bound(name, is_proved, _cost(network, group, hat, parts), reason)
 
 
 def margin(*, at_e: Float[Tensor, " z"], identity: int) -> tuple[float, float]:
