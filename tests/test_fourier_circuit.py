@@ -146,7 +146,7 @@ def test_the_few_numbers_are_kept_that_the_logits_would_miss():
     rows = fit_rows(circle, every, output_map(s))
     whole = Waves(circle, RELU, False, every, inner, every, rows, torch.zeros(23).double())
     few, seen = lean(s, whole), Seen.of(s, whole)
-    assert count(few) < 0.4 * sum(W.numel() for W in s.model.symbol_weights().values())
+    assert count(few) < 0.45 * sum(W.numel() for W in s.model.symbol_weights().values())
     assert seen.missed(few) < 0.08
     assert seen.same(few) == 1
 

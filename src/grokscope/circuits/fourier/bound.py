@@ -10,8 +10,8 @@ a quadrature of an integral over phases. So the ideal f̂ = Σ_k A_k(x-y) cos w_
 once for each of n distances, not for each of n² pairs, and how far the network is from it is
 bounded at each pair. A false explanation is only far. Steps 1 to 5 of docs/bounds.md.
 
-Axes: pair = one input, every = of all; neuron; c = an answer; k = a frequency; place; d = a distance x - y; δ = how
-far a place is from the right one.
+Axes: pair = one input, every = of all; neuron; c = an answer; k = a frequency; place; d = a
+distance x - y; δ = how far a place is from the right one.
 """
 
 import math

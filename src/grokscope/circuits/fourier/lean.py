@@ -32,6 +32,7 @@ SAME = 0.995  # of the pairs must be answered as the network does, where all pie
 NEURONS = 0.9  # of the neurons' variance is kept, where all pieces explain as much
 LARGE = 0.4  # of the weights that they stand for
 ENOUGH = 0.92  # of the logits, to be explained in fewer numbers than that
+NEARLY = 1.2  # times as much missed, at most, where that is not reached
 FAINT, STEPS = 1e-8, 10  # the least strength that is tried, of the largest; halvings of the range
 
 
@@ -44,7 +45,7 @@ def lean(s: Snapshot, waves: Waves) -> Waves:
     if count(kept) > few > 0:
         _, first = strength.change(lambda x: count(x) > few)
         small = strength.above(first)
-        kept = small if seen.explains(small) else kept
+        kept = small if seen.explains(small, instead=kept) else kept
     biased = with_bias(s, kept)
     is_missed = seen.missed(kept, with_bias=False) > max(MISSED * seen.missed(kept), NOTHING)
     return biased if is_missed else kept
@@ -98,8 +99,11 @@ class Seen:
         enough = self.missed(waves) <= allowed and self.same(waves) >= need
         return not enough or self.neurons(waves) < of_neurons
 
-    def explains(self, waves: Waves) -> bool:
-        return self.missed(waves) <= 1 - ENOUGH and self.same(waves) >= self._by_all[1]
+    def explains(self, waves: Waves, instead: Waves) -> bool:
+        """Whether the logits are explained well enough, or nearly as well as otherwise."""
+        missed = self.missed(waves)
+        enough = missed <= 1 - ENOUGH or missed <= NEARLY * self.missed(instead)
+        return enough and self.same(waves) >= self._by_all[1]
 
     @cached_property
     def _by_all(self) -> tuple[float, float, float]:
