@@ -16,8 +16,7 @@ distance x - y; δ = how far a place is from the right one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -29,6 +28,7 @@ from grokscope.verify.low_rank import most
 from grokscope.verify.network import Bound, Chunk, Network, best_wrong, slack
 
 NAME = "waves"
+STEPS = 64  # sizes of an error, up to the largest, for which the margin is computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,6 @@ class Claim:
     x: Int[Tensor, " pair"]
     y: Int[Tensor, " pair"]
     z: Int[Tensor, " c"]
-    answers: Int[Tensor, " pair"]
 
     @classmethod
     def of(cls, circle: Circle, keys: Sequence[int], task: Task) -> "Claim | None":
@@ -52,13 +51,23 @@ class Claim:
         z = torch.full((circle.n_answers,), -1)
         z[circle.answers[there]] = circle.points[there]
         ks = torch.tensor([k for k in keys if k > 0])
-        return cls(circle.n, ks, *circle.places(task), z, task.answers)
+        return cls(circle.n, ks, *circle.places(task), z)
 
-    @cached_property
-    def is_sum(self) -> Bool[Tensor, " pair"]:
+    def is_sum(self, answers: Int[Tensor, " pair"]) -> Bool[Tensor, " pair"]:
         """Of which pairs the answer stands at x + y."""
         has_places = (self.x >= 0) & (self.y >= 0)
-        return has_places & (self.z[self.answers] == (self.x + self.y) % self.n)
+        return has_places & (self.z[answers] == (self.x + self.y) % self.n)
+
+    def refused(self, network: Network) -> str:
+        """Why it is none of this network's: its places are not on the circle, or two answers stand
+        at one."""
+        sizes = [len(v) for v in (self.x, self.y, self.z)]
+        if sizes != [network.n_pairs, network.n_pairs, network.W_L.shape[1]]:
+            return "it is of other pairs or answers"
+        if any(int(v.min()) < -1 or int(v.max()) >= self.n for v in (self.x, self.y, self.z)):
+            return "a place is not on the circle"
+        placed = self.z[self.z >= 0]
+        return "" if len(placed.unique()) == len(placed) > 0 else "two answers stand at one place"
 
     def wave(
         self, place: Int[Tensor, " row"]
@@ -102,55 +111,85 @@ def by_distance(
     return total / d.bincount(minlength=n).clamp(min=1)[:, None]
 
 
-def second(*, A: Float[Tensor, "d k"], claim: Claim) -> Float[Tensor, " d"]:
-    """Step 4. max_{δ≠0} Σ_k A_k(d) cos w_k δ: what f̂ gives the best wrong place."""
+def margin(
+    *, A: Float[Tensor, "d k"], errors: Float[Tensor, " step"], claim: Claim
+) -> Float[Tensor, "d step"]:
+    """Step 4. min_{δ≠0} Σ_k A_k(d) (1 - cos w_k δ) - e s(δ), for some sizes e of an error, with
+    s(δ)² = Σ_k 2 (1 - cos w_k δ): what a pair with x - y = d is right by in the waves alone, if the
+    length of all (p_k - A_k(d), q_k) together is at most e."""
     cos, _ = claim.wave(torch.arange(1, claim.n))
-    return (A @ cos.T).amax(dim=1)
+    apart = (A.sum(dim=1)[:, None] - A @ cos.T, (2 * (1 - cos)).sum(dim=1).clamp(min=0).sqrt())
+    return torch.stack([(apart[0] - e * apart[1]).amin(dim=1) for e in errors.tolist()], dim=1)
 
 
 def waves(network: Network, claim: Claim | None) -> Bound:
-    """Step 5. A pair is right if f(answer), computed in full, is above
+    """Step 5. A pair is right if
 
-        max_{δ≠0} f̂ + Σ_k |(p_k - A_k(x-y), q_k)| + max_z (h R)_z + bias_z,
+        margin + f(answer) - Σ_k p_k > max_z (h R)_z + bias_z,
 
-    the last bounded as in the other proofs, and above what answers without a place have, computed
-    in full. A pair whose answer does not stand at x + y is tried in full."""
+    f(answer) being computed in full, and the right side bounded as in the other proofs; and if
+    f(answer) is above what answers without a place have, computed in full. A pair whose answer does
+    not stand at x + y is tried in full."""
     if claim is None:
         return network.bound(NAME, None, 0, "an answer stands for several places")
     if network.unknown or not network.is_in_range:
         return network.bound(NAME, None, 0, network.unknown or "a weight is out of range")
-    at, here = split(W=network.W, claim=claim), claim.is_sum
-    sums, d = (claim.x + claim.y) % claim.n, (claim.x - claim.y) % claim.n
-    found = [turned(h=c.post, at=at, sums=sums[c.pairs], claim=claim) for c in network.chunks()]
-    p, q = (torch.cat(x) for x in zip(*found, strict=True))
-    A = by_distance(p=p[here], d=d[here], n=claim.n)
-    error = torch.hypot(p - A[d], q).sum(dim=1)
-    others = second(A=A, claim=claim)[d] + error
-    is_proved = torch.zeros(network.n_pairs, dtype=torch.bool)
-    for chunk in network.chunks():
-        is_proved[chunk.pairs] = _is_right(network, chunk, at, others, claim)
-    largest = A.sum(dim=1)
+    if reason := claim.refused(network):
+        return network.bound(NAME, None, 0, reason)
+    at, here = split(W=network.W, claim=claim), claim.is_sum(network.answers)
+    found = Seen.together([_seen(network, chunk, at, claim) for chunk in network.chunks()])
+    d = (claim.x - claim.y) % claim.n
+    A = by_distance(p=found.p[here], d=d[here], n=claim.n)
+    error = torch.hypot(found.p - A[d], found.q).square().sum(dim=1).sqrt()
+    most_of_all = (1 + 1e-9) * error[here].amax() if here.any() else error.new_zeros(())
+    steps = most_of_all * torch.arange(1, STEPS + 1) / STEPS
+    step = torch.searchsorted(steps, error).clamp(max=STEPS - 1)  # the first that is no smaller
+    sure = margin(A=A, errors=steps, claim=claim)[d, step]
+    is_proved = torch.where(here, sure + found.right - found.p.sum(dim=1) > found.rest, found.full)
+    is_proved &= found.outside
+    ideal = float(margin(A=A, errors=0 * steps[:1], claim=claim).mean())
     reason = (
-        f"the ideal's margin is {float((largest - second(A=A, claim=claim))[d[here]].mean()):.3g}, "
+        f"the ideal's margin is {ideal:.3g}, "
         f"the waves within {float(error[here].mean()):.3g} of it, on average"
     )
     return network.bound(NAME, is_proved, _cost(network, claim), reason)
 
 
-def _is_right(
-    network: Network, chunk: Chunk, at: Split, others: Float[Tensor, " every"], claim: Claim
-) -> Bool[Tensor, " pair"]:
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Of each pair the waves turned back; the answer's logit; what the rest of any logit is at
+    most, with all that rounding can move; whether that logit is above those of answers without a
+    place; and of pairs that are tried in full whether it is above all."""
+
+    p: Float[Tensor, "pair k"]
+    q: Float[Tensor, "pair k"]
+    right: Float[Tensor, " pair"]
+    rest: Float[Tensor, " pair"]
+    outside: Bool[Tensor, " pair"]
+    full: Bool[Tensor, " pair"]
+
+    @classmethod
+    def together(cls, each: Sequence["Seen"]) -> "Seen":
+        names = (x.name for x in fields(cls))
+        return cls(*(torch.cat([getattr(x, name) for x in each]) for name in names))
+
+
+def _seen(network: Network, chunk: Chunk, at: Split, claim: Claim) -> Seen:
+    sums = (claim.x + claim.y)[chunk.pairs] % claim.n
+    p, q = turned(h=chunk.post, at=at, sums=sums, claim=claim)
     right, placed = chunk.right(network.W), claim.z >= 0
-    rest = most(h=chunk.post, mean=network.mean, W=at.R[:, placed])
     bias = chunk.bias[:, placed] if chunk.direct is not None else chunk.bias
-    wrong = others[chunk.pairs] + rest + bias.amax(dim=1)
+    rest = most(h=chunk.post, mean=network.mean, W=at.R[:, placed]) + bias.amax(dim=1)
+    rounding = _rounding(network, chunk, at)
+    outside = torch.ones_like(right, dtype=torch.bool)
     if not placed.all():
-        wrong = torch.maximum(wrong, _in_full(network, chunk, ~placed).amax(dim=1))
-    full = (~claim.is_sum[chunk.pairs]).nonzero()[:, 0]
-    if len(full):
-        logits = _in_full(network, chunk, torch.ones_like(placed))[full]
-        wrong[full] = best_wrong(logits, chunk.answers[full])
-    return right - _rounding(network, chunk, at) > wrong
+        outside = right - rounding > _in_full(network, chunk, ~placed).amax(dim=1)
+    full = torch.zeros_like(outside)
+    some = (~claim.is_sum(network.answers)[chunk.pairs]).nonzero()[:, 0]
+    if len(some):
+        logits = _in_full(network, chunk, torch.ones_like(placed))[some]
+        full[some] = (right - rounding)[some] > best_wrong(logits, chunk.answers[some])
+    return Seen(p, q, right, rest + rounding, outside, full)
 
 
 def _in_full(network: Network, chunk: Chunk, of: Bool[Tensor, " c"]) -> Float[Tensor, "pair _"]:
@@ -161,8 +200,8 @@ def _in_full(network: Network, chunk: Chunk, of: Bool[Tensor, " c"]) -> Float[Te
 def _rounding(network: Network, chunk: Chunk, at: Split) -> Float[Tensor, " pair"]:
     """More than rounding can move the two sides: of this proof, and of the network's run."""
     lengths = network.W_L.norm(dim=1) + torch.hypot(at.C, at.S).sum(dim=1)
-    mean, far = network.mean, (chunk.post - network.mean).norm(dim=1)
-    size = (chunk.post.abs() + mean.abs()) @ lengths + far * lengths.norm() + chunk.bias_size
+    far = chunk.post.norm(dim=1) + network.mean.norm()
+    size = chunk.post.abs() @ lengths + far * lengths.norm() + chunk.bias_size
     terms = 4 * (sum(network.W.shape) + at.C.shape[1])
     return slack(terms, 8 * size) + 2 * chunk.doubt
 
@@ -172,6 +211,6 @@ def _cost(network: Network, claim: Claim) -> int:
     (m, n), K = network.W_L.shape, len(claim.ks)
     a_pair = m * (2 * K + 5) + 10 * K + (n if network.has_direct else 0)
     a_pair += m * int((claim.z < 0).sum())
-    in_full = int((~claim.is_sum).sum()) * (m + 1) * n
-    once = 4 * m * n * K + claim.n * claim.n * K
+    in_full = int((~claim.is_sum(network.answers)).sum()) * (m + 1) * n
+    once = 4 * m * n * K + claim.n * claim.n * (K + STEPS)
     return network.hidden_operations + network.n_pairs * a_pair + in_full + once
