@@ -30,8 +30,9 @@ class Opened:
         return self.page
 
     def figure(self, name: str):
-        """In view, and so drawn."""
+        """Unfolded and in view, and so drawn."""
         found = self.page.locator(f"figure[data-panel={name}]")
+        found.evaluate("x => { for (const d of [x.closest('details')]) if (d) d.open = true; }")
         found.scroll_into_view_if_needed()
         self.page.wait_for_timeout(150)
         return found
@@ -49,9 +50,16 @@ class Opened:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def unfold(page) -> None:
+    """Open what is for specialists."""
+    page.evaluate("for (const x of document.querySelectorAll('.specialists')) x.open = true")
+    page.wait_for_timeout(100)
+
+
 def seen_through(opened: Opened, file: Path) -> None:
     """The whole page is seen on a telephone: no complaint or request, nothing too wide or empty."""
     page = opened.open(file)
+    unfold(page)
     height = page.evaluate("document.documentElement.scrollHeight")
     for y in range(0, height, 700):
         page.evaluate(f"scrollTo(0, {y})")

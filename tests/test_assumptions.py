@@ -15,10 +15,11 @@ from grokscope.foreign.tasks import KNOWN, MARGIN
 from grokscope.measures.measure import evaluate
 from grokscope.page.certificate import certificates
 from grokscope.page.page import page
+from grokscope.reading import story
 from grokscope.reading.explained import explanation_facts
 from grokscope.reading.reading import read
 from grokscope.reading.record import of_explanation, of_reading
-from grokscope.reading.sentences import account, sentences, summary
+from grokscope.reading.sentences import account
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
 from tests.layouts import State, lookup, table_of, write
@@ -154,7 +155,7 @@ def test_the_opposite_product_of_every_group_is_tried(name, order, tmp_path):
 def test_a_stated_group_leaves_open_which_factor_acts_first(said, tmp_path):
     found = network(tmp_path, lookup(group("S4").T), task=said)
     assert (found.run.spec.task_args["group"], found.accuracy) == ("S4op", 1)
-    assert "b acting first" in " ".join(x for _, x in summary(read(found.run).facts))
+    assert "b acting first" in " ".join(story.told(read(found.run).facts))
 
 
 ANOTHER = [
@@ -184,8 +185,7 @@ def test_of_a_network_whose_task_is_not_known_nothing_is_said_of_generalising(tm
     reading = read(run)
     e = explanation_facts(explain(Snapshot.of(run)))
     assert (e.gate.verdict, e.certificates, e.algorithm) == ("task unknown", (), None)
-    rows = [x for _, x in summary(reading.facts)]
-    for text in (" ".join(account(e)), " ".join([*rows, *sentences(reading.facts)])):
+    for text in (" ".join(account(e)), " ".join(story.told(reading.facts))):
         assert "--task" in text
         assert "did not generalise" not in text
         assert "Key parts" not in text
@@ -230,17 +230,18 @@ def test_where_two_activations_fit_relu_is_assumed_and_the_other_told(tmp_path, 
     assert "square 100.0%" in found.notes[-1]
     reading = read(found.run)
     e = explanation_facts(explain(Snapshot.of(found.run)))
-    told = "Nothing says its activation: relu is assumed"
+    taken = "Nothing says its activation: relu is assumed"
     assert e.gate.verdict == "not generalised"
     for text in (
         " ".join(account(e)),
-        " ".join(x for _, x in summary(reading.facts)),
+        " ".join(x for _, x in story.numbers(reading.facts)),
+        " ".join(story.told(reading.facts)),
         certificates(e, None),
         json.dumps(of_explanation(e)),
         json.dumps(of_reading(reading.facts)),
         page(reading),
     ):
-        assert told in text
+        assert taken in text
     args = ("import", tmp_path / "errs/errs.npz", "--out", tmp_path / "new")
     (row,) = json.loads(call(*args, "--json").out)
     assert [*row["assumed"]["activation"]] == ["relu", "square"]

@@ -16,6 +16,7 @@ from grokscope.page.stacks import LEVELS, packed
 from grokscope.reading.answers import ALL_SUBSETS
 from grokscope.reading.film import frames
 from grokscope.reading.reading import Reading, read
+from grokscope.reading.story import headline, lead, numbers
 from grokscope.score import accuracy, centred
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
@@ -24,7 +25,7 @@ from grokscope.training.run import Run
 from grokscope.training.train import train
 from grokscope.verify.evidence import OfAll
 from grokscope.verify.verify import less
-from tests.browser import Opened, seen_through, unpacked
+from tests.browser import Opened, seen_through, unfold, unpacked
 
 SMALL = Spec(
     task_args={"p": 13}, model="mlp", model_args={"d_embed": 16, "d_mlp": 64}, lr=1e-2,
@@ -101,13 +102,13 @@ def test_frames_keep_the_ends_and_are_no_more_than_asked():
 
 
 EXPECTED = {
-    "a transformer": {"right", "shown", "of_a", "out", "circles", "activations"},
-    "a factored mlp": {"right", "shown", "of_a", "out", "activations"},
+    "a transformer": {"asked", "right", "shown", "of_a", "out", "circles", "activations"},
+    "a factored mlp": {"asked", "right", "shown", "of_a", "out", "activations"},
     "sparse parity": {"digits"},
-    "a group": {"right", "shown", "of_a", "of_b", "out", "activations"},
-    "a product": {"right", "shown", "of_a", "of_b", "out", "activations"},
-    "a mixture": {"right", "shown"},
-    "not learned": {"right", "shown", "of_a", "of_b", "out", "activations"},
+    "a group": {"asked", "right", "shown", "of_a", "of_b", "out", "activations"},
+    "a product": {"asked", "right", "shown", "of_a", "of_b", "out", "activations"},
+    "a mixture": {"asked", "right", "shown"},
+    "not learned": {"asked", "right", "shown", "of_a", "of_b", "out", "activations"},
     "one checkpoint": {"right", "of_a", "out", "activations"},
 }
 
@@ -180,7 +181,7 @@ def test_a_small_network_runs_in_the_page_as_it_is(readings):
 
 def test_no_algorithm_is_told_of_a_network_that_does_not_generalise(readings):
     words = page(readings["not learned"]).split("<script")[0]
-    assert "none is said to be learned" in words
+    assert "No algorithm is said to be learned" in words
     assert "angles" not in words
 
 
@@ -226,7 +227,9 @@ def test_a_page_without_what_would_be_too_large_can_be_seen(
     monkeypatch.setattr("grokscope.page.page.MOST_BYTES", 1)
     opened = Opened(browser, viewport={"width": 400, "height": 800})
     seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
-    assert opened.page.get_by_text("Left out, so that the page stays small").is_visible()
+    assert opened.page.get_by_text("Left out, so that the page stays small").is_visible(), (
+        "unfolded"
+    )
     opened.context.close()
 
 
@@ -235,5 +238,54 @@ def test_every_kind_of_run_can_be_seen_in_a_browser(kind, readings, browser, tmp
     opened = Opened(browser, viewport={"width": 400, "height": 800})
     seen_through(opened, write_page(readings[kind], tmp_path / "report.html"))
     there = opened.page.eval_on_selector_all("figure", "x => x.map((y) => y.dataset.panel)")
-    assert there == [x.name for x in contents(readings[kind]).figures]
+    assert sorted(there) == sorted(x.name for x in contents(readings[kind]).figures)
+    opened.context.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_tells_what_became_of_a_run_where_all_see_it(kind, readings, browser, tmp_path):
+    """Its task, when it memorised and generalised, its mechanism and standing, with what is for
+    specialists folded."""
+    f = readings[kind].facts
+    opened = Opened(browser)
+    page = opened.open(write_page(readings[kind], tmp_path / "report.html"))
+    told = " ".join(page.locator("article").inner_text().replace("\xa0", " ").split())
+    assert "Key parts:" not in told, "of specialists"
+    for text in (f.task.name, headline(f), lead(f), *(x for row in numbers(f) for x in row)):
+        assert text in told
+    for event, step in (("memorised", f.events.t_memorize), ("generalised", f.events.t_grok)):
+        row = dict(numbers(f))[event]
+        assert (
+            (f"step {step:,}" in row) if step is not None else ("step " not in row or "not" in row)
+        )
+    opened.context.close()
+
+
+@pytest.mark.parametrize("kind", ["a transformer", "a group", "sparse parity", "not learned"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_has_no_serious_fault_for_those_who_see_or_move_otherwise(
+    kind, scheme, readings, browser, tmp_path
+):
+    """By the rules of axe-core, all of them, with everything unfolded."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core").Axe
+    opened = Opened(browser, color_scheme=scheme)
+    page = opened.open(write_page(readings[kind], tmp_path / "report.html"))
+    unfold(page)
+    found = axe().run(page).response["violations"]
+    serious = [x for x in found if x["impact"] in ("serious", "critical")]
+    assert [(x["id"], x["nodes"][0]["html"][:120]) for x in serious] == []
+    opened.context.close()
+
+
+def test_a_page_is_printed_whole(readings, browser, tmp_path):
+    """On paper there are all figures and certificates, and no control."""
+    opened = Opened(browser)
+    page = opened.open(write_page(readings["a transformer"], tmp_path / "report.html"))
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.wait_for_timeout(200)
+    assert not page.locator(".control").is_visible()
+    empty = "x => x.filter((y) => !y.children.length || !y.getBoundingClientRect().height).length"
+    assert page.eval_on_selector_all("figure .drawing", empty) == 0
+    assert page.locator("details.certificate table.tests").first.is_visible()
     opened.context.close()

@@ -17,7 +17,8 @@ from grokscope.measures.measure import evaluate
 from grokscope.planted import TRUTHS
 from grokscope.reading.explained import explanation_facts
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import account, short, summary
+from grokscope.reading.sentences import account, short
+from grokscope.reading.story import told
 from grokscope.snapshot import Snapshot
 from grokscope.task import ALL_SPLIT
 from grokscope.training.run import Run
@@ -147,7 +148,7 @@ def test_of_a_network_that_was_shown_every_pair_it_is_not_said_that_it_generalis
 def test_every_pair_is_told_and_leaves_no_test(tmp_path):
     run = imported(tmp_path, {"net.pt": NET}, split="all")
     assert (run.spec.split, run.was_shown_all, run.knows_split) == (ALL_SPLIT, True, False)
-    assert "It was shown all 121 pairs" in " ".join(x for _, x in summary(read(run).facts))
+    assert "It was shown all 121 pairs" in " ".join(told(read(run).facts))
     with pytest.raises(NotApplicable, match="was shown every pair"):
         evaluate(Snapshot.of(run), ["test_accuracy"])
     with pytest.raises(BadInput, match="imported network"):

@@ -11,7 +11,7 @@ from grokscope.foreign import import_network, sources
 from grokscope.measures.measure import evaluate
 from grokscope.page.page import page
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import sentences, summary
+from grokscope.reading.story import told
 from grokscope.snapshot import Snapshot
 from grokscope.training.run import Run
 from grokscope.training.train import train
@@ -28,8 +28,7 @@ from tests.layouts import (
 
 def said(reading) -> str:
     """All that is said of a run."""
-    rows = [text for _, text in summary(reading.facts)]
-    return " ".join([*rows, *sentences(reading.facts)])
+    return " ".join(told(reading.facts))
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,14 @@ from grokscope.reading.reading import Reading, read, task_facts
 from grokscope.reading.record import of_reading
 from grokscope.reading.sentences import (
     account,
-    acts,
-    by_step,
-    headline,
     meaning,
+    parts,
     percent,
     phase_spans,
+    rough,
     sentences,
-    summary,
 )
+from grokscope.reading.story import Play, chapters, headline, lead, numbers, told
 from grokscope.spec import Spec
 from grokscope.tasks import make_task
 from grokscope.training.events import Events, Phases
@@ -73,7 +72,18 @@ def facts(readings) -> dict[str, Facts]:
 
 
 def words(f: Facts) -> str:
-    return " ".join([*(" ".join(row) for row in summary(f)), *sentences(f)])
+    return " ".join([lead(f), *(" ".join(row) for row in numbers(f)), *told(f)])
+
+
+def story(f: Facts) -> dict[str, str]:
+    """The texts of the chapters."""
+    return {chapter.name: chapter.plain for chapter in chapters(f)}
+
+
+def plays(f: Facts) -> dict[str, tuple[int, int]]:
+    """What words play, and from which step to which."""
+    pieces = [x for chapter in chapters(f) for x in chapter.text if isinstance(x, Play)]
+    return {x.words: (x.start, x.end) for x in pieces}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,7 +91,7 @@ def test_every_kind_of_run_has_its_page(kind, readings, tmp_path):
     html = write_page(readings[kind], tmp_path / "page.html").read_text()
     assert "<figure" in html
     text = html[: html.index("<script")]
-    assert not re.findall(r"(?:src|href)=", text)
+    assert not re.findall(r"href=|src=(?!\"data:image/png)", text)
     assert html.count("<script") == 2
 
 
@@ -101,37 +111,41 @@ def test_a_reading_is_plain_data(kind, readings):
 
 def test_grokking_is_told_in_numbers(facts):
     f = facts["grokked"]
-    told, events = dict(summary(f)), f.events
-    assert events.t_memorize is not None
-    assert told["It memorised"].startswith(f"by step {events.t_memorize:,}")
-    assert f"step {events.t_grok:,}" in told["It generalised"]
-    assert f", {events.delay:,} steps after it had memorised" in told["It generalised"]
-    assert f"in {f.spec.grok_patience} evaluations in a row" in told["It generalised"]
-    assert "378 of the 841 pairs (44.95 %)" in told["It was asked"]
+    text, events = story(f), f.events
+    memorised, grok = events.t_memorize, events.t_grok
+    assert memorised is not None
+    assert text["memorised"].startswith(f"By step {memorised:,} (at 20, the evaluation")
+    assert "it had the answers by heart" in text["memorised"]
+    assert f"By step {grok:,}, {events.delay:,} steps after it had memorised" in text["generalised"]
+    assert f"in {f.spec.grok_patience} evaluations in a row" in text["generalised"]
+    assert "378 of the 841 pairs with their answers (44.9 %)" in text["asked"]
+    assert "for a = 20 and b = 0 the answer is 20" in text["asked"]
+    assert (0, memorised) in plays(f).values()
+    assert plays(f)[f"By step {grok:,}"] == (memorised, grok)
     assert headline(f) == "it grokked"
+    assert lead(f).startswith(f"By step {memorised:,} it knew by heart the pairs it was shown.")
     assert "restricted loss" in words(f)
-    assert "It is one network, and its key parts were chosen at its last checkpoint" in words(f)
+    assert "It is one network: another seed may learn otherwise." in words(f)
     assert "without as many of the others, at random" in words(f)  # the control stands beside it
 
 
 def test_where_train_and_test_rise_together_nothing_is_said_to_be_memorised(facts):
     grokked = facts["grokked"]
     at = grokked.events.t_memorize
-    assert "watch it memorise" in [name for name, *_ in acts(grokked)]
     rows = tuple({**x, "test_accuracy": 0.53} if x["step"] == at else x for x in grokked.rows)
     together = replace(grokked, rows=rows)
-    assert dict(summary(together))["It memorised"].startswith("not first: by step")
+    title = next(x.title for x in chapters(together) if x.name == "memorised")
+    assert title == "It did not memorise first"
+    assert "by heart" not in words(together)
     assert "steps after it had memorised" not in words(together)
     assert headline(together) == "it generalised"
-    assert "watch it memorise" not in [name for name, *_ in acts(together)]
 
 
 def test_an_evaluation_that_is_far_from_the_one_before_is_said_to_be(facts):
     f = facts["grokked"]
     rows = tuple(row for row in f.rows if row["step"] == 0 or row["step"] >= 40)
-    far = by_step(replace(f, rows=rows), 40)
-    assert far == "by step 40 (at 0, the evaluation before, not yet)"
-    assert by_step(f, 400) == "by step 400"
+    assert rough(replace(f, rows=rows), 40) == " (at 0, the evaluation before, not yet)"
+    assert rough(f, 400) == ""
 
 
 @pytest.mark.parametrize(
@@ -190,10 +204,11 @@ def test_phases_can_be_played_and_the_last_goes_on_where_it_is_not_over(facts):
     assert phase_spans(grokked) == [
         ("memorisation", 0, 60), ("circuit formation", 60, 300), ("cleanup", 300, 900)
     ]  # fmt: skip
-    assert acts(grokked)[-2:] == phase_spans(grokked)[1:]
+    assert plays(grokked)["circuit formation until 300"] == (60, 300)
+    assert plays(grokked)["cleanup until 900"] == (300, 900)
     last = int(grokked.rows[-1]["step"])
     unfinished = replace(grokked, phases=replace(OVER, cleaned=None), is_finished=False)
-    assert acts(unfinished)[-1] == ("cleanup, not over", 300, last)
+    assert plays(unfinished)[f"cleanup, not over until {last:,}"] == (300, last)
     assert f"cleanup was not over at step {last:,}" in words(unfinished)
 
 
@@ -248,11 +263,11 @@ def test_a_loss_for_each_class_is_told_in_nats_too(facts):
 
 def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(facts):
     f = facts["memorised"]
-    told = dict(summary(f))
+    text = story(f)
     assert f.events.t_grok is None
-    assert told["It generalised"].startswith("not within 200 steps")
-    assert "(guessing: 7.69 % right)" in told["It was asked"]
-    assert told["Its algorithm"] == "none is said to be learned: it does not generalise"
+    assert text["generalised"].startswith("Within 200 steps it did not get there: test was ")
+    assert "a guess is right 7.69 % of the time" in text["asked"]
+    assert text["how"].startswith("No algorithm is said to be learned, since it does not general")
     assert (f.phases, f.no_phases) == (None, "never generalised")
     assert f.keys is not None
     some = replace(f, keys=replace(f.keys, names=("frequency 1",)))
@@ -263,7 +278,7 @@ def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(facts):
 
 def test_what_was_not_learned_is_not_called_memorised(facts):
     f = facts["not learned"]
-    assert dict(summary(f))["It memorised"].startswith("never: at most ")
+    assert story(f)["memorised"].startswith("At most ")
     assert headline(f) == "not learned"
 
 
@@ -277,8 +292,55 @@ def test_a_task_without_a_product_has_no_key_parts(facts, readings):
 
 
 def test_noise_is_said_to_be_noise(facts):
-    told = dict(summary(facts["noise"]))["It was asked"]
-    assert told.endswith("Of the answers 100 % were drawn at random.")
+    text = story(facts["noise"])
+    assert text["asked"].endswith("Of the answers 100 % were drawn at random.")
+    assert "a rule, as answers were drawn at random" in text["generalised"]
+
+
+LACKS = [
+    ({"weight_decay": 0.0}, {}, "weight decay, which was 0 (`weight_decay=1`)"),
+    ({}, {"never_shown": 3}, "symbols: 3 were at one place of the pairs never shown to it"),
+    ({}, {"n_shown": 17}, "pairs, as it was shown 10.1 % (`train_fraction=0.6`)"),
+    ({}, {}, "time, as it had 200 steps (`steps=2000`)"),
+]
+
+
+@pytest.mark.parametrize(("settings", "changes", "lacks"), LACKS, ids=lambda x: str(x)[:20])
+def test_a_network_that_fails_is_told_what_it_may_have_lacked(settings, changes, lacks, facts):
+    f = facts["memorised"]
+    some = replace(f, spec=replace(f.spec, **settings), **changes)
+    assert lacks in story(some)["generalised"]
+    enough = replace(f, n_shown=120, spec=replace(f.spec, weight_decay=1.0))
+    assert (lacks in story(enough)["generalised"]) == lacks.startswith("time")
+
+
+def test_symbols_that_were_never_shown_are_counted(readings):
+    run = readings["memorised"].run
+    shown = run.task.inputs[run.is_train]
+    missing = sum(set(range(13)) - set(shown[:, i].tolist()) != set() for i in (0, 1))
+    lost = [set(range(13)) - set(shown[:, i].tolist()) for i in (0, 1)]
+    assert readings["memorised"].facts.never_shown == sum(map(len, lost)) >= missing
+
+
+def test_who_comes_near_is_not_said_to_have_failed(facts):
+    f = facts["memorised"]
+    rows = [{**row, "test_accuracy": 0.8 + 0.01 * i} for i, row in enumerate(f.rows)]
+    near = replace(f, rows=tuple(rows), final=rows[-1])
+    assert headline(near) == f"{percent(rows[-1]['test_accuracy'])} of the test right, and rising"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["frequency 3"], "frequency 3"),
+        (["frequency 3", "frequency 1"], "frequencies 3 and 1"),
+        (["character 1", "{0}"], "character 1 and {0}"),
+        ([f"frequency {k}" for k in range(1, 9)], "frequencies 1, 2, 3, 4, 5, 6 and 2 more"),
+        ([], ""),
+    ],
+)
+def test_parts_are_listed_shortly(names, told):
+    assert parts(names) == told
 
 
 def test_a_fall_is_told(facts):

@@ -15,7 +15,7 @@ from grokscope.models.model import Model
 from grokscope.page.page import page
 from grokscope.papers import EXPERIMENTS
 from grokscope.reading.reading import read
-from grokscope.reading.sentences import sentences, summary
+from grokscope.reading.story import told
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.task import Task
@@ -42,8 +42,7 @@ CASES = {
 
 def said(reading) -> str:
     """All that is said of a run."""
-    rows = [text for _, text in summary(reading.facts)]
-    return " ".join([*rows, *sentences(reading.facts)])
+    return " ".join(told(reading.facts))
 
 
 def task_of(name: str) -> Task:

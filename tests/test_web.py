@@ -4,24 +4,27 @@ what it was taken of, and what is removed is gone. And the bundle is built of it
 import shutil
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 
+import numpy as np
 import pytest
 
 from benchmarks.scrubbing import SCRUB, eight_maps
+from grokscope.page.clock import is_logarithmic, opens_at
 from grokscope.page.page import ASSETS, write_page
 from grokscope.reading.reading import Reading, read
-from grokscope.reading.sentences import headline
+from grokscope.reading.story import NAMES, headline
 from grokscope.spec import Spec
 from grokscope.training.train import train
 from grokscope.verify.evidence import OfAll
-from tests.browser import Opened, seen_through
+from tests.browser import Opened, seen_through, unfold
 
 WEB = Path(__file__).parents[1] / "web"
 GROKS = Spec(
-    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6, lr=1e-2,
-    steps=1500, eval_every=20, checkpoint_every=50, stop_after_grok=200, seed=3,
+    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.45, lr=1e-2,
+    steps=3000, eval_every=20, checkpoint_every=50, stop_after_grok=200, seed=3,
 )  # fmt: skip
 needs_node = pytest.mark.skipif(
     not (WEB / "node_modules").exists() or shutil.which("node") is None,
@@ -79,6 +82,86 @@ def step(page) -> int:
     return int(page.locator("#step").inner_text().split()[1].replace(",", ""))
 
 
+def opening(reading: Reading) -> int:
+    """The checkpoint at which its page opens."""
+    return min(reading.run.steps, key=lambda x: abs(x - opens_at(reading.facts)))
+
+
+def test_it_opens_in_the_middle_of_the_change(reading):
+    e, at = reading.events, opens_at(reading.facts)
+    assert e.t_memorize < at <= e.t_grok
+    accuracy = {row["step"]: row["test_accuracy"] for row in reading.run.rows}
+    half = (accuracy[e.t_memorize] + 1) / 2
+    assert accuracy[at] >= half > accuracy[reading.facts.before(at)]
+
+
+def test_the_delay_takes_about_half_of_the_axis(reading):
+    e, last = reading.events, reading.run.rows[-1]["step"]
+    linear = (e.t_grok - e.t_memorize) / last
+    log = (np.log1p(e.t_grok) - np.log1p(e.t_memorize)) / np.log1p(last)
+    chosen, other = (log, linear) if is_logarithmic(reading.facts) else (linear, log)
+    assert abs(chosen - 0.5) <= abs(other - 0.5)
+
+
+def test_the_curve_in_the_bar_is_the_control_and_stays_in_view(opened, file, reading):
+    page = opened.open(file)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_timeout(100)
+    box = page.locator(".track").bounding_box()
+    assert 0 <= box["y"] < 30
+    for part, expected in ((1.0, reading.run.steps[-1]), (0.0, 0)):
+        page.mouse.click(box["x"] + 6 + part * (box["width"] - 12), box["y"] + 30)
+        page.wait_for_timeout(60)
+        assert step(page) == expected
+    assert opened.complaints == []
+
+
+def test_what_is_played_can_be_slowed_and_begun_again(opened, file, reading):
+    page = opened.open(file)
+    page.locator("#speed").select_option("4")
+    page.locator("#loop").click()
+    page.locator("[data-chapter=memorised] button.play").click()
+    seen = []
+    for _ in range(60):
+        seen.append(step(page))
+        page.wait_for_timeout(40)
+    assert any(after < before for before, after in pairwise(seen[5:])), "it begins again"
+    assert max(seen) <= opening_after(reading)
+    assert page.locator("#play").inner_text() == "❚❚ pause", "it goes on until it is stopped"
+    page.locator("#play").click()
+    assert page.locator("#play").inner_text() == "▶ play"
+
+
+def opening_after(reading: Reading) -> int:
+    """The checkpoint nearest to memorising, or where the page opened."""
+    near = min(reading.run.steps, key=lambda x: abs(x - reading.events.t_memorize))
+    return max(near, opening(reading))
+
+
+def test_five_chapters_tell_it_and_the_rest_is_folded(opened, file, reading):
+    page = opened.open(file)
+    names = page.eval_on_selector_all("section.chapter", "x => x.map((y) => y.dataset.chapter)")
+    assert names == list(NAMES)
+    assert page.locator("section.chapter figure").count() == 5
+    assert not page.locator("figure[data-panel=weights]").is_visible()
+    page.locator(".specialists > summary").click()
+    assert page.locator("figure[data-panel=weights]").is_visible()
+
+
+def test_without_scripts_the_main_figures_are_pictures(browser, file):
+    opened = Opened(browser, java_script_enabled=False)
+    page = opened.page
+    page.goto(file.as_uri())
+    for panel in ("asked", "rightmap", "circles", "curves", "logits"):
+        picture = page.locator(f"figure[data-panel={panel}] :is(img, svg)").first
+        assert picture.is_visible(), panel
+        assert picture.bounding_box()["width"] > 100
+    told = page.locator("[data-chapter=memorised] p").inner_text()
+    assert "it had the answers by heart" in told
+    assert opened.complaints == []
+    opened.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_opens_without_a_complaint_or_a_request(scheme, browser, file):
     opened = Opened(browser, color_scheme=scheme, viewport={"width": 400, "height": 800})
@@ -88,37 +171,40 @@ def test_it_opens_without_a_complaint_or_a_request(scheme, browser, file):
 
 def test_keys_move_time_and_every_control_can_be_reached(opened, file, reading):
     page = opened.open(file)
+    unfold(page)
     steps = reading.run.steps
-    assert step(page) == steps[-1]
+    assert step(page) == opening(reading)
+    was_log = is_logarithmic(reading.facts)
     for key, at in (("Home", 0), ("ArrowRight", 1), ("Shift+ArrowRight", 11), ("ArrowLeft", 10)):
         page.keyboard.press(key)
         page.wait_for_timeout(40)
         assert step(page) == steps[at]
     page.keyboard.press("l")
     page.wait_for_timeout(40)
-    assert page.locator("#scale").inner_text() == "time: linear"
+    assert page.locator("#scale").inner_text() == f"time: {'linear' if was_log else 'log'}"
     page.keyboard.press("End")
     reached = set()
     for _ in range(200):
         page.keyboard.press("Tab")
         name = "document.activeElement.id || document.activeElement.textContent.trim()"
         reached.add(page.evaluate(name).split("\n")[0][:20])
-    assert {"play", "time", "scale", "guess", "SVG", "PNG", "CSV"} <= reached
-    assert any(x.startswith("▶ watch it") for x in reached)
+    names = {"play", "time", "speed", "loop", "scale", "guess", "SVG", "PNG", "CSV"}
+    assert names <= reached
+    assert any(x.startswith("By step") for x in reached), "words that play"
     assert opened.complaints == []
 
 
 def test_words_play_what_they_speak_of(opened, file, reading):
     opened.page.emulate_media(reduced_motion="reduce")
     page = opened.open(file)
-    page.get_by_role("button", name="watch it generalise").click()
+    page.locator("[data-chapter=generalised] button.play").click()
     page.wait_for_timeout(60)
     assert step(page) == min(reading.run.steps, key=lambda x: abs(x - reading.events.t_grok))
 
 
 def test_a_word_opens_its_meaning_by_keyboard(opened, file):
     page = opened.open(file)
-    word = page.locator("dd button.word").first
+    word = page.locator("p button.word").first
     word.focus()
     page.keyboard.press("Enter")
     meaning = page.locator(f"#{word.get_attribute('popovertarget')}")
@@ -150,7 +236,8 @@ def test_a_link_to_what_is_not_there_leads_to_what_is_nearest(link, opened, file
     page.wait_for_timeout(300)
     found = dict(x.split("=") for x in page.evaluate("location.hash")[1:].split("&"))
     most = reading.run.task.n_symbols - 1
-    expected = {"run": "0", "step": str(reading.run.steps[-1]), "time": "log"}
+    time = "log" if is_logarithmic(reading.facts) else "linear"
+    expected = {"run": "0", "step": str(reading.run.steps[-1]), "time": time}
     expected |= {"a": str(most), "b": str(most)} if "a=" in link else {"a": "3", "b": "5"}
     assert found == expected
     assert opened.complaints == []
@@ -209,10 +296,12 @@ def test_without_a_part_it_is_as_accurate_as_the_certificate_says(opened, file, 
 def test_who_guesses_sees_no_future(opened, file, reading):
     page = opened.open(file)
     page.locator("#guess").click()
-    page.wait_for_timeout(60)
+    page.wait_for_timeout(300)
     assert reading.events.t_memorize <= step(page) < reading.events.t_grok
-    assert not page.get_by_text("It generalised").first.is_visible()
-    assert not page.locator("dl.short").is_visible()
+    for hidden in ("dl.short", ".lead", "h1 .answer", "[data-chapter=how]", ".specialists"):
+        assert not page.locator(hidden).is_visible(), hidden
+    assert page.locator("[data-chapter=generalised] h2").is_hidden()
+    assert page.locator(".track .event").count() == 0
     curves = page.locator("figure[data-panel=curves]")
     assert curves.locator("rect.phase").count() == 0
     across = "(x, y) => x.map((z) => z.getBBox()).every((z) => z.x + z.width <= y + 0.1)"
@@ -231,6 +320,17 @@ def test_who_guesses_sees_no_future(opened, file, reading):
     assert page.locator("dl.short").is_visible()
 
 
+def test_the_axis_of_a_guess_does_not_end_where_the_run_does(opened, file, reading):
+    page = opened.open(file)
+    page.locator("#guess").click()
+    page.wait_for_timeout(300)
+    ticks = page.locator("figure[data-panel=curves] text.mid").all_text_contents()
+    last = max(int(x.replace(",", "")) for x in ticks if x.replace(",", "").isdecimal())
+    shown = next(x for x in reading.run.steps if x >= reading.events.t_memorize)
+    assert last >= 100 * shown or last > reading.run.steps[-1]
+    assert last == 10 ** (len(str(last)) - 1), "a power of ten"
+
+
 def test_a_link_that_is_followed_ends_the_guessing(opened, file, reading):
     page = opened.open(file)
     assert headline(reading.facts) not in page.title()
@@ -241,15 +341,16 @@ def test_a_link_that_is_followed_ends_the_guessing(opened, file, reading):
     page.wait_for_timeout(150)
     assert page.locator("dl.short").is_visible()
     assert not page.locator(".asking").is_visible()
-    assert step(page) == reading.run.steps[-1]
+    assert step(page) == opening(reading)
     assert opened.complaints == []
 
 
 def test_figures_are_saved_with_their_numbers(opened, file, reading):
     page = opened.open(file)
     for panel, kind in (("curves", "CSV"), ("curves", "SVG"), ("weights", "CSV"), ("stars", "SVG")):
+        figure = opened.figure(panel)
         with page.expect_download() as waiting:
-            page.locator(f"figure[data-panel={panel}] .tools button", has_text=kind).click()
+            figure.locator(".tools button", has_text=kind).click()
         text = Path(waiting.value.path()).read_text()
         assert reading.run.name in text
         assert len(text) > 500

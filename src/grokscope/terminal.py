@@ -72,12 +72,15 @@ def print_program(text: str) -> None:
     print(printable(text, keep="\n\t"))
 
 
-def print_reading(name: str, said: Said, page: Path | None) -> None:
-    """What happened in a run: the first questions with their answers, the rest beneath."""
+def print_reading(name: str, said: Said, page: Path | None, is_long: bool = False) -> None:
+    """What happened in a run: the verdict, then its numbers; at length the whole story, and what
+    specialists ask."""
     console = _console()
-    console.print(Text(name, style="bold"))
-    console.print(_grid(said.summary))
-    _print_paragraphs(said.sentences)
+    console.print(Text(f"{name}: {said.headline}", style="bold"), soft_wrap=True)
+    console.print(Text(said.lead))
+    console.print(_grid(said.numbers))
+    if is_long:
+        _print_paragraphs(said.paragraphs)
     if page is not None:
         console.print(Text.assemble(("report: ", "bold"), str(page)), soft_wrap=True)
 

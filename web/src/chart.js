@@ -1,5 +1,6 @@
 // Lines over time, with the one cursor that every figure shares.
 
+import { axisOf } from "./axis.js";
 import { number, svg, el } from "./dom.js";
 import { atOrBefore, nearest } from "./state.js";
 
@@ -32,13 +33,13 @@ export function chart(place, options) {
   legend.append(since);
   const holder = el("div", { class: "chart" });
   place.drawing.append(el("div", { class: "charthead" }, el("span", { class: "title" }, options.title), legend), holder);
-  const last = Math.max(run.frames[run.frames.length - 1], ...options.lines.map((x) => x.x[x.x.length - 1] ?? 0));
   let width = 0;
   let drawnFor = "";
   /** @type {SVGElement} */ let cursor;
   /** @type {SVGElement} */ let guessed;
   /** @type {SVGElement} */ let guessedAt;
   /** @type {(step: number) => number} */ let across = () => 0;
+  let axis = axisOf(run, store.state);
 
   /** @param {State} state */
   function redraw(state) {
@@ -47,7 +48,8 @@ export function chart(place, options) {
     const top = TOP + (options.marks && !state.guessing ? ROW * Math.min(ROWS, run.events.length) : 0); // events are named above
     const height = options.height + top - TOP;
     const bottom = height - (options.axis === false ? 6 : 22);
-    across = (step) => LEFT + inner * (state.log ? Math.log1p(step) / Math.log1p(Math.max(1, last)) : step / Math.max(1, last));
+    axis = axisOf(run, state);
+    across = (step) => LEFT + inner * axis.across(step);
     const until = state.guessing ? run.frames[state.frame] : Infinity; // what comes after is hidden
     const { low, high, up } = vertical(options, bottom, top, until);
     const title = `${options.title} over training`;
@@ -63,7 +65,7 @@ export function chart(place, options) {
     }
     if (options.axis !== false) {
       root.append(svg("text", { x: LEFT - 10, y: height - 6, class: "tick end" }, "step"));
-      for (const step of steps(last, state.log, inner)) root.append(svg("text", { x: across(step), y: height - 6, class: "tick mid" }, number(step)));
+      for (const step of steps(axis.end, axis.isLog, inner)) root.append(svg("text", { x: across(step), y: height - 6, class: "tick mid" }, number(step)));
     }
     if (options.level) {
       const y = up(options.level.y);
@@ -90,7 +92,7 @@ export function chart(place, options) {
     const move = (/** @type {PointerEvent} */ e) => {
       const x = (e.clientX - root.getBoundingClientRect().left - LEFT) / inner;
       const part = Math.min(1, Math.max(0, x));
-      const step = state.log ? Math.expm1(part * Math.log1p(last)) : part * last;
+      const step = axis.step(part);
       if (store.state.guessing) store.set({ guess: Math.round(step) });
       else store.set({ frame: nearest(run.frames, step) });
     };
@@ -119,7 +121,7 @@ export function chart(place, options) {
     const x = across(step);
     cursor.setAttribute("x1", String(x));
     cursor.setAttribute("x2", String(x));
-    const at = across(Math.min(state.guess ?? 0, last));
+    const at = across(Math.min(state.guess ?? 0, axis.end));
     for (const mark of [guessed, guessedAt]) mark.setAttribute("visibility", state.guess === null ? "hidden" : "visible");
     guessed.setAttribute("x1", String(at));
     guessed.setAttribute("x2", String(at));

@@ -30,6 +30,14 @@ export function explore(root, runs, { isPage = false } = {}) {
   /** @type {{run: number, figure: HTMLElement, draw: (state: State) => void, isSeen: boolean}[]} */
   const panels = [];
 
+  // What comes near is drawn once, so that a fast scroll meets no empty place; what is in view moves.
+  const early = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      early.unobserve(target);
+      panels.find((x) => x.figure === target)?.draw(store.state);
+    }
+  }, { root: isPage ? null : root, rootMargin: "2500px" });
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const panel = panels.find((x) => x.figure === entry.target);
@@ -38,7 +46,7 @@ export function explore(root, runs, { isPage = false } = {}) {
       if (panel.isSeen) panel.draw(store.state);
     }
   }, { root: isPage ? null : root, rootMargin: "200px" });
-  signal.addEventListener("abort", () => watcher.disconnect());
+  signal.addEventListener("abort", () => { early.disconnect(); watcher.disconnect(); });
 
   /** @param {number} i */
   async function mount(i) {
@@ -55,6 +63,7 @@ export function explore(root, runs, { isPage = false } = {}) {
       const panel = PANELS[figure.dataset.panel ?? ""](place);
       figure.append(tools(place, panel));
       panels.push({ run: i, figure, draw: panel.draw, isSeen: false });
+      early.observe(figure);
       watcher.observe(figure);
     }
     root.dataset.ready = "true";
@@ -77,7 +86,7 @@ export function explore(root, runs, { isPage = false } = {}) {
   const time = timeControl(root, runs, store);
   const guess = guessing(root, runs, store, time);
   const bar = el("div", { class: "control", role: "region", "aria-label": "time" }, time.node);
-  if (runs.some((run) => run.rows.step)) time.node.append(guess.start);
+  if (runs.some((run) => run.rows.step)) time.how.append(guess.start);
   if (runs.length > 1) {
     const chooser = el("select", { id: "run", "aria-label": "run", onchange: () => choose(Number(chooser.value)) },
       ...runs.map((run, i) => el("option", { value: i }, run.id)));

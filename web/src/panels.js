@@ -1,5 +1,6 @@
 // The figures by the names of their files here and in page/figures/: register a new one here.
 
+import { asked } from "./panels/asked.js";
 import { attention } from "./panels/attention.js";
 import { circles } from "./panels/circles.js";
 import { cosets } from "./panels/cosets.js";
@@ -17,4 +18,4 @@ import { waves } from "./panels/waves.js";
 import { weights } from "./panels/weights.js";
 
 /** @type {Record<string, import("./types").Mount>} */
-export const PANELS = { attention, circles, cosets, curves, digits, films, forward, irreps, logits, progress, rightmap, spectrum, stars, waves, weights };
+export const PANELS = { asked, attention, circles, cosets, curves, digits, films, forward, irreps, logits, progress, rightmap, spectrum, stars, waves, weights };

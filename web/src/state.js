@@ -66,11 +66,11 @@ export function fromHash(hash, runs) {
   const neuron = number("neuron", -1);
   return {
     run,
-    frame: nearest(frames, number("step", frames[frames.length - 1])),
+    frame: nearest(frames, number("step", runs[run].opens)),
     neuron: neurons?.index.includes(neuron) ? neuron : null,
     a: Math.min(number("a", 3), most),
     b: Math.min(number("b", 5), most),
-    log: asked.get("time") !== "linear",
+    log: asked.has("time") ? asked.get("time") !== "linear" : runs[run].log,
     guessing: false,
     guess: null,
   };

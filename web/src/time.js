@@ -1,13 +1,18 @@
-// The one control of time: a slider, keys, and play.
+// The one control of time: the curve in the bar, keys, and play.
 
+import { axisOf } from "./axis.js";
 import { el, number, percent } from "./dom.js";
 import { atOrBefore, nearest } from "./state.js";
+import { track } from "./track.js";
 
 /** @typedef {import("./types").Store} Store */
 /** @typedef {import("./types").Run} Run */
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const SECONDS = 4;
+const SECONDS = 8; // that the whole axis takes
+const LEAST = 1.2; // seconds
+const REST = 0.8; // seconds before it begins again
+const SPEEDS = { 0.5: "½×", 1: "1×", 2: "2×", 4: "4×" };
 
 /** @param {HTMLElement} root where keys are heard @param {Run[]} runs @param {Store} store */
 export function timeControl(root, runs, store) {
@@ -16,11 +21,15 @@ export function timeControl(root, runs, store) {
   const frames = () => runs[store.state.run].frames;
   const slider = el("input", { type: "range", min: 0, step: 1, id: "time", "aria-label": "step of training" });
   const button = el("button", { type: "button", id: "play" }, "▶ play");
+  const speed = el("select", { id: "speed", "aria-label": "speed" }, ...Object.entries(SPEEDS).sort(([x], [y]) => Number(x) - Number(y)).map(([x, name]) => el("option", { value: x, selected: x === "1" }, name)));
+  const again = el("button", { type: "button", id: "loop", "aria-pressed": "false", onclick: () => again.setAttribute("aria-pressed", String(!loops())) }, "loop");
+  const loops = () => again.getAttribute("aria-pressed") === "true";
   const readout = el("output", { for: "time", id: "step" });
   const scale = el("button", { type: "button", id: "scale", "aria-label": "logarithmic time", "aria-pressed": "true" }, "time: log");
   slider.addEventListener("input", () => { stop(); store.set({ frame: Number(slider.value) }); });
   button.addEventListener("click", () => (playing ? stop() : play(atEnd() ? 0 : store.state.frame, frames().length - 1)));
   scale.addEventListener("click", () => store.set({ log: !store.state.log }));
+  const curve = track(runs, store, slider, () => stop());
   const atEnd = () => store.state.frame >= frames().length - 1;
 
   function stop() {
@@ -40,16 +49,20 @@ export function timeControl(root, runs, store) {
   function play(from, to) {
     stop();
     if (calm.matches) { store.set({ frame: to }); return; }
-    const start = performance.now();
-    const length = 1000 * Math.min(SECONDS, Math.max(1.2, (to - from) / 15));
+    const axis = axisOf(runs[store.state.run], store.state);
+    const [start, end] = [axis.across(frames()[from]), axis.across(frames()[to])];
+    const length = 1000 * Math.max(LEAST, SECONDS * Math.abs(end - start));
+    let [part, before] = [0, performance.now()];
     button.textContent = "❚❚ pause";
     played = store.state.run;
     const next = (/** @type {number} */ now) => {
       if (store.state.run !== played || store.state.guessing) { stop(); return; }
-      const part = Math.min(1, (now - start) / length);
-      store.set({ frame: Math.round(from + part * (to - from)) });
-      if (part < 1) playing = requestAnimationFrame(next);
-      else stop();
+      part += ((now - before) / length) * Number(speed.value);
+      before = now;
+      store.set({ frame: part < 1 ? nearest(frames(), axis.step(start + part * (end - start))) : to });
+      if (part >= 1 && !loops()) { stop(); return; }
+      if (part > 1 + (1000 * REST) / length) part = 0;
+      playing = requestAnimationFrame(next);
     };
     playing = requestAnimationFrame(next);
   }
@@ -88,6 +101,7 @@ export function timeControl(root, runs, store) {
     play(nearest(frames(), from), nearest(frames(), to));
   }, { signal });
   store.subscribe((state) => {
+    curve.draw(state);
     const run = runs[state.run];
     slider.max = String(run.frames.length - 1);
     slider.disabled = state.guessing || run.frames.length < 2;
@@ -103,5 +117,7 @@ export function timeControl(root, runs, store) {
     scale.setAttribute("aria-pressed", String(state.log));
     scale.textContent = state.log ? "time: log" : "time: linear";
   });
-  return { node: el("div", { class: "time" }, button, slider, readout, scale), stop, play };
+  const how = el("span", { class: "how" }, speed, again, scale);
+  const node = el("div", { class: "time" }, button, curve.node, el("div", { class: "under" }, readout, how));
+  return { node, how, stop, play };
 }

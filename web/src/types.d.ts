@@ -67,6 +67,7 @@ export interface Cosets {
 
 export interface Run {
   id: string; task: string; seed: number | null; headline: string; frames: number[]; checkpoints: number;
+  opens: number; log: boolean;
   rows: Record<string, (number | null)[]>; unit: string;
   chance: { accuracy: number; loss: number | null };
   events: { name: string; label: string; step: number }[];
@@ -77,7 +78,7 @@ export interface Run {
   operators: string[]; names: string[] | null; irreps?: Irreps; cosets?: Cosets;
   parts: string[];
   neurons?: Neurons; spectra?: Spectra; circles?: string[]; answers?: Answers; attention?: Attention;
-  digits?: number | null;
+  digits?: number | null; colours?: number; stars?: string[];
 }
 
 export interface State {

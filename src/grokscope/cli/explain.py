@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
+from grokscope.cli.options import (
+    Json,
+    Out,
+    Plugins,
+    Runs,
+    Step,
+    Threads,
+    absent,
+    load,
+    names,
+)
 from grokscope.errors import BadInput, GrokscopeError, StorageError, together
 
 if TYPE_CHECKING:
@@ -18,10 +28,11 @@ def explain(
     /,
     step: Step = None,
     forms: Annotated[
-        tuple[str, ...], arg(help="forms of explanation, such as convolution; by default all")
+        tuple[str, ...],
+        absent("NAME,...", "forms of explanation, such as convolution; by default all"),
     ] = (),
     over: Annotated[
-        int | None, arg(help="so many checkpoints, evenly spread, instead of one")
+        int | None, absent("N", "so many checkpoints, evenly spread, instead of one")
     ] = None,
     program: Annotated[bool, arg(help="print the circuit that is named as Python")] = False,
     out: Out = Path("runs"),

@@ -19,6 +19,7 @@ from grokscope.cli.ending import CODES, Ended, hear_sigterm
 from grokscope.cli.exam import exam
 from grokscope.cli.explain import explain
 from grokscope.cli.export import export
+from grokscope.cli.film import film
 from grokscope.cli.import_ import import_
 from grokscope.cli.judge import judge
 from grokscope.cli.list_ import list_
@@ -43,8 +44,8 @@ from grokscope.printable import Screen, printable
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
-        run, list_, show, trace, spectrum, explain, judge, compare, exam, report, watch, construct,
-        import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
+        run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
+        construct, import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
-from grokscope.cli.options import Json, Out, Plugins, Threads, load
+from grokscope.cli.options import Json, Long, Out, Plugins, Threads, absent, load
 from grokscope.errors import BadInput, brief, unknown
 from grokscope.printable import Screen
 
@@ -27,17 +27,18 @@ def run(
     settings: Positional[
         Annotated[
             tuple[str, ...],
-            arg(metavar="[SETTING ...]", help="a name (`grokscope list specs`), then key=value"),
+            absent("[SETTING ...]", "a name (`grokscope list specs`), then key=value"),
         ]
     ] = (),
     /,
     out: Out = Path("runs"),
-    device: Annotated[str, arg(help="cpu or cuda")] = "cpu",
+    device: Annotated[str, arg(metavar="NAME", help="cpu or cuda")] = "cpu",
     threads: Threads = None,
     seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
     stacked: Annotated[bool, arg(help="keep new networks in one folder, with few files")] = False,
     dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
     watch: Annotated[bool, arg(help="show its page in a browser while it trains")] = False,
+    long: Long = False,
     json: Json = False,
     use: Plugins = (),
 ) -> None:
@@ -76,7 +77,7 @@ def run(
         if live is not None:
             live.settle()
         for trained in runs:
-            report(trained, json, use)
+            report(trained, json, use, long)
         if len(runs) > 1 and not json:
             print_runs(table([trained.folder for trained in runs]))
         if live is not None and notes.is_terminal:
@@ -115,7 +116,7 @@ def _goes_on(specs: "list[Spec]", out: Path) -> str:
     return f"{done}, the others saved at {at}: the same command goes on from there."
 
 
-def report(run: "Run", json: bool, use: Plugins) -> None:
+def report(run: "Run", json: bool, use: Plugins, is_long: bool = False) -> None:
     """Read a run, write its page, and say what there is to say."""
     from grokscope.page.page import write_page
     from grokscope.reading.reading import read
@@ -130,7 +131,7 @@ def report(run: "Run", json: bool, use: Plugins) -> None:
     if json:
         print_json({**said.record, "report": str(page)})
     else:
-        print_reading(run.name, said, page)
+        print_reading(run.name, said, page, is_long)
 
 
 def _watched(specs: "list[Spec]", out: Path, notes: Screen) -> "Watch":

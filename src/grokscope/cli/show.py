@@ -3,14 +3,21 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grokscope.cli.options import Json, OneRun, Out, Plugins, load
+from grokscope.cli.options import Json, Long, OneRun, Out, Plugins, load
 
 if TYPE_CHECKING:
     from grokscope.reading.said import Said
     from grokscope.training.run import Run
 
 
-def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugins = ()) -> None:
+def show(
+    run: OneRun,
+    /,
+    out: Out = Path("runs"),
+    long: Long = False,
+    json: Json = False,
+    use: Plugins = (),
+) -> None:
     """Say what happened in a run.
 
     Example: grokscope show a+b-transformer
@@ -26,7 +33,7 @@ def show(run: OneRun, /, out: Out = Path("runs"), json: Json = False, use: Plugi
     if json:
         print_json({**said.record, "report": str(page)})
     else:
-        print_reading(shown.name, said, page if page.exists() else None)
+        print_reading(shown.name, said, page if page.exists() else None, long)
 
 
 def _read(run: "Run", out: Path, use: Plugins) -> "Said":

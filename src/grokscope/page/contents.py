@@ -7,6 +7,7 @@ or an activation of a checkpoint, or the certificate's.
 from dataclasses import dataclass
 from typing import Any
 
+from grokscope.page.clock import is_logarithmic, opens_at
 from grokscope.page.figure import Figure
 from grokscope.page.figures import FIGURES
 from grokscope.page.stacks import short
@@ -14,7 +15,8 @@ from grokscope.reading.facts import Facts
 from grokscope.reading.film import frames
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.reading import Reading
-from grokscope.reading.sentences import headline, percent, phase_spans
+from grokscope.reading.sentences import phase_spans
+from grokscope.reading.story import headline
 from grokscope.training.files import as_json
 
 FRAMES = 120
@@ -67,6 +69,8 @@ def _frame(p: Pictures) -> dict[str, Any]:
         "seed": None if run.is_imported else run.spec.seed,
         "headline": headline(run),
         "frames": p.steps,
+        "opens": opens_at(run),
+        "log": is_logarithmic(run),
         "checkpoints": len(p.reading.run.steps),
         "rows": _rows(run),
         "unit": run.unit if nats is None else f"{run.unit}; 1 is {nats:g} nats",
@@ -93,8 +97,12 @@ def _rows(run: Facts) -> dict[str, list[int | float]]:
 
 def _events(run: Facts) -> list[dict[str, Any]]:
     events = (
-        ("t_memorize", f"train at {percent(run.spec.memorize_at)}", run.events.t_memorize),
-        ("t_grok", f"test at {percent(run.spec.grok_at)}", run.events.t_grok),
+        (
+            "t_memorize",
+            "memorised" if run.memorised_first else "train learned",
+            run.events.t_memorize,
+        ),
+        ("t_grok", "generalised", run.events.t_grok),
         ("t_clean", "weights settled", run.t_clean),
     )
     return [

@@ -6,9 +6,19 @@ from typing import Any, Literal
 
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
+from grokscope.reading.story import Name
 
 Topic = Literal["summary", "what", "how", "weights", "progress"]  # in the order of the page
 WHEN = "the step chosen above"  # the time that a figure shows
+
+
+@dataclass(frozen=True)
+class Leads:
+    """The chapter of the story that a figure may stand in, and its rank: of those that a run has,
+    the first leads."""
+
+    chapter: Name
+    rank: int = 1
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,9 @@ class Figure:
         caption: What is drawn, of which pairs, in which units: made of the facts of the run and of
             its page, and of nothing measured anew.
         weight: None for one that is never left out.
+        leads: None for one that stands among those for specialists.
+        still: A picture of it for who runs no script, as HTML, made of its facts; None where there
+            is none.
     """
 
     name: str
@@ -40,3 +53,5 @@ class Figure:
     facts: Callable[[Pictures], dict[str, Any] | None]
     caption: Callable[[Facts, dict[str, Any]], str]
     weight: Weight | None = None
+    leads: Leads | None = None
+    still: Callable[[dict[str, Any]], str] | None = None

@@ -6,6 +6,8 @@ The words are here without the script too; `web/` has its source, and `assets/` 
 
 import base64
 import hashlib
+import re
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -15,10 +17,11 @@ from grokscope.explain.program import write_circuits
 from grokscope.page.certificate import certificates
 from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
 from grokscope.page.figure import Figure, Topic
-from grokscope.reading import sentences
+from grokscope.reading import sentences, story
 from grokscope.reading.facts import Facts
 from grokscope.reading.glossary import PLACE, linked
 from grokscope.reading.reading import Reading
+from grokscope.reading.story import Chapter, Play
 from grokscope.training.files import as_json, write_atomically
 
 ASSETS = Path(__file__).parent / "assets"
@@ -52,8 +55,8 @@ def page(*readings: Reading, is_alone: bool = False) -> str:
 <style>{style}</style>
 </head>
 <body class="grokscope">
-<noscript><style>article[hidden] {{ display: block }} .acts {{ display: none }}</style>
-<p>The figures need JavaScript; the words and the certificates do not.</p></noscript>
+<noscript><style>article[hidden] {{ display: block }} .play::before {{ content: none }}</style>
+<p>Without JavaScript the main figures stand still, and the others are not drawn.</p></noscript>
 <main>
 {words}
 </main>
@@ -102,41 +105,89 @@ def harmless(json: str) -> str:
 
 def _article(i: int, r: Reading, page: Contents) -> str:
     run, facts = r.facts, page.facts
-
-    def figures(topic: Topic) -> str:
-        return "\n".join(_figure(x, run, facts) for x in page.figures if x.topic == topic)
-
-    happened = _paragraphs(sentences.ending(run)) + (_acts(run) if facts["checkpoints"] > 1 else "")
-    how = _paragraphs(sentences.how(run)) + _certificates(r)
-    answer = f'<span class="answer">: {escape(sentences.headline(run))}</span>'
-    seed = "" if run.is_imported else f", seed {run.spec.seed}"
-    words = f"""<h1>{escape(run.task.name)}{answer}</h1>
-<p class="small what">Run <bdi>{escape(run.name)}</bdi>{seed}</p>
-{_listed(sentences.summary(run))}
+    chapters = story.chapters(run)
+    led = leading(page.figures, [x.name for x in chapters])
+    told = "\n".join(
+        _chapter(k, x, _figure(led[x.name], run, facts) if x.name in led else "")
+        for k, x in enumerate(chapters, 1)
+    )
+    words = f"""<header><h1>{escape(run.task.name)}<span class="answer">: {
+        escape(story.headline(run))
+    }</span></h1>
+<p class="lead answer">{_said(story.lead(run))}</p>
+{_listed(story.numbers(run))}
+<p class="small what">Run <bdi>{escape(run.name)}</bdi>{_seed(run)}</p></header>
+{told}
 {PLACE}
-{figures("summary")}
-{_section("What happened", happened, "story")}
-{figures("what")}
-{_section("How it does it, and how sure that is", how)}
-{figures("how")}
-{_section("Where its weights live", _paragraphs(sentences.weights(run)))}
-{figures("weights")}
-{_section("How that came about", _paragraphs(sentences.progress(run)))}
-{figures("progress")}
-{_left_out(facts["left_out"])}
-<details><summary>What was asked (spec.json)</summary>
-<pre>{escape(run.spec.to_json())}</pre></details>"""
+{_for_specialists(r, page, [x for x in page.figures if x not in led.values()])}"""
     drawn = [x["title"] for x in facts["trace"]["figures"]] + [x["label"] for x in facts["events"]]
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
 {linked(words, i, *drawn)}
 </article>"""
 
 
-def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
+def leading(figures: Sequence[Figure], chapters: Sequence[story.Name]) -> dict[story.Name, Figure]:
+    """The figure that each of these chapters has: of those that may lead it, the first by rank."""
+    ranked = sorted(
+        ((x.leads, x) for x in figures if x.leads and x.leads.chapter in chapters),
+        key=lambda own: own[0].rank,
+        reverse=True,
+    )
+    return {leads.chapter: figure for leads, figure in ranked}
+
+
+def _chapter(number: int, chapter: Chapter, figure: str) -> str:
+    text = "".join(_said(x) if isinstance(x, str) else _play(x) for x in chapter.text)
     return (
-        f'<figure data-panel="{figure.name}"><h2>{escape(figure.title)}</h2>'
+        f'<section class="chapter" data-chapter="{chapter.name}"><h2><span>{number}</span> '
+        f"{escape(chapter.title)}</h2>\n<p>{text}</p>\n{figure}</section>"
+    )
+
+
+def _play(x: Play) -> str:
+    """Words that play the time they name."""
+    return (
+        f'<button type="button" class="play" data-play="{x.start},{x.end}">{escape(x.words)}'
+        "</button>"
+    )
+
+
+def _for_specialists(r: Reading, page: Contents, figures: list[Figure]) -> str:
+    """Everything else, folded: figures, measures, certificates."""
+    run, facts = r.facts, page.facts
+
+    def drawn(topic: Topic) -> str:
+        return "\n".join(_figure(x, run, facts) for x in figures if x.topic == topic)
+
+    how = _paragraphs(sentences.how(run)) + _certificates(r)
+    return f"""<details class="specialists"><summary>For specialists: {len(figures)} more figures, {
+        "the certificates, " if r.explained else ""
+    }and every number</summary>
+{_section("How its training ended", _paragraphs(sentences.ending(run)))}
+{drawn("summary")}
+{drawn("what")}
+{_section("What the explanations are, and how they were tested", how)}
+{drawn("how")}
+{_section("Where its weights live", _paragraphs(sentences.weights(run)))}
+{drawn("weights")}
+{_section("How that came about", _paragraphs(sentences.progress(run)))}
+{drawn("progress")}
+{_left_out(facts["left_out"])}
+<details><summary>What was asked (spec.json)</summary>
+<pre>{escape(run.spec.to_json())}</pre></details></details>"""
+
+
+def _seed(run: Facts) -> str:
+    return "" if run.is_imported else f", seed {run.spec.seed}"
+
+
+def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
+    still = figure.still(facts) if figure.still and figure.leads else ""
+    picture = f"<noscript>{still}</noscript>" if still else ""
+    return (
+        f'<figure data-panel="{figure.name}"><h3>{escape(figure.title)}</h3>'
         f'<figcaption>{_said(figure.caption(run, facts))}</figcaption><div class="drawing"></div>'
-        "</figure>"
+        f"{picture}</figure>"
     )
 
 
@@ -167,21 +218,11 @@ def _paragraphs(texts: list[str]) -> str:
 
 
 def _said(text: str) -> str:
-    """A text, in which a number is not parted from its percent."""
-    return escape(text).replace(" %", "&nbsp;%")
+    """A text, in which a number is not parted from its percent, and what can be typed is told
+    apart."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text).replace(" %", "&nbsp;%"))
 
 
-def _section(title: str, inside: str, kind: str = "") -> str:
+def _section(title: str, inside: str) -> str:
     """Nothing where there is nothing inside."""
-    name = f' class="{kind}"' if kind else ""
-    return f"<section{name}><h2>{title}</h2>\n{inside}</section>" if inside else ""
-
-
-def _acts(run: Facts) -> str:
-    """Buttons that play what the words speak of."""
-    buttons = " ".join(
-        f'<button type="button" data-play="{start},{end}">▶ {escape(name)}, '
-        f"{start:,} to {end:,}</button>"
-        for name, start, end in sentences.acts(run)
-    )
-    return f'<p class="acts">{buttons}</p>' if buttons else ""
+    return f"<section><h2>{title}</h2>\n{inside}</section>" if inside else ""

@@ -49,6 +49,7 @@ class TaskFacts:
     operators: tuple[str, ...]
     group: GroupFacts | None
     is_commutative: bool  # as far as is known
+    example: str = ""  # one input with its answer, in words
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ class Facts:
     neurons: NeuronFacts | None
     measures: Mapping[str, int | float | None]
     explanation: ExplanationFacts | None
+    never_shown: int  # symbols that never stood at some place of an input in training
     is_small: bool  # small enough to be explained along with its reading
 
     @property
@@ -280,6 +282,13 @@ class Facts:
         """Whether the last evaluation is above the grok threshold; not so where it is not known
         which pairs are test pairs, or of which task."""
         return self.knows_task and self.final.get("test_accuracy", 0) >= self.spec.grok_at
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the parts of its weights may be noise: on what it was never shown it is right
+        less than half of the way from guessing to 1."""
+        test = self.final.get("test_accuracy")
+        return self.knows_split and test is not None and test < (1 + self.task.chance) / 2
 
     @property
     def given_away(self) -> tuple[float, float] | None:

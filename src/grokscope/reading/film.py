@@ -19,6 +19,7 @@ from grokscope.reading.neurons import ShownNeurons, level, of_operands, output_m
 from grokscope.reading.reading import Reading
 from grokscope.reading.waves import parts_of
 from grokscope.snapshot import Snapshot
+from grokscope.training.track import Track, untracked
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +50,14 @@ def film(
     shown: ShownNeurons | None,
     filmed: Sequence[int],
     circles: Sequence[str],
+    track: Track = untracked,
 ) -> Film:
     """The pictures at these steps, of each checkpoint once. `filmed` are places among the neurons
-    `shown` whose activations are wanted; `circles` parts of the embedding."""
+    `shown` whose activations are wanted; `circles` parts of the embedding. `track` is told how many
+    are done."""
     pictures: dict[str, list[np.ndarray]] = {}
     spectra: dict[str, list[list[float]]] = {weight: [] for weight in r.spectra}
-    for step, model in r.run.models(steps):
+    for done, (step, model) in enumerate(r.run.models(steps), start=1):
         s = replace(r.snapshot, model=model, step=step)
         frame = _of_network(s, grid, circles)
         if shown is not None:
@@ -63,6 +66,7 @@ def film(
             pictures.setdefault(name, []).append(picture.astype(np.float32))
         for weight, shares in spectra.items():
             shares.append(list(spectrum(s, weight, r.lens).values()))
+        track(done, len(steps))
     return Film(
         {name: np.stack(each) for name, each in pictures.items()},
         {weight: np.array(shares) for weight, shares in spectra.items()},

@@ -1,9 +1,11 @@
 """The words of a page that a newcomer may not know: each with a sentence that opens where the word
-first stands, and all of them in a list."""
+first stands, some with a small drawing, and all of them in a list."""
 
 import re
 from collections.abc import Iterator
 from html import escape
+
+from grokscope.reading.sketches import SKETCHES
 
 # What is looked for in the text, in the order of the list: the word, what it looks like, and what
 # it means.
@@ -38,6 +40,12 @@ WORDS = (
     ("irrep", r"\birreps?\b|\bstandard\b(?! error)", "irreducible representation: one of the "
      "independent patterns that functions on a group are made of, as waves are for addition; two "
      "are called sign and standard"),
+    ("clock", r"\bclocks?\b", "it turns a and b into angles on a circle and adds these, as hands "
+     "of a clock: the answer is where the sum points"),
+    ("pizza", r"\bpizzas?\b", "it turns a and b into points on a circle and takes the middle of "
+     "the two, which points to half the sum of their angles"),
+    ("ρ-set", r"ρ-sets?|\brho-set\b", "a set of vectors that every element of a group, as a "
+     "matrix, only swaps around: a network can compare a and b by it"),
     ("coset", r"\bcosets?\b", "the elements of a subgroup, all multiplied by one element: a "
      "group falls into such pieces of equal size"),
     ("explanation", r"\b[Ee]xplanations?\b", "a formula of few numbers that says what the "
@@ -106,7 +114,8 @@ def _list(used: set[str], article: int) -> str:
     listed = [(escape(word), escape(means)) for word, _, means in WORDS if word in used]
     items = "".join(f"<dt>{word}</dt><dd>{means}</dd>" for word, means in listed)
     notes = "".join(
-        f'<div popover class="meaning" id="{_id(article, word)}"><b>{word}</b>: {means}</div>'
+        f'<div popover class="meaning" id="{_id(article, word)}"><b>{word}</b>: {means}'
+        f"{SKETCHES.get(word, '')}</div>"
         for word, means in listed
     )
     told = f"<summary>Words used here</summary><dl>{items}</dl>"

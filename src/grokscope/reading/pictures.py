@@ -19,6 +19,7 @@ from grokscope.reading.reading import Reading
 from grokscope.reading.waves import Cycle, Parts, circles, cycle, symbol_order, waves
 from grokscope.snapshot import Snapshot
 
+FOLLOWS = 0.5  # of the variation of a neuron that a part explains
 MOST_FILMS = 4  # neurons whose activations are shown over (a, b) at every checkpoint
 
 
@@ -58,8 +59,13 @@ class Pictures:
 
     @cached_property
     def waves(self) -> dict[str, Parts]:
-        """The parts that neurons are shown beside, as functions of a and of c."""
-        return {} if self.neurons is None else waves(self.reading, self.neurons.parts)
+        """The parts that neurons are shown beside, as functions of a and of c: those that some
+        neuron follows."""
+        n = self.neurons
+        if n is None:
+            return {}
+        pairs = zip(n.parts, n.shares, strict=True)
+        return waves(self.reading, [part for part, share in pairs if (share or 0) >= FOLLOWS])
 
     @cached_property
     def cycles(self) -> dict[str, Cycle | None]:

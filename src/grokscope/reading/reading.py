@@ -106,6 +106,7 @@ class Reading:
             neurons=None if self.neurons is None else _neuron_facts(self.snapshot, *self.neurons),
             measures=self.table.row(-1, named=True),
             explanation=None if self.explained is None else self.explained.facts,
+            never_shown=never_shown(run),
             is_small=is_small(self.snapshot),
         )
 
@@ -183,6 +184,39 @@ def task_facts(task: Task) -> TaskFacts:
         if group is None
         else GroupFacts(group.name, group.order, points, group.is_opposite),
         is_commutative=task.group is None or bool((task.group.table == task.group.table.T).all()),
+        example=example(task),
+    )
+
+
+SHOWN_AT = 0.69  # of the way through the inputs, where a sum of two residues goes over the modulus
+
+
+def example(task: Task) -> str:
+    """One input of a task with its answer, in words; nothing of an input that has several
+    answers."""
+    if task.n_read > 1:
+        return ""
+    i, names = int(SHOWN_AT * len(task.inputs)), task.symbol_names
+    symbols = [names[x] if names else str(x) for x in task.inputs[i].tolist()]
+    answer = names[int(task.answers[i])] if names else str(int(task.answers[i]))
+    if not task.is_of_pairs:
+        digits = "".join(symbols) if all(len(x) == 1 for x in symbols) else " ".join(symbols)
+        return f"for the input {digits} the answer is {answer}"
+    formula = ""
+    if task.operators:
+        formula = f", asked for {task.operators[int(task.inputs[i, 2] - task.inputs[:, 2].min())]},"
+    return f"for a = {symbols[0]} and b = {symbols[1]}{formula} the answer is {answer}"
+
+
+def never_shown(run: Run) -> int:
+    """How many symbols never stood at some place of an input that was shown: of these the network
+    can know nothing there. 0 where inputs are no pairs."""
+    task = run.task
+    if not task.is_of_pairs or not run.knows_split:
+        return 0
+    shown = task.inputs[run.is_train][:, :2]
+    return sum(
+        len(task.inputs[:, i].unique()) - len(shown[:, i].unique()) for i in range(shown.shape[1])
     )
 
 

@@ -20,7 +20,7 @@ from grokscope.disk import read_regular
 from grokscope.errors import DamagedFile, StorageError
 from grokscope.reading.facts import Facts
 from grokscope.reading.record import of_reading
-from grokscope.reading.sentences import sentences, summary
+from grokscope.reading.story import headline, lead, numbers, told
 from grokscope.stamp import is_stamped, of_files, of_package, stamp
 from grokscope.training.files import as_json, write_atomically
 from grokscope.training.run import SPLIT_FILE, Run
@@ -30,15 +30,18 @@ LARGEST = 10**8  # bytes
 
 @dataclass(frozen=True)
 class Said:
-    """The first questions with their answers, the paragraphs beneath, and all of it as data."""
+    """The verdict, the whole in three sentences, the main numbers, the paragraphs beneath, and all
+    of it as data."""
 
-    summary: tuple[tuple[str, str], ...]
-    sentences: tuple[str, ...]
+    headline: str
+    lead: str
+    numbers: tuple[tuple[str, str], ...]
+    paragraphs: tuple[str, ...]
     record: dict[str, Any]  # what `show --json` prints
 
     @classmethod
     def of(cls, f: Facts) -> "Said":
-        return cls(tuple(summary(f)), tuple(sentences(f)), of_reading(f))
+        return cls(headline(f), lead(f), tuple(numbers(f)), tuple(told(f)), of_reading(f))
 
 
 def keep(run: Run, said: Said, plugins: Iterable[Path] = ()) -> None:
@@ -62,8 +65,9 @@ def kept(run: Run, plugins: Iterable[Path] = ()) -> Said | None:
         is_own = is_stamped(as_json(content).encode(), stamped)
         if is_own and content["key"] == _key(run, plugins):
             said = content["said"]
-            rows = tuple((label, text) for label, text in said["summary"])
-            return Said(rows, tuple(said["sentences"]), said["record"])
+            rows = tuple((label, text) for label, text in said["numbers"])
+            paragraphs = tuple(said["paragraphs"])
+            return Said(said["headline"], said["lead"], rows, paragraphs, said["record"])
     return None
 
 

@@ -31,9 +31,36 @@ def percent(share: float) -> str:
     return "99.99 %" if rounded == 100 and share < 1 else f"{rounded:g} %"
 
 
+def share(x: float) -> str:
+    """A share of what was chosen, in percent, to three digits: 3,830 of 12,769 are 30 %."""
+    return percent(float(f"{x:.3g}"))
+
+
+PLURALS = {"frequency": "frequencies", "character": "characters"}
+
+
+def parts(names: Sequence[str], most: int = 6) -> str:
+    """The names of parts, the first of them: frequencies 18, 1 and 2 more."""
+    kind, _, first = names[0].partition(" ") if names else ("", "", "")
+    shown, more = list(names[:most]), len(names) - most
+    if kind in PLURALS and first and len(names) > 1 and all(x.startswith(kind) for x in names):
+        shown = [x.removeprefix(f"{kind} ") for x in shown]
+        kind = f"{PLURALS[kind]} "
+    else:
+        kind = ""
+    end = [f"{more} more"] if more > 0 else shown[-1:] if len(shown) > 1 else []
+    listed = ", ".join(shown if more > 0 or len(shown) < 2 else shown[:-1])
+    return kind + " and ".join([listed, *end])
+
+
 def number(x: float) -> str:
     """Counts in full, others to three digits."""
-    return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else f"{x:.3g}"
+    return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else digits(x)
+
+
+def digits(x: float, count: int = 3) -> str:
+    """To so many digits, with a power of ten as the page writes it: 2.46e-7."""
+    return f"{x:.{count}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def _points(share: float) -> str:
@@ -41,10 +68,10 @@ def _points(share: float) -> str:
     return f"{100 * share:.2g} points" if share >= 1e-6 else "0 points"
 
 
-def _loss(f: Facts, x: float) -> str:
+def loss(f: Facts, x: float) -> str:
     """A trained loss, and in nats if it is counted otherwise and can be."""
     nats = f.in_nats(x)
-    return f"{x:.3g}" + ("" if nats is None else f" = {nats:.3g} nats")
+    return digits(x) + ("" if nats is None else f" = {digits(nats)} nats")
 
 
 # ---- what was asked, and when it was learned -----------------------------------------------------
@@ -96,83 +123,20 @@ def _assumed_axes(own: tuple[str, float], *others: tuple[str, float]) -> str:
 ASSUMED = {"activation": _assumed_activation, "axes": _assumed_axes}
 
 
-def asked(f: Facts) -> str:
-    """The task, its chance, the split, and what is unlike other runs."""
-    task = f.task
-    if not f.knows_task:
-        return f"for what is not known: {nearest(task.name, f.final['all_accuracy'])}."
-    text = f"for {task.name}{meaning(task)}: one of {task.n_answers:,} answers"
-    text += f" (guessing: {percent(task.chance)} right)"
-    if f.was_shown_all:
-        return f"{text}. It was shown all {f.n_inputs:,} {inputs(task)}, so that there is no test."
-    if not f.knows_split:
-        return f"{text}. Which {inputs(task)} it was shown is not known."
-    noise, count = f.spec.label_noise, task.n_read
-    several = f" A pair is a sequence here, with {count} answers of its own." if count > 1 else ""
-    wrong = f" Of the answers {percent(noise)} were drawn at random." if noise else ""
-    return (
-        f"{text}. It was shown {f.n_shown:,} of the {f.n_inputs:,} {inputs(task)} "
-        f"({percent(f.n_shown / f.n_inputs)}) with their answers (train) and tried on the other "
-        f"{f.n_inputs - f.n_shown:,} (test).{several}{wrong}"
-    )
-
-
-def right_on(f: Facts) -> str:
-    """What a network that was not trained here is right on."""
-    split = ""
-    if f.knows_split:
-        train, test = (percent(f.final[f"{part}_accuracy"]) for part in ("train", "test"))
-        split = f" (train {train}, test {test})"
-    when = "" if f.knows_when else "; when it learned them is not known here"
-    return (
-        f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} at step {f.final['step']:,}"
-        f"{split}, with a loss of {f.final['all_loss']:.2g} nats. It was imported "
-        f"({f.spec.source}){when}."
-    )
-
-
 COARSE = 0.25  # of a step: from there on the evaluation before it is told
 
 
-def by_step(f: Facts, step: int) -> str:
-    """A step, and how far before it the last evaluation was, where that is far."""
+def rough(f: Facts, step: int) -> str:
+    """How far before a step the last evaluation was, where that is far; else nothing."""
     before = f.before(step)
-    rough = f" (at {before:,}, the evaluation before, not yet)"
-    return f"by step {step:,}{rough if step - before >= COARSE * step else ''}"
-
-
-def memorised(f: Facts) -> str:
-    """When it was right on what it was shown, and what it was right on besides."""
-    step = f.events.t_memorize
-    if step is None:
-        best = percent(max(row["train_accuracy"] for row in f.rows))
-        need = percent(f.spec.memorize_at)
-        return f"never: at most {best} of train was right, of the {need} that are asked for"
-    train, test = (percent(f.at(step)[f"{part}_accuracy"]) for part in ("train", "test"))
-    if not f.memorised_first:
-        return f"not first: {by_step(f, step)} train was {train} right, and test {test} already"
-    return f"{by_step(f, step)}: train {train} right, test {test}"
-
-
-def generalised(f: Facts) -> str:
-    """When it was right on the rest, and whether it stayed so."""
-    e = f.events
-    if e.t_grok is None:
-        last = f.rows[-1]
-        return (
-            f"not within {int(last['step']):,} steps: test {percent(last['test_accuracy'])} right "
-            f"at the end{_given_away(f)}.{_moves(f)}"
-        )
-    late = f", {e.delay:,} steps after it had memorised" if e.delay and f.memorised_first else ""
-    kept = "" if e.falls else "from then on "
-    lost = "" if f.generalises else " At the end it no longer does."
     return (
-        f"{by_step(f, e.t_grok)}{late}: {kept}test at least {percent(f.spec.grok_at)} right, in "
-        f"{f.spec.grok_patience} evaluations in a row.{_falls(f)}{lost}"
+        f" (at {before:,}, the evaluation before, not yet)"
+        if step - before >= COARSE * step
+        else ""
     )
 
 
-def _falls(f: Facts) -> str:
+def falls(f: Facts) -> str:
     """How often what it had learned was lost again; nothing if never."""
     at = f.events.falls
     if not at:
@@ -187,7 +151,7 @@ def _falls(f: Facts) -> str:
 GIVEN_AWAY = 0.1  # of accuracy, from there on it is told
 
 
-def _given_away(f: Facts) -> str:
+def given_away(f: Facts) -> str:
     """How much of the test was given away, where that matters."""
     if f.given_away is None or f.given_away[0] - f.given_away[1] < GIVEN_AWAY:
         return ""
@@ -198,7 +162,7 @@ def _given_away(f: Facts) -> str:
 WORTH_TELLING = 0.02  # of accuracy
 
 
-def _moves(f: Facts) -> str:
+def moves(f: Facts) -> str:
     """Whether the test accuracy of a network that did not generalise still moved; nothing where
     that is not known."""
     trend = f.trend
@@ -216,37 +180,6 @@ def _moves(f: Facts) -> str:
     if trend.moves:
         return f" It was falling, by {_points(-trend.rise)} {since} (standard error {error}){best}."
     return f" It was not seen to rise {since} (standard error {error}{best})."
-
-
-MEMORISED = 0.1  # of the test right, at most, for a network that is said to have memorised alone
-
-
-def headline(f: Facts) -> str:
-    """What became of the network, in three or four words."""
-    if not f.knows_task:
-        return "its task is not known"
-    if f.is_imported:
-        return f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} right"
-    if f.events.t_grok is not None and f.generalises:
-        return "it grokked" if f.events.delay and f.memorised_first else "it generalised"
-    if f.events.t_grok is not None:
-        return "it generalised, and lost it"
-    if f.events.t_memorize is None:
-        return "not learned"
-    only = f.memorised_first and f.final["test_accuracy"] < MEMORISED
-    return "memorised" if only else "it has not generalised"
-
-
-def summary(f: Facts) -> list[tuple[str, str]]:
-    """The first questions of a newcomer with their answers."""
-    rows = [("It was asked", asked(f))]
-    if f.is_imported:
-        rows.append(("It is right on", right_on(f)))
-    if taken := assumed(f.spec.assumed):
-        rows.append(("It is assumed", " ".join(taken)))
-    if f.knows_when and f.knows_task:
-        rows += [("It memorised", memorised(f)), ("It generalised", generalised(f))]
-    return [*rows, ("Its algorithm", algorithm(f.explanation)), ("How sure", how_sure(f))]
 
 
 # ---- what else happened --------------------------------------------------------------------------
@@ -267,15 +200,15 @@ def ending(f: Facts) -> list[str]:
     last, why = f.rows[-1], f.events.stop
     after = f"{f.spec.stop_after_grok or 0:,} steps after generalising, as asked"
     reason = after if why == "grokked" else ENDINGS[why]
-    guess = "" if f.guessing is None else f"; guessing: {_loss(f, f.guessing)}"
+    guess = "" if f.guessing is None else f"; guessing: {loss(f, f.guessing)}"
     mirrors = ""
-    if f.given_away is not None:
+    if f.given_away is not None and f.given_away[0] != f.given_away[1]:
         shown, others = map(percent, f.given_away)
         mirrors = f" Test pairs whose mirror (b, a) was shown: {shown} right; others: {others}."
     return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
-        f"{percent(last['test_accuracy'])}, test loss {_loss(f, last['test_loss'])}, train loss "
-        f"{_loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{_jumped(f)}"
+        f"{percent(last['test_accuracy'])}, test loss {loss(f, last['test_loss'])}, train loss "
+        f"{loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{moves(f)}{_jumped(f)}"
     ]
 
 
@@ -288,22 +221,9 @@ def _jumped(f: Facts) -> str:
     if not last["train_loss"] > JUMP * least["train_loss"]:
         return ""
     return (
-        f" Its train loss had been {_loss(f, least['train_loss'])} at step {least['step']:,} and "
+        f" Its train loss had been {loss(f, least['train_loss'])} at step {least['step']:,} and "
         "jumped since: what is read below is the network after that."
     )
-
-
-def acts(f: Facts) -> list[tuple[str, int, int]]:
-    """What a button can play: its name, and from which step to which."""
-    e = f.events
-    buttons: list[tuple[str, int, int]] = []
-    if e.t_memorize and f.memorised_first:
-        buttons.append(("watch it memorise", 0, e.t_memorize))
-    if e.t_grok is not None and e.delay and f.memorised_first:
-        buttons.append(("watch it generalise", e.t_memorize or 0, e.t_grok))
-    elif e.t_grok:
-        buttons.append(("watch it generalise", 0, e.t_grok))
-    return buttons + [span for span in phase_spans(f)[1:] if span[2] > span[1]]
 
 
 def phase_spans(f: Facts) -> list[tuple[str, int, int]]:
@@ -329,7 +249,6 @@ LENSES = {
     "multiplicative": "the characters of multiplication, waves in the discrete logarithm",
     "group": "the parts of the group's own functions",
 }
-CAVEAT = "It is one network, and its key parts were chosen at its last checkpoint."
 
 
 def weights(f: Facts) -> list[str]:
@@ -337,7 +256,7 @@ def weights(f: Facts) -> list[str]:
     lens = [] if f.lenses is None else [_lens(f)]
     if f.keys is None or not f.keys.names:
         return [*lens, _no_keys(f)]
-    return [*lens, _keys(f), *_followed(f), CAVEAT]
+    return [*lens, _keys(f), *_followed(f)]
 
 
 def lens_verdict(scores: dict[str, float], winner: str | None, lead: float, margin: float) -> str:
@@ -467,16 +386,17 @@ def _key_losses(f: Facts) -> list[str]:
         return []
     control = last.get("excluded_loss_sum_train_control")
     beside = (
-        f"; without as many of the others, at random, at most {control:.2g} (control, 8 draws)"
+        "; without as many of the others, at random, at most "
+        f"{digits(control, 2)} (control, 8 draws)"
         if control is not None
         else ""
     )
     shown = "train loss" if f.knows_split else "whole loss"
     return [
         f"With its key parts alone its loss over all {inputs(f.task)} is "
-        f"{last['restricted_loss_sum[all]']:.2g} nats (restricted loss). Its {shown} is "
-        f"{last['train_loss']:.2g}; without them it is "
-        f"{last['excluded_loss_sum_train']:.2g} (excluded loss){beside}."
+        f"{digits(last['restricted_loss_sum[all]'], 2)} nats (restricted loss). Its {shown} is "
+        f"{digits(last['train_loss'], 2)}; without them it is "
+        f"{digits(last['excluded_loss_sum_train'], 2)} (excluded loss){beside}."
     ]
 
 
@@ -591,17 +511,18 @@ def reason(e: ExplanationFacts) -> str:
     return f"It is right on {shares['all']} of all pairs; {split}.{settled}"
 
 
-def algorithm(e: ExplanationFacts | None) -> str:
+def algorithm(e: ExplanationFacts) -> str:
     """How it does it, in words, or why that is not said."""
-    if e is None:
-        return "not looked for here"
     if e.algorithm is None:
-        return f"none is said to be learned: {UNLEARNED[e.gate.verdict]}"
+        return f"No algorithm is said to be learned, since {UNLEARNED[e.gate.verdict]}."
     if e.best is not None:
         return f"{e.best.how}."
     if e.unnamed is None:
-        return "undetermined: no explanation holds"
-    return f"undetermined: {e.unnamed.title} explain it, but as {_either(e.unnamed)} is open"
+        return "How it does it is undetermined: no explanation that was tried holds."
+    return (
+        f"How it does it is undetermined: {e.unnamed.title} explain it, but whether as "
+        f"{_either(e.unnamed)} is open."
+    )
 
 
 def _either(c: CertificateFacts) -> str:
@@ -633,25 +554,20 @@ def kept_notes(why: Sequence[str], refused: str | None) -> list[str]:
 NO_CONTROLS = {"network", "folded weights", "lookup table"}  # what a number is compared with
 
 
-def how_sure(f: Facts) -> str:
+def how_sure(e: ExplanationFacts) -> str:
     """What the explanation has passed, and what is proved without it."""
-    e = f.explanation
-    if e is None:
-        return "nothing was looked for here"
     if e.best is None:
         tried = ", ".join(f"{kind(c)} {c.verdict}" for c in e.tried)
-        return f"no explanation is claimed. Tried: {tried or 'none applies'}."
+        return f"Tried: {tried}." if tried else ""
     c = e.best
     judged = [x for x in c.evidence if x.is_judged]
     beside = sum(bool(set(x.controls) - NO_CONTROLS) for x in judged)
     void = sum(x.need is not None for x in c.standing(Standing.INCONCLUSIVE))
     uncounted = f"; {void} more do not count, as a control did as well" if void else ""
-    share = proved(e)
-    also = (
-        "" if share is None else f" Its weights alone prove it right on {share} {inputs(f.task)}."
-    )
+    share, what = proved(e), "pairs" if e.is_of_pairs else "inputs"
+    also = "" if share is None else f" Its weights alone prove it right on {share} {what}."
     return (
-        f"its explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
+        f"This explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
         f"of them beside controls{uncounted}.{also} It is one network: another seed may learn "
         "otherwise."
     )
@@ -694,20 +610,7 @@ def _no_algorithm(e: ExplanationFacts) -> str:
     if not e.certificates:
         return f"No form of explanation applies to it. {_why_none(e)}"
     tried = ", ".join(c.form for c in e.certificates)
-    return f"None of the explanations that were found holds ({tried}).{_better_than_it(e)}"
-
-
-def _better_than_it(e: ExplanationFacts) -> str:
-    """What the answers of a formula, fitted to a network that does not follow it, do not show."""
-    for c in e.tried:
-        kept, same = c.get(OfAll.KEPT, "all"), c.get(OfAll.SAME_LOGITS)
-        if not c.is_of_neurons and kept and same and kept.value > e.accuracy["all"]:
-            return (
-                f" By itself {kind(c)}, fitted to the network, gives {percent(kept.value)} of the "
-                "answers, but that is not what the network does: it explains "
-                f"{percent(same.value)} of the variation of its logits."
-            )
-    return ""
+    return f"None of the explanations that were found holds ({tried})."
 
 
 def _open(c: CertificateFacts) -> str:
@@ -766,8 +669,6 @@ def _others(e: ExplanationFacts) -> list[str]:
         f"{kind(c)}, in {c.size:,} numbers" for c in list(e.named.values())[1:] if c is not shortest
     ]
     speaks = "" if shortest.is_of_neurons else f", {shortest.equation}"
-    if not shortest.is_of_neurons and shortest is not e.best:
-        speaks += ". Named first is what its neurons do, before a formula for its logits alone"
     return [
         *([f"Other explanations hold too: {'; '.join(more)}."] if more else []),
         f"The shortest that holds is {kind(shortest)}, in {shortest.size:,} numbers{speaks}.",

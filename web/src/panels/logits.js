@@ -11,7 +11,7 @@ export function logits(place) {
   const found = /** @type {import("../types").Answers} */ (run.answers);
   const network = stacks.answers;
   const added = stacks.added;
-  const [width, height] = [Math.max(280, place.drawing.clientWidth || 680), 170];
+  const [width, height, names] = [Math.max(280, place.drawing.clientWidth || 680), 170, 16]; // names: room beneath the bars
   const from = 38; // of the axis
   const [lefts, rights] = found.pairs;
   const pair = finder(found.pairs);
@@ -22,10 +22,12 @@ export function logits(place) {
     return { input, node: el("label", { class: "part" }, input, el("i", { style: `background:${colourOf(run, part)}` }), part) };
   });
   const told = el("p", { class: "told", "aria-live": "polite", "data-accuracy": "" });
-  const sum = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": "logit of each answer" });
+  const sum = svg("svg", { viewBox: `0 0 ${width} ${height + names}`, class: "lines", role: "img", "aria-label": "logit of each answer" });
   const zero = svg("line", { x1: from, x2: width, class: "grid" });
   const axis = [0, 1].map(() => svg("text", { x: from - 5, class: "tick end" }));
-  sum.append(zero, ...axis);
+  const ends = [0, network.columns - 1].map((c) => svg("text", { x: c ? width : from, y: height + 12, class: c ? "tick end" : "tick" }, nameOf(run, c)));
+  const marked = /** @type {SVGElement} */ (svg("text", { y: height + 12, class: "tick mark mid" }));
+  sum.append(zero, ...axis, ...ends, marked);
   const wide = (width - from) / network.columns;
   const bars = Array.from({ length: network.columns }, (_, i) => {
     const bar = svg("rect", { x: from + i * wide, width: Math.max(0.5, wide * 0.85) }, svg("title", {}, `answer ${nameOf(run, i)}`));
@@ -41,7 +43,7 @@ export function logits(place) {
   });
   place.drawing.append(el("div", { class: "pair" }, a.node, b.node));
   if (boxes.length) place.drawing.append(el("fieldset", {}, el("legend", {}, `parts of the ${found.form} circuit (it ${found.verdict === "holds" ? "holds" : found.verdict}): untick to remove`), ...boxes.map((x) => x.node)));
-  const picture = el("div", {}, el("div", { class: "title" }, `logit of each answer (step ${number(found.step)}, mean over answers 0; the right answer is marked)`), sum, ...(added ? rows.map((x) => x.node) : []));
+  const picture = el("div", {}, el("div", { class: "title" }, `the logit of each answer (step ${number(found.step)}; their mean is 0; orange: the right answer)`), sum, ...(added ? rows.map((x) => x.node) : []));
   place.drawing.append(told, picture);
 
   /** @param {number} at @param {number} part */
@@ -89,6 +91,10 @@ export function logits(place) {
       bars[c].setAttribute("height", String(Math.max(0.5, Math.abs(up(y) - up(0)))));
       bars[c].setAttribute("class", c === found.right[i] ? "bar right" : c === best ? "bar best" : "bar");
     });
+    const middle = from + (found.right[i] + 0.5) * wide;
+    marked.textContent = nameOf(run, found.right[i]);
+    marked.setAttribute("x", String(middle));
+    ends.forEach((end, k) => end.setAttribute("visibility", Math.abs(middle - (k ? width : from)) < 6 * nameOf(run, found.right[i]).length + 24 ? "hidden" : "visible"));
     told.textContent = `Right answer: ${nameOf(run, found.right[i])}. Highest: ${nameOf(run, best)}${best === found.right[i] ? ", right." : ", wrong."}${isTurned ? " (b, a) is the same pair here." : ""}${whole}`;
     if (added) rows.forEach(({ line, mark, node }, part) => {
       const levels = partOf(i, part);

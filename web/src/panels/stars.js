@@ -6,8 +6,6 @@ import { frameOf } from "../decode.js";
 import { el, svg } from "../dom.js";
 import { brush } from "../neuron.js";
 
-const FEWEST = 3; // neurons of a figure: two are a line
-
 /** @type {import("../types").Mount} */
 export function stars(place) {
   const { run, stacks, store } = place;
@@ -26,11 +24,8 @@ export function stars(place) {
       return (sum / 127) * stack.scale;
     }));
   }
-  /** @type {string[]} */
-  const few = [];
-  const shown = neurons.waves.flatMap((wave) => {
+  const shown = neurons.waves.filter((x) => run.stars?.includes(x.name)).flatMap((wave) => {
     const mine = neurons.parts.flatMap((part, row) => (part === wave.name ? [row] : []));
-    if (mine.length < FEWEST) { few.push(wave.name); return []; }
     const last = points("of_a", wave.a, mine, run.frames.length - 1);
     const angles = last.map(([cos, sin]) => Math.atan2(sin, cos));
     const rows = mine.map((row, i) => ({ row, angle: angles[i] })).sort((x, y) => x.angle - y.angle).map((x) => x.row);
@@ -52,7 +47,6 @@ export function stars(place) {
       return { name: wave.name, kind, waves, rows, furthest, joined, dots };
     });
   });
-  if (few.length) place.drawing.append(el("p", { class: "small" }, `Left out, as fewer than ${FEWEST} of these neurons follow them: ${few.join(", ")}.`));
   return {
     draw(state) {
       for (const { kind, waves, rows, furthest, joined, dots } of shown) {

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
+from grokscope.page.still import frame_at, points, unpacked
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -22,4 +23,11 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("circles", "weights", 20, "The embedding on circles", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    return points(unpacked(page["stacks"]["circles"], frame_at(page)), page["circles"][:4])
+
+
+FIGURE = Figure(
+    "circles", "weights", 20, "The embedding on circles", facts, caption, leads=Leads("grew", 1),
+    still=still,
+)  # fmt: skip

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from grokscope.page.figure import Figure
+from grokscope.page.figure import Figure, Leads
+from grokscope.page.still import TEST, TRAIN, shares
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.sentences import inputs
@@ -23,4 +24,14 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("curves", "summary", 10, "Accuracy and loss", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    """The accuracies alone."""
+    rows = page["rows"]
+    series = {"train": (TRAIN, rows["train_accuracy"]), "test": (TEST, rows["test_accuracy"])}
+    return shares(rows["step"], series, page["log"])
+
+
+FIGURE = Figure(
+    "curves", "summary", 10, "Accuracy and loss", facts, caption, leads=Leads("generalised"),
+    still=still,
+)  # fmt: skip

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
+from grokscope.page.still import frame_at, raster, unpacked
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -22,4 +23,12 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     return f"Weights from the digits to the neurons, at {WHEN}.{grey}"
 
 
-FIGURE = Figure("digits", "what", 20, "Which digits it reads", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    levels = unpacked(page["stacks"]["digits"], frame_at(page))
+    return raster(levels, "weights from the digits to the neurons", is_signed=True)
+
+
+FIGURE = Figure(
+    "digits", "what", 20, "Which digits it reads", facts, caption, leads=Leads("grew", 3),
+    still=still,
+)  # fmt: skip

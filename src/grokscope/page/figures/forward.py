@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grokscope.page.figure import Figure
+from grokscope.page.figure import Figure, Leads
 from grokscope.page.stacks import LEVELS, stack
 from grokscope.reading.facts import Facts
 from grokscope.reading.neurons import same_answers
@@ -36,4 +36,7 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("forward", "weights", 90, "The network, run in this page", facts, caption)
+FIGURE = Figure(
+    "forward", "weights", 90, "The network, run in this page", facts, caption,
+    leads=Leads("how", 2),
+)  # fmt: skip

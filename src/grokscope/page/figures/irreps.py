@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed, short
+from grokscope.page.still import frame_at, raster, unpacked
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -26,4 +27,14 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("irreps", "weights", 70, "The irreps its neurons lie in", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    name = next(x for x in ("irreps_in", "irreps_out") if x in page["stacks"])
+    return raster(
+        unpacked(page["stacks"][name], frame_at(page)), "the share of each irrep in each neuron"
+    )
+
+
+FIGURE = Figure(
+    "irreps", "weights", 70, "The irreps its neurons lie in", facts, caption,
+    leads=Leads("grew", 2), still=still,
+)  # fmt: skip

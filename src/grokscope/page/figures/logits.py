@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import Figure, Weight
+from grokscope.page.figure import Figure, Leads, Weight
 from grokscope.page.stacks import packed
+from grokscope.page.still import bars, unpacked
 from grokscope.reading.answers import Removable
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
@@ -45,7 +46,17 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
+def still(page: dict[str, Any]) -> str:
+    """Of one pair."""
+    found, i = page["answers"], len(page["answers"]["right"]) // 2
+    a, b = (pairs[i] for pairs in found["pairs"])
+    logits = unpacked(found["logits"], 0)[i].tolist()
+    return bars(
+        logits, [found["right"][i]], f"the logits of a = {a}, b = {b}; green: the right answer"
+    )
+
+
 FIGURE = Figure(
     "logits", "how", 10, "How it comes to an answer", facts, caption,
-    Weight(1, "the logits of every pair"),
+    Weight(1, "the logits of every pair"), Leads("how", 1), still,
 )  # fmt: skip

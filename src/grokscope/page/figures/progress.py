@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from grokscope.page.figure import Figure
+from grokscope.page.figure import Figure, Leads
 from grokscope.page.stacks import short
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
@@ -64,4 +64,7 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     return f"Measured at every checkpoint{keys}.{gini}"
 
 
-FIGURE = Figure("progress", "progress", 10, "Progress beneath the surface", facts, caption)
+FIGURE = Figure(
+    "progress", "progress", 10, "Progress beneath the surface", facts, caption,
+    leads=Leads("grew", 7),
+)  # fmt: skip

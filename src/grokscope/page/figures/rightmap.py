@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
+from grokscope.page.still import frame_at, raster, unpacked
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -22,4 +23,12 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     return f"Each cell is a pair (a, b), at {WHEN}.{click}"
 
 
-FIGURE = Figure("rightmap", "what", 10, "Which pairs it answers", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    levels = unpacked(page["stacks"]["right"], frame_at(page))
+    return raster(levels, f"the pairs it answers at step {page['opens']:,}")
+
+
+FIGURE = Figure(
+    "rightmap", "what", 10, "Which pairs it answers", facts, caption, leads=Leads("memorised"),
+    still=still,
+)  # fmt: skip

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import short
+from grokscope.page.still import bars, frame_at
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 from grokscope.reading.sentences import WEIGHTS
@@ -28,7 +29,7 @@ def facts(p: Pictures) -> dict[str, Any] | None:
         "lens": r.lens,
         "winner": run.lenses.winner,
         "scores": {name: short(x) for name, x in run.lenses.scores.items()},
-        "keys": list(run.keys.names) if run.keys else [],
+        "keys": list(run.keys.names) if run.keys and not run.is_noise else [],
         "logits": {name: short(x) for name, x in run.keys.shares.items()} if run.keys else {},
         "weights": weights,
     }
@@ -39,8 +40,19 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     keys = "Coloured: the key parts, which carry the logits. " if page["spectra"]["keys"] else ""
     return (
         f"The share of the weights that each part of the {page['spectra']['lens']} lens holds, at "
-        f"{WHEN}. {keys}Dotted: an even spread."
+        f"{WHEN}. {keys}Dotted: an even spread. A part's share of the logits can be another than "
+        "its share of the weights, as what lies between multiplies and adds."
     )
 
 
-FIGURE = Figure("spectrum", "weights", 10, "The spectrum of its weights", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    """Of the first weight."""
+    weight = page["spectra"]["weights"][0]
+    marked = [i for i, part in enumerate(weight["parts"]) if part in page["spectra"]["keys"]]
+    return bars(weight["shares"][frame_at(page)], marked, f"the spectrum of the {weight['name']}")
+
+
+FIGURE = Figure(
+    "spectrum", "weights", 10, "The spectrum of its weights", facts, caption,
+    leads=Leads("grew", 4), still=still,
+)  # fmt: skip

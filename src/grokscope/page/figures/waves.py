@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -19,4 +19,4 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("waves", "weights", 50, "Neurons as waves", facts, caption)
+FIGURE = Figure("waves", "weights", 50, "Neurons as waves", facts, caption, leads=Leads("grew", 5))

@@ -6,8 +6,9 @@ What other figures of neurons are drawn of is here too.
 from dataclasses import asdict
 from typing import Any
 
-from grokscope.page.figure import WHEN, Figure
+from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
+from grokscope.page.still import frame_at, raster, unpacked
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -48,4 +49,12 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
     )
 
 
-FIGURE = Figure("weights", "weights", 40, "The weights of its neurons", facts, caption)
+def still(page: dict[str, Any]) -> str:
+    levels = unpacked(page["stacks"]["of_a"], frame_at(page))
+    return raster(levels, "the weights of its neurons, as functions of a", is_signed=True)
+
+
+FIGURE = Figure(
+    "weights", "weights", 40, "The weights of its neurons", facts, caption, leads=Leads("grew", 6),
+    still=still,
+)  # fmt: skip

@@ -23,7 +23,7 @@ class Explorable(AnyWidget):
 
     Attributes:
         run: Which run is seen, counted from 0.
-        step: One of the steps of that run that the page shows, at first the last.
+        step: One of the steps of that run that the page shows, at first the middle of the change.
         neuron: The marked neuron, or None.
         a, b: The operands.
     """
@@ -42,7 +42,7 @@ class Explorable(AnyWidget):
         self._runs, words = articles(*readings)
         self._most = [int(r.run.task.inputs[:, :2].max()) for r in readings]
         super().__init__(
-            step=self.steps[-1],
+            step=_nearest(self.steps, self._runs[0]["opens"]),
             a=min(3, *self._most),
             b=min(5, *self._most),
             _facts=as_json(self._runs),
