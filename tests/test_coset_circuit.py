@@ -256,8 +256,8 @@ def test_its_program_asks_of_a_product_what_its_neurons_do():
 
 @pytest.mark.parametrize(
     ("of", "name", "question"),
-    [("S4", "A4", r"A4: is ab odd\?"), ("S5", "S3xC2", r"S3xC2: does ab send \{\d, \d\} to \{1, 2\}\?"),
-     ("D4", "C4", r"C4: is ab in it\?")],
+    [("S4", "A4", r"A4: is ab odd\?"), ("D4", "C4", r"C4: is ab in it\?"),
+     ("S5", "S3xC2", r"S3xC2: does ab send \{\d, \d\} to \{1, 2\}\?")],
 )  # fmt: skip
 def test_other_subgroups_are_asked_for_in_the_groups_words(of, name, question):
     G = group(of)

@@ -77,7 +77,7 @@ def double(H, z, K):
 
 
 def of_signs(parts, z):
-    return sum(k * sign[z] for k, sign in zip(parts, SIGNS, strict=True))
+    return sum((k * sign[z] for k, sign in zip(parts, SIGNS, strict=True)), 0.0)
 
 
 def logits(a, b):

@@ -74,7 +74,8 @@ class Claim:
     ) -> tuple[Float[Tensor, "row k"], Float[Tensor, "row k"]]:
         """cos w_k and sin w_k of places; 0 where there is none."""
         angle = 2 * math.pi / self.n * (place[:, None] * self.ks % self.n).double()
-        return tuple(f * (place >= 0)[:, None] for f in (angle.cos(), angle.sin()))
+        is_there = (place >= 0)[:, None]
+        return angle.cos() * is_there, angle.sin() * is_there
 
 
 @dataclass(frozen=True, eq=False)

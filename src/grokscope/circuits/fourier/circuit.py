@@ -6,7 +6,6 @@ Axes: pair = one input; c = an answer; neuron.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -48,7 +47,7 @@ class Fourier(Circuit):
     def parts(self) -> tuple[str, ...]:
         return tuple(map(self.waves.circle.name, self.waves.keys))
 
-    @cached_property
+    @property
     def size(self) -> int:
         return count(self.waves)
 

@@ -35,9 +35,9 @@ def wave(k, place, size, phase=0.0):
 
 def neuron(a, b, inner, constant=0.0):
     x, y = (None if place < 0 else place for place in (A[a], B[b]))
-    both = x is not None and y is not None
-    places = {"a": x, "b": y, "neither": None if x is y is None else 0}
-    places |= {"a+b": x + y if both else None, "a-b": x - y if both else None}
+    places = {"a": x, "b": y, "neither": None if x is y is None else 0, "a+b": None, "a-b": None}
+    if x is not None and y is not None:
+        places |= {"a+b": x + y, "a-b": x - y}
     for k, waves in inner.items():
         for which, form in waves.items():
             constant += sum(wave(k, places[one], *form) for one in which.split(", "))

@@ -93,7 +93,7 @@ def wave(irrep, v, g, w):
 
 
 def of_signs(parts, z):
-    return sum(k * sign[z] for k, sign in zip(parts, SIGNS, strict=True))
+    return sum((k * sign[z] for k, sign in zip(parts, SIGNS, strict=True)), 0.0)
 
 
 def logits(a, b):
