@@ -70,6 +70,7 @@ class Shown:
         return IMAGES / f"{self.name}.png"
 
 
+GROUP = "demo_group_adamw"
 SOON = "train_fraction=.7 steps=2000 stop_after_grok=150 eval_every=10 checkpoint_every=40"
 PARITY = "pair_parity model.d_mlp=64 steps=10000 stop_after_grok=500"
 RUNS = (
@@ -78,9 +79,9 @@ RUNS = (
     Shown("product", "A product", "hello 'task=a*b'"),
     Shown("squared", "Neurons that square", "hello model.act=square"),
     Shown("transformer", "A Transformer", "demo task.p=31 train_fraction=.6 checkpoint_every=40"),
-    Shown("permutations", "Permutations of four things: S4", f"demo_group task.group=S4 {SOON}"),
-    Shown("dodecagon", "Symmetries of a dodecagon: D12", f"demo_group task.group=D12 {SOON}"),
-    Shown("bits", "Five bits, each added apart: C2^5", f"demo_group task.group=C2^5 {SOON}"),
+    Shown("permutations", "Permutations of four things: S4", f"{GROUP} task.group=S4 {SOON}"),
+    Shown("dodecagon", "Symmetries of a dodecagon: D12", f"{GROUP} task.group=D12 {SOON}"),
+    Shown("bits", "Five bits, each added apart: C2^5", f"{GROUP} task.group=C2^5 {SOON}"),
     Shown("parity", "The parity of three digits of thirty", PARITY),
     Shown("squares", "A sum of squares", "hello 'task=a**2+b**2'"),
     Shown("square", "The square of a sum", "hello 'task=(a+b)**2' steps=2000"),

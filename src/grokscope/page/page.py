@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from grokscope.explain.program import write_circuit
+from grokscope.explain.program import write_circuits
 from grokscope.page.certificate import certificates
 from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
 from grokscope.page.figure import WHEN, Figure, Topic
@@ -34,7 +34,7 @@ def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> 
     target = path or reading.run.folder / "report.html"
     for each in (reading, *others):
         if each.explained is not None:
-            write_circuit(each.run, each.explained.circuit_file)
+            write_circuits(each.run, each.explained.circuit_files)
     write_atomically(target, page(reading, *others, is_alone=True).encode())
     return target
 
