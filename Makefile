@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults docs bench native clean
+.PHONY: help demo test test-all faults docs gallery bench native clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -30,6 +30,9 @@ faults: .venv/.tools ## break it in every way the tests know: kills, full disks,
 docs: .venv/.tools ## build the documentation into docs/_build
 	@.venv/bin/sphinx-build -W -q docs docs/_build
 	@echo "The documentation is at docs/_build/index.html"
+
+gallery: .venv/.installed ## train the runs of docs/gallery.md and write it, their pages too (some minutes)
+	@.venv/bin/python -m docs.gallery
 
 bench: .venv/.tools ## time a training step
 	@.venv/bin/python -m benchmarks.step

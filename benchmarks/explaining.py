@@ -50,7 +50,7 @@ PAIR = Spec(
     checkpoint_every=200,
 )
 GROUP = replace(
-    EXPERIMENTS["demo_group"].spec,
+    EXPERIMENTS["demo_group_adamw"].spec,
     task_args={"group": "S4"},
     train_fraction=0.7,
     steps=300,

@@ -105,6 +105,7 @@ def eight_maps() -> str:
     film = stack(np.cos(0.4 * a + 0.02 * t) * np.cos(0.4 * b) * t).packed()
     fact = {
         "id": "maps", "task": "a+b mod 113", "seed": 0, "frames": list(range(CHECKPOINTS)),
+        "opens": CHECKPOINTS - 1, "log": True,
         "checkpoints": CHECKPOINTS, "rows": {}, "unit": "nats",
         "chance": {"accuracy": 0, "loss": None},
         "events": [], "phases": [], "trace": {"step": [], "figures": []},

@@ -4,7 +4,15 @@ Formulas are written as code: the usual renderer loads a script from another sit
 """
 
 import re
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import commands  # noqa: E402  (found by the line above)
 
 project = "grokscope"
 copyright = "2026, The grokscope developers"
@@ -35,5 +43,22 @@ def as_written(app: Any, what: str, name: str, thing: Any, options: Any, lines: 
     lines[:] = text
 
 
+MADE = {"cli": commands.commands, "api": commands.names}  # pages whose end is made here
+
+
+def made(app: Any, page: str, source: list[str]) -> None:
+    """The references, at the end of their pages."""
+    if page in MADE:
+        source[0] += MADE[page]()
+
+
+def with_gallery(app: Any, error: Exception | None) -> None:
+    """The pages of the gallery, where `make gallery` has made them."""
+    if (HERE / "gallery").exists() and error is None:
+        shutil.copytree(HERE / "gallery", Path(app.outdir) / "gallery", dirs_exist_ok=True)
+
+
 def setup(app: Any) -> None:
+    app.connect("source-read", made)
+    app.connect("build-finished", with_gallery)
     app.connect("autodoc-process-docstring", as_written)

@@ -19,10 +19,12 @@ from grokscope.cli.main import VERBS
 from grokscope.measures import MEASURES, trace
 from grokscope.models import MODELS
 from grokscope.reading.reading import read
+from grokscope.reading.said import Said
 from grokscope.reading.sentences import percent
 from grokscope.reading.story import headline, lead, numbers, told
 from grokscope.spec import Spec
 from grokscope.task import TASKS
+from grokscope.terminal import print_reading
 from grokscope.training.run import Run, find_runs
 
 TINY = (
@@ -179,9 +181,10 @@ def test_a_run_is_trained_read_and_told(call, tmp_path):
     assert said.code == 0
     assert run.is_finished
     assert run.spec.id in said.out
-    assert "for a+b mod 11: one of 11 answers (guessing: 9.09 % right). It was shown" in said.out
-    assert "shown 36 of the 121 pairs" in said.out
-    assert "At step 30 (as asked; " in said.out
+    assert "task         a+b mod 11" in said.out
+    assert "36 of 121 pairs (29.8 %)" in said.out
+    assert "At step 30 (as asked; " not in said.out
+    assert "At step 30 (as asked; " in call("show", run.folder, "--long").out
     assert f"report: {run.folder / 'report.html'}" in said.out
     again = call("run", *TINY, "--out", tmp_path)
     assert again.out == said.out
@@ -191,9 +194,9 @@ def test_the_report_fetches_nothing(out):
     for run in find_runs(out):
         text = (run.folder / "report.html").read_text()
         page = Page(text)
-        assert not {"link", "iframe", "object", "embed", "base", "form", "img"} & {*page.tags}
+        assert not {"link", "iframe", "object", "embed", "base", "form"} & {*page.tags}
         assert page.tags.count("script") == 2
-        assert page.links == []
+        assert all(x.startswith("data:image/png;base64,") for x in page.links)
         assert "default-src 'none'; script-src 'sha256-" in text
         assert not re.search(
             r"url\s*\((?!#)|@import|\bfetch\(|XMLHttpRequest|https?:(?!//www\.w3\.org/2000/svg)",
@@ -224,9 +227,11 @@ def test_an_accuracy_is_shown_in_one_rounding(call, tmp_path):
     assert set(found) == {percent(run.rows[-1]["test_accuracy"])}
 
 
-def test_a_run_is_told_within_one_screen_of_80_columns(call, out):
+def test_a_run_is_told_within_one_screen_of_80_columns(out, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
     run = find_runs(out)[0]
-    lines = call("show", run.folder).out.splitlines()
+    print_reading(run.name, Said.of(read(run).facts), run.folder / "report.html")
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines[1:-1])) <= 80, "the names of the run and of its report are not broken"
 
@@ -286,7 +291,7 @@ def test_a_run_is_found_by_folder_id_and_beginning_of_its_id(call, out):
     least = next(n for n in range(len(name)) if sum(x.startswith(name[:n]) for x in names) == 1)
     for asked in (runs[0].folder, name, name[:least]):
         said = call("show", asked, "--out", out)
-        assert (said.code, said.out.splitlines()[0]) == (0, name)
+        assert (said.code, said.out.split(":")[0]) == (0, name)
 
 
 def test_a_beginning_that_several_runs_share_is_refused(call, out):
@@ -310,6 +315,18 @@ def test_a_report_goes_where_it_is_told(flag, call, out, tmp_path):
     assert (said.code, said.out) == (0, f"{path}\n")
     assert Page(path.read_text()).tags[0] == "html"
     assert (run.folder / "report.html").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_report_is_opened_in_a_browser_where_there_is_one(
+    works, call, out, tmp_path, monkeypatch
+):
+    asked: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: asked.append(address) or works)
+    path = tmp_path / "report.html"
+    said = call("report", find_runs(out)[0].spec.id, "--out", out, "-o", path, "--open")
+    assert (said.code, asked) == (0, [path.as_uri()])
+    assert ("open the file yourself" in said.err) != works
 
 
 def test_an_interrupted_command_says_how_to_go_on(call, tmp_path, monkeypatch):
@@ -452,7 +469,7 @@ TASKS[{HOSTILE!r}] = lambda: binary({HOSTILE!r}, 7, lambda a, b: (a * b + b) % 7
     settings = [f"task={HOSTILE}", "model=mlp", "model.d_embed=8", "model.d_mlp=8", "steps=5"]
     said = call("run", *settings, "--out", tmp_path / "out", "--use", path)
     assert said.code == 0, said.err
-    assert f"for {HOSTILE}: one of 7 answers" in said.out
+    assert f"task         {HOSTILE}" in said.out
     (run,) = find_runs(tmp_path / "out")
     assert re.fullmatch(r"[\w-]+", run.folder.name)
     text = (run.folder / "report.html").read_text()

@@ -1,12 +1,17 @@
 """Accounts of one network side by side, and what the control on Z/p shows."""
 
+from dataclasses import replace
+
 import pytest
 
 from grokscope.planted import groups
+from grokscope.reading.accounts import compared_accounts
 from grokscope.reading.compared import Compared, compared
 from grokscope.reading.record import of_compared
 from grokscope.terminal import print_compared
-from grokscope.verify.evidence import OfAll
+from grokscope.verify.evidence import OfAll, at_least
+
+AGAINST = at_least(OfAll.SAME_LOGITS, 0.2, 0.9, 0.7)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,25 @@ def test_the_interventions_say_the_same_of_a_network_without_cosets(accounts):
     assert scores["right sign"] < 0.1
     assert scores["embeddings exchanged"] < 0.1
     assert scores["|x| for relu"] > 0.99
+
+
+def test_the_control_is_as_sure_as_the_network(accounts):
+    assert accounts.control.loss["all"] == pytest.approx(accounts.network.loss["all"], rel=0.05)
+
+
+def test_it_ends_in_what_is_proved_what_only_fits_and_what_fails(accounts):
+    said = compared_accounts(accounts.network, accounts.forms)
+    own = next(c.own for c in accounts.network.certificates if c.form == "coset")
+    assert own is not None
+    how = "is proved" if own.accuracy >= 0.95 else "only fits"
+    assert any(x.startswith(f"What {how}: coset (its own proof covers ") for x in said)
+    proved = replace(accounts.network.certificates[0], own=replace(own, accuracy=0.97))
+    failed = replace(proved, form="convolution", evidence=(AGAINST,))
+    network = replace(accounts.network, certificates=(proved, failed))
+    first, second, third, *_ = compared_accounts(network, [proved.form, "convolution", "fourier"])
+    assert first == f"What is proved: {proved.form} (its own proof covers 97 % of the pairs)."
+    assert second.startswith("What fails: convolution (explained variance of the logits: 0.2 ")
+    assert third == "Not found: fourier."
 
 
 def test_it_is_told_as_plain_data(accounts):

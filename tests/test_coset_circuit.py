@@ -1,5 +1,6 @@
 """Coset circuits: planted truths, impostors, and published networks."""
 
+import re
 from enum import Enum
 
 import pytest
@@ -8,9 +9,10 @@ from torch import Tensor
 
 from grokscope.algebra.families import group
 from grokscope.algebra.irreps import irreps
-from grokscope.algebra.subgroups import left_cosets, right_cosets
+from grokscope.algebra.subgroups import left_cosets, right_cosets, subgroups
 from grokscope.canonical import canonical
 from grokscope.circuits.coset import Cosets, OfCosets, find, program
+from grokscope.circuits.coset.question import question as asked
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.planted.groups import cosets, rho_sets
 from grokscope.planted.neurons import Neurons
@@ -237,3 +239,29 @@ def test_other_published_networks_do_not(run, name):
     task = product_in(name, elements="chughtai2023")
     with pytest.raises(NotApplicable):
         find(Snapshot(task, task.is_train(0.3, 1), chughtai(run)))
+
+
+def test_its_program_asks_of_a_product_what_its_neurons_do():
+    circuit = find(cosets(1, 0.01, group="S5", shared=True).snapshot)
+    G, printed = circuit.group, circuit.program()
+    assert G.points is not None
+    places = zip(circuit.H.tolist(), circuit.z.tolist(), circuit.questions, strict=True)
+    for h, z, question in places:
+        start, end = map(int, re.findall(r"\d", question.removeprefix("S4: does ab send ")))
+        sends = G.points[:, start - 1] == end - 1
+        coset = G.table[circuit.subgroups.members[h], z]
+        assert torch.equal(sends.nonzero()[:, 0], coset.sort().values)
+        assert f"\n    # {question}\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "question"),
+    [("S4", "A4", r"A4: is ab odd\?"), ("D4", "C4", r"C4: is ab in it\?"),
+     ("S5", "S3xC2", r"S3xC2: does ab send \{\d, \d\} to \{1, 2\}\?")],
+)  # fmt: skip
+def test_other_subgroups_are_asked_for_in_the_groups_words(of, name, question):
+    G = group(of)
+    (H,) = (x.representative for x in subgroups(G) if x.name == name)
+    asks = {asked(G, name, H, int(G.table[H, z].min())) for z in range(G.order)}
+    assert any(re.fullmatch(question, x) for x in asks)
+    assert len(asks) == G.order // int(H.sum())

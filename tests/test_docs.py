@@ -1,8 +1,9 @@
 """What the README and the documentation show is run, in order, as a reader would.
 
-Blocks marked bash are command lines, each run in turn; blocks marked python are programs; unmarked
-blocks are not run, but the make targets and spec names in them must exist. The pages share a folder
-where the first example is trained once; the demo is trained by the long tests alone.
+Blocks marked bash are command lines, each run in turn; blocks marked python are programs; blocks
+marked text are what the commands above them print, of which every word must come; unmarked blocks
+are not run, but the make targets and spec names in them must exist. The pages share a folder where
+the first example is trained once; the demo is trained by the long tests alone.
 """
 
 import re
@@ -13,13 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from grokscope import Run, read
+import grokscope
+from docs.commands import commands, helped, names, packages
+from docs.gallery import PAGE, RUNS, section
+from grokscope import Run, read, train
+from grokscope.cli.main import VERBS
 from grokscope.papers import EXPERIMENTS
 from tests.reader import execute
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LATER = {"howto", "tutorial.md"}  # they train more runs of the first example's name
+PAGES = sorted(
+    [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))],
+    key=lambda page: bool(LATER & set(page.parts)),
+)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WORD = re.compile(r"\b[A-Za-z]{3,}\b")
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +39,16 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_block_runs(page, folder):
+    told = ""
     for language, block in BLOCK.findall(page.read_text()):
         if language == "bash":
             for line in block.splitlines():
                 program, *arguments = shlex.split(line, comments=True)
                 assert program == "grokscope"
                 more = ["--threads", "1"] if arguments[0] == "run" else []
-                execute([*arguments, *more], folder)
+                told = execute([*arguments, *more], folder)
+        elif language == "text":
+            assert set(WORD.findall(block)) - set(WORD.findall(told)) == set(), told
         elif language == "python":
             execute(block, folder)
 
@@ -92,6 +105,41 @@ def test_unmarked_blocks_name_things_that_exist():
                 assert f"\n{target}:" in makefile, target
             for name in re.findall(r"^grokscope run (\w+)(?= |$)(?!=)", block, re.MULTILINE):
                 assert name in EXPERIMENTS, name
+
+
+def test_the_gallery_shows_the_runs_that_are_listed_with_their_pictures():
+    text = PAGE.read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [shown.title for shown in RUNS]
+    assert re.findall(r"^grokscope run (.*)$", text, re.MULTILINE) == [x.asked for x in RUNS]
+    assert len({shown.spec.id for shown in RUNS}) == len(RUNS) >= 12
+    for shown in RUNS:
+        assert f"(images/gallery/{shown.name}.png)" in text
+        assert f'href="gallery/{shown.name}.html"' in text
+    sizes = [shown.picture.stat().st_size for shown in RUNS]
+    assert max(sizes) < 40_000
+    assert sum(sizes) < 500_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shown", RUNS, ids=lambda x: x.name)
+def test_the_gallery_says_what_its_runs_say(shown, tmp_path):
+    assert section(shown, read(train(shown.spec, tmp_path)).facts) in PAGE.read_text()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_has_an_example_and_says_what_is_meant(verb):
+    text = helped(verb)
+    assert f"Example: grokscope {verb}" in text
+    for vague in ("STR", "PATH", "{None}", "default: None", "default: )", "repeatable ("):
+        assert vague not in text
+
+
+def test_every_verb_and_every_exported_name_is_in_the_references():
+    assert re.findall(r"^## grokscope (\w+)$", commands(), re.MULTILINE) == list(VERBS)
+    text = names()
+    assert {"grokscope", "grokscope.measures", "grokscope.planted"} <= set(packages())
+    for name in grokscope.__all__:
+        assert len(re.findall(rf"^\.\. auto\w+:: grokscope\.{name}$", text, re.MULTILINE)) == 1
 
 
 def test_the_house_page_lists_every_file():

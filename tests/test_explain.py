@@ -1,6 +1,6 @@
 """The gate before an algorithm is named: a network that has its answers by heart does not pass it,
-however smooth its logits are, and one that cannot be read in full is still judged. The simplest
-circuit is left in the run's folder, and all checkpoints can be explained."""
+however smooth its logits are, and one that cannot be read in full is still judged. The circuit
+that is named is left in the run's folder, and all checkpoints can be explained."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.fourier.evidence import OfWaves
 from grokscope.errors import BadInput
 from grokscope.explain.explanation import explain, path
-from grokscope.explain.program import circuit_file, write_circuit
+from grokscope.explain.program import circuit_file, write_circuits
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.planted import TRUTHS, groups
@@ -172,21 +172,23 @@ def test_removing_neurons_is_inconclusive_where_removing_as_many_others_does_the
     assert "not counted" in rule(removed)
 
 
-def test_the_simplest_circuit_is_left_as_a_program_that_gives_the_answers(tmp_path):
+def test_the_circuit_that_is_named_is_left_as_a_program_and_others_beside_it(tmp_path):
     planted = groups.rho_sets(seed=0, noise=0.0, group="S4")
     e = explain(planted.snapshot)
-    assert e.algorithm == "rho-set"
-    assert e.simplest is not None
-    assert e.simplest.circuit.size == min(c.circuit.size for c in e.named.values())
+    assert e.algorithms == ("rho-set", "coset", "convolution")
     run = Run(Spec(task="composition", task_args={"group": "S4"}), tmp_path)
-    best = e.simplest.circuit
-    content = circuit_file(planted.task.name, 0, best.form, best.equation, best.program())
-    assert write_circuit(run, content) == tmp_path / "circuit.py"
-    ask = "from circuit import answer; print([answer(a, b) for a in range(24) for b in range(24)])"
-    done = subprocess.run(
-        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == str(planted.task.answers.tolist())
+    circuits = {c.circuit.form: c.circuit for c in e.named.values()}
+    contents = {
+        form: circuit_file(planted.task.name, 0, form, c.equation, c.program())
+        for form, c in circuits.items()
+    }
+    written = [path.name for path in write_circuits(run, contents)]
+    assert written == ["circuit.py", "circuit_coset.py", "circuit_convolution.py"]
+    for name in written:
+        ask = "print([answer(a, b) for a in range(24) for b in range(24)])"
+        source = (tmp_path / name).read_text() + ask
+        done = subprocess.run([sys.executable, "-I", "-c", source], capture_output=True, check=True)
+        assert done.stdout.decode().strip() == str(planted.task.answers.tolist())
 
 
 def test_a_run_is_explained_over_its_checkpoints(tmp_path):

@@ -128,7 +128,7 @@ def test_a_frame_does_not_depend_on_those_before_it(reading):
 
 
 PANELS = {
-    "reading": ["circles", "spectrum", "answers"],
+    "reading": ["spectrum", "answers"],
     "of_group": ["irreps", "spectrum", "answers"],
     "of_digits": ["digits"],
 }

@@ -7,16 +7,20 @@ from enum import Enum
 import pytest
 import torch
 
-from grokscope.activations import ACTIVATIONS, GELU, IDENTITY, SILU, SQUARE, Activation
+from grokscope.activations import ACTIVATIONS, GELU, IDENTITY, RELU, SILU, SQUARE, Activation
 from grokscope.canonical import canonical
 from grokscope.circuits.circle import circle_of
 from grokscope.circuits.fourier.circuit import Fourier, find
 from grokscope.circuits.fourier.clock_or_pizza import OfAngles
 from grokscope.circuits.fourier.evidence import OfWaves
+from grokscope.circuits.fourier.fit import fit_rows
+from grokscope.circuits.fourier.lean import Seen, lean
+from grokscope.circuits.fourier.pieces import count
 from grokscope.circuits.fourier.squares import Design, design_of_pairs, least_squares
 from grokscope.circuits.fourier.waves import Waves, functions_of_pairs
 from grokscope.errors import NotApplicable, UnknownName
 from grokscope.measures.pizza import distance_irrelevance
+from grokscope.measures.weights import output_map
 from grokscope.models.model import Model
 from grokscope.models.pair import Pair
 from grokscope.planted import impostors, waves
@@ -105,7 +109,49 @@ def assert_prints_itself(circuit: Fourier, s: Snapshot) -> None:
         assert torch.allclose(there, logits[i], rtol=1e-4, atol=1e-4 * float(logits[i].abs().max()))
 
 
-def test_a_polynomial_of_degree_two_prints_its_sums():
+def numbers_in(printed: object) -> int:
+    """How many numbers there are in lists, tuples and dictionaries."""
+    if isinstance(printed, dict):
+        return numbers_in([*printed, *printed.values()])
+    if isinstance(printed, list | tuple):
+        return sum(map(numbers_in, printed))
+    return int(isinstance(printed, int | float))
+
+
+@pytest.mark.parametrize(
+    "name", ["clock_relu", "pizza_square", "multiplication", "doubled rotation"]
+)
+def test_its_size_is_how_many_numbers_it_prints(name):
+    circuit, printed = find(TRUTHS[name]()), {}
+    exec(circuit.program(), printed)
+    assert circuit.size == numbers_in(printed["NEURONS"]) + numbers_in(printed["BIAS"])
+
+
+def test_what_a_neuron_has_of_a_and_b_alike_counts_once():
+    x = find(doubled_rotation(neurons=9)).waves
+    assert count(x) == 9 * (1 + 2 + 1 + 2)  # two frequencies, a size and a phase each
+    inner = x.inner.clone()
+    inner[3] *= 2  # cos of b at frequency 3
+    assert count(replace(x, inner=inner)) == 9 * (1 + 4 + 1 + 2)
+
+
+def test_the_few_numbers_are_kept_that_the_logits_would_miss():
+    s = canonical(snapshot_of(waves.clock_relu, noise=0.2, p=23, frequencies=4, neurons=32))
+    assert s.lens.group is not None
+    circle = circle_of(s.lens, 23)
+    assert circle is not None
+    every = tuple(range(1, 12))
+    design = design_of_pairs(circle, every, s.task, has_products=False)
+    inner, _ = least_squares(design, s.mlp_pre.double())
+    rows = fit_rows(circle, every, output_map(s))
+    whole = Waves(circle, RELU, False, every, inner, every, rows, torch.zeros(23).double())
+    few, seen = lean(s, whole), Seen.of(s, whole)
+    assert count(few) < 0.45 * sum(W.numel() for W in s.model.symbol_weights().values())
+    assert seen.missed(few) < 0.08
+    assert seen.same(few) == 1
+
+
+def test_a_polynomial_of_degree_two_prints_its_neurons():
     s = snapshot_of(waves.clock_relu, p=23, frequencies=4)
     x = find(s).waves
     functions = functions_of_pairs(x.circle, x.frequencies, s.task, True)

@@ -54,7 +54,7 @@ def test_a_program_needs_nothing_but_python_itself(file):
 
 def test_the_example_with_its_own_values_is_the_file_less_its_docstring():
     text = getsource(of_fourier).split('"""\n', maxsplit=1)[1]
-    printed = program(of_fourier, "equation", N="5", WAVES="(1,)", act="x * x")
+    printed = program(of_fourier, "equation", N="5", act="x * x")
     assert printed == f"# equation\n\n{text.strip()}\n"
 
 

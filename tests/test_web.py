@@ -4,6 +4,7 @@ what it was taken of, and what is removed is gone. And the bundle is built of it
 import shutil
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 
@@ -22,8 +23,8 @@ from tests.browser import Opened, seen_through, unfold
 
 WEB = Path(__file__).parents[1] / "web"
 GROKS = Spec(
-    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.6, lr=1e-2,
-    steps=1500, eval_every=20, checkpoint_every=50, stop_after_grok=200, seed=3,
+    task_args={"p": 29}, model_args={"d_model": 64, "d_mlp": 128}, train_fraction=0.45, lr=1e-2,
+    steps=3000, eval_every=20, checkpoint_every=50, stop_after_grok=200, seed=3,
 )  # fmt: skip
 needs_node = pytest.mark.skipif(
     not (WEB / "node_modules").exists() or shutil.which("node") is None,
@@ -90,7 +91,8 @@ def test_it_opens_in_the_middle_of_the_change(reading):
     e, at = reading.events, opens_at(reading.facts)
     assert e.t_memorize < at <= e.t_grok
     accuracy = {row["step"]: row["test_accuracy"] for row in reading.run.rows}
-    assert accuracy[at] >= 0.5 > accuracy[reading.facts.before(at)] - 0.1
+    half = (accuracy[e.t_memorize] + 1) / 2
+    assert accuracy[at] >= half > accuracy[reading.facts.before(at)]
 
 
 def test_the_delay_takes_about_half_of_the_axis(reading):
@@ -119,11 +121,11 @@ def test_what_is_played_can_be_slowed_and_begun_again(opened, file, reading):
     page.locator("#speed").select_option("4")
     page.locator("#loop").click()
     page.locator("[data-chapter=memorised] button.play").click()
-    seen = set()
+    seen = []
     for _ in range(60):
-        seen.add(step(page))
+        seen.append(step(page))
         page.wait_for_timeout(40)
-    assert 0 in seen
+    assert any(after < before for before, after in pairwise(seen[5:])), "it begins again"
     assert max(seen) <= opening_after(reading)
     assert page.locator("#play").inner_text() == "❚❚ pause", "it goes on until it is stopped"
     page.locator("#play").click()
@@ -294,7 +296,7 @@ def test_without_a_part_it_is_as_accurate_as_the_certificate_says(opened, file, 
 def test_who_guesses_sees_no_future(opened, file, reading):
     page = opened.open(file)
     page.locator("#guess").click()
-    page.wait_for_timeout(60)
+    page.wait_for_timeout(300)
     assert reading.events.t_memorize <= step(page) < reading.events.t_grok
     for hidden in ("dl.short", ".lead", "h1 .answer", "[data-chapter=how]", ".specialists"):
         assert not page.locator(hidden).is_visible(), hidden
@@ -321,8 +323,8 @@ def test_who_guesses_sees_no_future(opened, file, reading):
 def test_the_axis_of_a_guess_does_not_end_where_the_run_does(opened, file, reading):
     page = opened.open(file)
     page.locator("#guess").click()
-    page.wait_for_timeout(60)
-    ticks = page.locator("figure[data-panel=curves] text.mid").all_inner_texts()
+    page.wait_for_timeout(300)
+    ticks = page.locator("figure[data-panel=curves] text.mid").all_text_contents()
     last = max(int(x.replace(",", "")) for x in ticks if x.replace(",", "").isdecimal())
     shown = next(x for x in reading.run.steps if x >= reading.events.t_memorize)
     assert last >= 100 * shown or last > reading.run.steps[-1]

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grokscope.errors import brief
 from grokscope.printable import Screen, printable
+from grokscope.reading.accounts import compared_accounts
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts
 from grokscope.reading.said import Said
 from grokscope.reading.sentences import (
@@ -162,6 +163,8 @@ def print_compared(c: "Compared") -> None:
     ]
     if rows:
         print_table(rows)
+    for sentence in compared_accounts(c.network, c.forms):
+        _console().print(Text(sentence))
 
 
 def print_trace(table: "pl.DataFrame", file: Path | None) -> None:

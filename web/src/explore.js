@@ -3,7 +3,7 @@
 import { onScheme } from "./colours.js";
 import { compare } from "./compare.js";
 import { unpack } from "./decode.js";
-import { el } from "./dom.js";
+import { el, number } from "./dom.js";
 import { guessing } from "./guess.js";
 import { PANELS } from "./panels.js";
 import { tools } from "./save.js";
@@ -25,11 +25,20 @@ export function explore(root, runs, { isPage = false } = {}) {
   const { signal } = life;
   const store = createStore(fromHash(isPage ? location.hash : "", runs), signal);
   const articles = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("article[data-run]")]);
+  const nows = articles.map((x) => [...x.querySelectorAll(".now")]); // where captions say which step is shown
   /** @type {(Promise<void> | undefined)[]} */
   const mounted = [];
   /** @type {{run: number, figure: HTMLElement, draw: (state: State) => void, isSeen: boolean}[]} */
   const panels = [];
 
+  // What comes near is drawn once, so that a fast scroll meets no empty place; what is in view moves.
+  const early = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      early.unobserve(target);
+      panels.find((x) => x.figure === target)?.draw(store.state);
+    }
+  }, { root: isPage ? null : root, rootMargin: "2500px" });
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const panel = panels.find((x) => x.figure === entry.target);
@@ -38,7 +47,7 @@ export function explore(root, runs, { isPage = false } = {}) {
       if (panel.isSeen) panel.draw(store.state);
     }
   }, { root: isPage ? null : root, rootMargin: "200px" });
-  signal.addEventListener("abort", () => watcher.disconnect());
+  signal.addEventListener("abort", () => { early.disconnect(); watcher.disconnect(); });
 
   /** @param {number} i */
   async function mount(i) {
@@ -55,6 +64,7 @@ export function explore(root, runs, { isPage = false } = {}) {
       const panel = PANELS[figure.dataset.panel ?? ""](place);
       figure.append(tools(place, panel));
       panels.push({ run: i, figure, draw: panel.draw, isSeen: false });
+      early.observe(figure);
       watcher.observe(figure);
     }
     root.dataset.ready = "true";
@@ -71,13 +81,15 @@ export function explore(root, runs, { isPage = false } = {}) {
   function show(state) {
     articles.forEach((article, i) => { article.hidden = i !== state.run; });
     mounted[state.run] ??= mount(state.run);
+    const step = runs[state.run].frames[state.frame];
+    for (const now of nows[state.run]) now.textContent = `step ${number(step)}`;
     for (const panel of panels) if (panel.isSeen && panel.run === state.run) panel.draw(state);
   }
 
   const time = timeControl(root, runs, store);
   const guess = guessing(root, runs, store, time);
   const bar = el("div", { class: "control", role: "region", "aria-label": "time" }, time.node);
-  if (runs.some((run) => run.rows.step)) time.node.lastElementChild?.append(guess.start);
+  if (runs.some((run) => run.rows.step)) time.how.append(guess.start);
   if (runs.length > 1) {
     const chooser = el("select", { id: "run", "aria-label": "run", onchange: () => choose(Number(chooser.value)) },
       ...runs.map((run, i) => el("option", { value: i }, run.id)));

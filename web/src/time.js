@@ -117,6 +117,7 @@ export function timeControl(root, runs, store) {
     scale.setAttribute("aria-pressed", String(state.log));
     scale.textContent = state.log ? "time: log" : "time: linear";
   });
-  const node = el("div", { class: "time" }, button, curve.node, readout, el("span", { class: "how" }, speed, again, scale));
-  return { node, stop, play };
+  const how = el("span", { class: "how" }, speed, again, scale);
+  const node = el("div", { class: "time" }, button, curve.node, el("div", { class: "under" }, readout, how));
+  return { node, how, stop, play };
 }

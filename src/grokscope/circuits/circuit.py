@@ -29,7 +29,7 @@ from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
 from grokscope.verify.low_rank import best_low_rank
-from grokscope.verify.network import Bound, Network
+from grokscope.verify.network import Bound, Network, best
 
 ROWS = 8  # for each answer, logits looked at to find the directions they span
 RANK = 1e-6  # of the largest singular value
@@ -112,10 +112,20 @@ class Circuit(ABC):
         what is measured does not say which."""
         return Algorithm(self.form, self.how)
 
-    def bound(self, network: Network, task: Task) -> Bound | None:
-        """The best accuracy that it helps to prove; see `verify.low_rank`. None where its logits
-        may be any, as a lookup table's."""
+    def mechanism(self, network: Network, task: Task) -> Bound | None:
+        """The accuracy that its own account of the network proves; None of a form that has no
+        proof of its own."""
+        return None
+
+    def low_rank(self, network: Network, task: Task) -> Bound | None:
+        """The accuracy that the directions of its logits help to prove, whatever computes them; see
+        `verify.low_rank`. None where they may be any, as a lookup table's."""
         return best_low_rank(network, self._directions(task))
+
+    def bound(self, network: Network, task: Task) -> Bound | None:
+        """The better of the two."""
+        bounds = (self.low_rank(network, task), self.mechanism(network, task))
+        return best(bound for bound in bounds if bound is not None)
 
     def _directions(self, task: Task) -> Float[Tensor, "c r"]:
         """An orthonormal basis of what its logits span, but for a constant, seen on a random sample

@@ -91,13 +91,15 @@ class Summed:
 
     def sources(self) -> dict[str, str]:
         """The sources of what every program of such a network has: the group, the elements A, B and
-        C of the symbols, the bias, and `act`."""
+        C of the symbols, the irreps ±1 with how much of each the bias holds, and `act`."""
+        signs = signs_of(self.group)
         return {
             **moves_of(self.group),
             "A": listed(self.a.tolist()),
             "B": listed(self.b.tolist()),
             "C": listed(self.c.tolist()),
-            "BIAS": listed(numbers(self.bias)),
+            "SIGNS": str([numbers(sign) for sign in signs.T]),
+            "BIAS": str(numbers(on_signs(self.bias, signs))),
             "act": self.act.python,
         }
 

@@ -12,7 +12,7 @@ from grokscope.errors import BadInput
 def compare(
     run: OneRun,
     /,
-    circuits: Annotated[str, arg(help="forms of explanation, with commas between")] = (
+    circuits: Annotated[str, arg(metavar="NAME,...", help="forms of explanation")] = (
         "coset,rho-set,convolution"
     ),
     step: Step = None,

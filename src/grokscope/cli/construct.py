@@ -12,7 +12,9 @@ def construct(
     modulus: Annotated[int, arg(help="2 to 500")] = 67,
     neurons: Annotated[int, arg(help="1 to 12")] = 5,
     activation: Annotated[Literal["relu", "square"], arg(help="of the neurons")] = "relu",
-    file: Annotated[Path, arg(help="where to write", aliases=["-o"])] = Path("construct.html"),
+    file: Annotated[Path, arg(metavar="FILE", help="where to write", aliases=["-o"])] = Path(
+        "construct.html"
+    ),
 ) -> None:
     """Write modular addition built by hand: a page that needs no run, with all its mistakes.
 

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, Plugins, Threads, check_replaceable, load, names
+from grokscope.cli.options import (
+    Json,
+    Plugins,
+    Threads,
+    absent,
+    check_replaceable,
+    load,
+    names,
+)
 from grokscope.errors import must_be
 from grokscope.printable import Screen
 
@@ -16,16 +24,16 @@ MOST_WORKERS = 256
 def exam(
     noise: Annotated[float, arg(help="Gaussian, as a share of each weight matrix")] = 0.01,
     number: Annotated[int, arg(help="planted networks of each paper")] = 300,
-    seed: Annotated[int | None, arg(help="the first; by default one not used to build")] = None,
-    explainer: Annotated[str, arg(help="whose exam it is: a name, of ours or of --use")] = (
+    seed: Annotated[int | None, absent("N", "the first; by default one not used to build")] = None,
+    explainer: Annotated[str, arg(metavar="NAME", help="whose exam it is, of ours or of --use")] = (
         "grokscope"
     ),
     papers: Annotated[
-        str, arg(help="which, with commas: truths, impostors, disguised, mixed")
+        str, arg(metavar="NAME,...", help="which: truths, impostors, disguised, mixed")
     ] = "truths,impostors,disguised,mixed",
     workers: Annotated[int, arg(help="processes that are asked at once")] = 1,
     keep: Annotated[
-        Path | None, arg(help="a file of the answers, from which a stopped exam goes on")
+        Path | None, absent("FILE", "a file of the answers, from which a stopped exam goes on")
     ] = None,
     threads: Threads = None,
     json: Json = False,

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, Out, Plugins, Runs, Step, Threads, load, names
+from grokscope.cli.options import (
+    Json,
+    Out,
+    Plugins,
+    Runs,
+    Step,
+    Threads,
+    absent,
+    load,
+    names,
+)
 from grokscope.errors import BadInput, GrokscopeError, StorageError, together
 
 if TYPE_CHECKING:
@@ -18,12 +28,13 @@ def explain(
     /,
     step: Step = None,
     forms: Annotated[
-        tuple[str, ...], arg(help="forms of explanation, such as convolution; by default all")
+        tuple[str, ...],
+        absent("NAME,...", "forms of explanation, such as convolution; by default all"),
     ] = (),
     over: Annotated[
-        int | None, arg(help="so many checkpoints, evenly spread, instead of one")
+        int | None, absent("N", "so many checkpoints, evenly spread, instead of one")
     ] = None,
-    program: Annotated[bool, arg(help="print the simplest circuit as Python")] = False,
+    program: Annotated[bool, arg(help="print the circuit that is named as Python")] = False,
     out: Out = Path("runs"),
     threads: Threads = None,
     json: Json = False,
@@ -34,8 +45,9 @@ def explain(
     Every form of explanation that applies is found, kept, removed and put in the network's place,
     beside controls. With --json, one object a run and line (with --over, a checkpoint and line).
     A network that cannot be explained is told at the end, and the others are explained. The
-    simplest circuit that holds is written into the run's folder as circuit.py. What was found is
-    kept there too, and not computed again while nothing that it depends on has changed.
+    circuit that is named is written into the run's folder as circuit.py, others that hold beside
+    it, as circuit_coset.py. What was found is kept there too, and not computed again while nothing
+    that it depends on has changed.
 
     Example: grokscope explain a+b-transformer --forms fourier,convolution
     """
@@ -77,8 +89,8 @@ def explain(
             facts = [found.facts]
             if not json:
                 print_explanation(run.folder.name, found.facts, circuit)
-                if program and found.circuit_file is not None:
-                    print_program(found.circuit_file)
+                if program and found.programs:
+                    print_program(next(iter(found.circuit_files.values())))
         if json:
             for e in facts:
                 print_json({"run": run.folder.name, "step": e.step, **of_explanation(e)})
@@ -95,11 +107,12 @@ def explain(
 def _written(
     run: "Run", found: "Explained", refused: list[tuple[str, GrokscopeError]]
 ) -> Path | None:
-    """The circuit's file; where the disk refuses it, the error is added to `refused`."""
-    from grokscope.explain.program import write_circuit
+    """The file of the circuit that is named; where the disk refuses one, the error is added to
+    `refused`."""
+    from grokscope.explain.program import write_circuits
 
     try:
-        return write_circuit(run, found.circuit_file)
+        return next(iter(write_circuits(run, found.circuit_files)), None)
     except StorageError as error:
         refused.append((run.folder.name, StorageError(f"the circuit is not kept: {error}")))
         return None

@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from grokscope.cli.options import OneRun, Out, Plugins, Step, check_replaceable, load
+from grokscope.cli.options import (
+    OneRun,
+    Out,
+    Plugins,
+    Step,
+    absent,
+    check_replaceable,
+    load,
+)
 
 
 def export(
@@ -15,7 +23,11 @@ def export(
     step: Step = None,
     file: Annotated[
         Path | None,
-        arg(help="a .safetensors or .pt to write, with a .json beside it; by default in the run"),
+        absent(
+            "FILE",
+            "a .safetensors or .pt to write, with a .json beside it; by default in the run",
+            aliases=["-o"],
+        ),
     ] = None,
     out: Out = Path("runs"),
     use: Plugins = (),

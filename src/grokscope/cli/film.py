@@ -11,7 +11,9 @@ from grokscope.cli.options import OneRun, Out, Plugins, Threads, check_replaceab
 def film(
     run: OneRun,
     /,
-    file: Annotated[Path, arg(help="where to write: a .gif, .webp or .mp4", aliases=["-o"])],
+    file: Annotated[
+        Path, arg(metavar="FILE", help="where to write: a .gif, .webp or .mp4", aliases=["-o"])
+    ],
     seconds: Annotated[float, arg(help="how long it plays; then it rests for a second")] = 8.0,
     fps: Annotated[int, arg(help="frames a second")] = 12,
     width: Annotated[int, arg(help="in pixels")] = 720,

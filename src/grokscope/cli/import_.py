@@ -3,9 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
-from grokscope.cli.options import Json, Out, Plugins, load
+from grokscope.cli.options import (
+    Json,
+    Out,
+    Plugins,
+    absent,
+    load,
+)
 from grokscope.errors import BadInput, StorageError
 
 
@@ -13,42 +19,45 @@ def import_(
     sources: Positional[
         Annotated[
             tuple[Path, ...],
-            arg(
-                metavar="[SOURCE ...]",
-                help="files of weights, with their JSON beside them, or folders of them",
+            absent(
+                "[SOURCE ...]",
+                "files of weights, with their JSON beside them, or folders of them",
             ),
         ]
     ],
     /,
     layout: Annotated[
-        str | None, arg(help="how the weights are stored; by default told by their names")
+        str | None, absent("NAME", "how the weights are stored; by default told by their names")
     ] = None,
     task: Annotated[
         str | None,
-        arg(
-            help="a formula, or a group such as S5; S5op where b acts first in ab; by default what "
-            "the source says, or what fits"
+        absent(
+            "TASK",
+            "a formula, or a group such as S5; S5op where b acts first in ab; by default what "
+            "the source says, or what fits",
         ),
     ] = None,
     model: Annotated[
-        str | None, arg(help="which of our models it is, where its layout can be several")
+        str | None, absent("NAME", "which of our models it is, where its layout can be several")
     ] = None,
     activation: Annotated[
         str | None,
-        arg(
-            help="such as relu or square; by default what the source says, or else relu is assumed"
+        absent(
+            "NAME",
+            "such as relu or square; by default what the source says, or else relu is assumed",
         ),
     ] = None,
     split: Annotated[
         str | None,
-        arg(
-            metavar="FILE|SCHEME:SEED:FRACTION|all|unknown",
-            help="which pairs it was shown: a file of pairs, a scheme as in ordered:0:0.3, every "
+        absent(
+            "FILE|SCHEME:SEED:FRACTION|all|unknown",
+            "which pairs it was shown: a file of pairs, a scheme as in ordered:0:0.3, every "
             "pair, or not known; by default what the source or train_data.* beside it says",
         ),
     ] = None,
     instance: Annotated[
-        int | None, arg(help="which network, of a file that holds several (Wu et al. 2024)")
+        int | None,
+        absent("N", "which network, of a file that holds several (Wu et al. 2024)"),
     ] = None,
     out: Out = Path("runs"),
     json: Json = False,

@@ -5,7 +5,14 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from grokscope.cli.options import Json, Out, Plugins, Threads, load
+from grokscope.cli.options import (
+    Json,
+    Out,
+    Plugins,
+    Threads,
+    absent,
+    load,
+)
 from grokscope.errors import StorageError
 
 
@@ -13,9 +20,9 @@ def judge(
     runs: Positional[
         Annotated[
             tuple[str, ...],
-            arg(
-                metavar="[RUN ...]",
-                help="runs, or folders that hold runs; by default all in --out",
+            absent(
+                "[RUN ...]",
+                "runs, or folders that hold runs; by default all in --out",
             ),
         ]
     ],

@@ -5,9 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
-from grokscope.cli.options import Json, Out, Plugins, load
+from grokscope.cli.options import (
+    Json,
+    Out,
+    Plugins,
+    absent,
+    load,
+)
 from grokscope.errors import brief
 
 Kind = Literal[
@@ -20,9 +26,10 @@ def list_(
     what: Positional[Kind] = "runs",
     /,
     where: Annotated[
-        str | None, arg(help="runs alone: a condition, as in 'grokked' or 'lr < .01 and task.p=59'")
+        str | None,
+        absent("SQL", "runs alone: a condition, as in grokked or 'lr < .01 and task.p=59'"),
     ] = None,
-    tag: Annotated[str | None, arg(help="runs alone: those with this tag")] = None,
+    tag: Annotated[str | None, absent("TAG", "runs alone: those with this tag")] = None,
     out: Out = Path("runs"),
     json: Json = False,
     use: Plugins = (),

@@ -5,14 +5,19 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from grokscope.cli.options import Json, OneRun, Out
+from grokscope.cli.options import (
+    Json,
+    OneRun,
+    Out,
+    absent,
+)
 
-Tags = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="TAG", help="one word; repeatable")]]
+Tags = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="TAG", help="one word")]]
 
 
 def note(
     run: OneRun,
-    text: Positional[Annotated[str | None, arg(help="what to write of it")]] = None,
+    text: Positional[Annotated[str | None, absent("[TEXT]", "what to write of it")]] = None,
     /,
     tag: Tags = (),
     untag: Tags = (),

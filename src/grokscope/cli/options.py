@@ -1,12 +1,18 @@
 """The options that several verbs have, and what is checked of them before anything is done."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from grokscope.errors import BadInput
 from grokscope.plugins import load as load
+
+
+def absent(metavar: str, help: str, **more: Any) -> object:
+    """An option without a default that could be shown: `metavar` is what it takes."""
+    return arg(metavar=metavar, help=help, help_behavior_hint="", **more)
+
 
 OneRun = Positional[
     Annotated[str, arg(metavar="RUN", help="its folder, its id, or the beginning of its id")]
@@ -14,21 +20,19 @@ OneRun = Positional[
 Runs = Positional[
     Annotated[
         tuple[str, ...],
-        arg(metavar="[RUN ...]", help="each by its folder, its id, or the beginning of its id"),
+        absent("[RUN ...]", "each by its folder, its id, or the beginning of its id"),
     ]
 ]
-Out = Annotated[Path, arg(help="the folder that holds the runs")]
-Step = Annotated[int | None, arg(help="the checkpoint; by default the last")]
-Threads = Annotated[int | None, arg(help="threads to compute with; by default 2")]
-Plot = Annotated[
-    Path | None, arg(metavar="FILE", help="draw it, to a .png, .svg or .pdf", aliases=["-o"])
-]
+Out = Annotated[Path, arg(metavar="DIR", help="the folder that holds the runs")]
+Step = Annotated[int | None, absent("N", "the checkpoint; by default the last")]
+Threads = Annotated[int | None, absent("N", "threads to compute with; by default 2")]
+Plot = Annotated[Path | None, absent("FILE", "draw it, to a .png, .svg or .pdf", aliases=["-o"])]
 Long = Annotated[bool, arg(help="the whole story, and what specialists ask")]
 Json = Annotated[bool, arg(help="print JSON, for scripts")]
 Plugins = UseAppendAction[
     Annotated[
         tuple[Path, ...],
-        arg(help="a Python file that adds to what is known by name; repeatable"),
+        arg(metavar="FILE", help="a Python file that adds to what is known by name"),
     ]
 ]
 

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from grokscope.cli.options import check_plot
+from grokscope.cli.options import (
+    absent,
+    check_plot,
+)
 from grokscope.cli.table import Dir, Loss, Ratio, Where
 
 Kind = Literal["phase", "share", "survival", "distribution", "curves"]
@@ -15,11 +18,13 @@ Column = str | None
 def plot(
     folder: Dir,
     /,
-    file: Annotated[Path, arg(help="what to draw, a .png, .svg or .pdf", aliases=["-o"])],
+    file: Annotated[
+        Path, arg(metavar="FILE", help="what to draw, a .png, .svg or .pdf", aliases=["-o"])
+    ],
     kind: Annotated[Kind, arg(help="what kind of picture")] = "phase",
-    x: Annotated[Column, arg(help="the column across")] = None,
-    y: Annotated[Column, arg(help="the column upwards, or what a share is of")] = None,
-    hue: Annotated[Column, arg(help="the column that gives the colour")] = None,
+    x: Annotated[Column, absent("COLUMN", "the column across")] = None,
+    y: Annotated[Column, absent("COLUMN", "the column upwards, or what a share is of")] = None,
+    hue: Annotated[Column, absent("COLUMN", "the column that gives the colour")] = None,
     where: Where = None,
     loss: Loss = 1e-5,
     ratio: Ratio = 5e4,

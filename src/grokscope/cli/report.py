@@ -1,12 +1,20 @@
 """`grokscope report`."""
 
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from grokscope.cli.options import Out, Plugins, Runs, check_replaceable, load
+from grokscope.cli.options import (
+    Out,
+    Plugins,
+    Runs,
+    absent,
+    check_replaceable,
+    load,
+)
 from grokscope.errors import BadInput
 
 
@@ -15,8 +23,10 @@ def report(
     /,
     out: Out = Path("runs"),
     file: Annotated[
-        Path | None, arg(aliases=["-o"], help="where to write; by default into the (first) run")
+        Path | None,
+        absent("FILE", "where to write; by default into the (first) run", aliases=["-o"]),
     ] = None,
+    open: Annotated[bool, arg(help="open it in a browser")] = False,
     use: Plugins = (),
 ) -> None:
     """Write a run's report, or one that compares several: one HTML file, which fetches nothing.
@@ -37,7 +47,9 @@ def report(
         raise BadInput("say which run to report. `grokscope list runs` shows the runs.")
     check_replaceable("--file", file)
     if is_sweep(runs):
-        print_file(write_many(runs[0], file))
+        written = write_many(runs[0], file)
+        print_file(written)
+        _show(written, open)
         return
     readings = []
     for run in [find(name, out) for name in runs]:
@@ -47,3 +59,10 @@ def report(
     written = write_page(readings[0], file, *readings[1:])
     print_file(written)
     print(f"{written.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    _show(written, open)
+
+
+def _show(page: Path, is_wanted: bool) -> None:
+    """Open a page in a browser, or say that there is none to be opened."""
+    if is_wanted and not webbrowser.open(page.resolve().as_uri()):
+        print("no browser could be opened: open the file yourself", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
-from grokscope.cli.options import Json, Long, Out, Plugins, Threads, load
+from grokscope.cli.options import Json, Long, Out, Plugins, Threads, absent, load
 from grokscope.errors import BadInput, brief, unknown
 from grokscope.printable import Screen
 
@@ -27,12 +27,12 @@ def run(
     settings: Positional[
         Annotated[
             tuple[str, ...],
-            arg(metavar="[SETTING ...]", help="a name (`grokscope list specs`), then key=value"),
+            absent("[SETTING ...]", "a name (`grokscope list specs`), then key=value"),
         ]
     ] = (),
     /,
     out: Out = Path("runs"),
-    device: Annotated[str, arg(help="cpu or cuda")] = "cpu",
+    device: Annotated[str, arg(metavar="NAME", help="cpu or cuda")] = "cpu",
     threads: Threads = None,
     seeds: Annotated[int, arg(help="train this many at once: seed, seed + 1, ...")] = 1,
     stacked: Annotated[bool, arg(help="keep new networks in one folder, with few files")] = False,

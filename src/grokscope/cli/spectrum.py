@@ -5,18 +5,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
-
-from grokscope.cli.options import Json, OneRun, Out, Plot, Plugins, Step, check_plot, load
+from grokscope.cli.options import (
+    Json,
+    OneRun,
+    Out,
+    Plot,
+    Plugins,
+    Step,
+    absent,
+    check_plot,
+    load,
+    names,
+)
 
 
 def spectrum(
     run: OneRun,
     /,
-    lens: Annotated[str | None, arg(help="by default the one the weights are sparsest in")] = None,
+    lens: Annotated[
+        str | None, absent("NAME", "by default the one the weights are sparsest in")
+    ] = None,
     weight: Annotated[
         tuple[str, ...],
-        arg(help="ab (a shared embedding), a, b, c (the output map); by default all"),
+        absent("NAME,...", "ab (a shared embedding), a, b, c (the output map); by default all"),
     ] = (),
     step: Step = None,
     plot: Plot = None,
@@ -39,7 +50,7 @@ def spectrum(
     load(use)
     use_threads()
     check_plot(plot)
-    read = read_spectrum(Snapshot.of(find(run, out), step), lens, weight)
+    read = read_spectrum(Snapshot.of(find(run, out), step), lens, names(",".join(weight)))
     if json:
         verdict = lens_verdict(read.scores, read.winner, read.lead, read.margin)
         print_json({**asdict(read), "verdict": verdict})

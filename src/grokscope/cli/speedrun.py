@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from grokscope.cli.options import Json, Plugins, load
+from grokscope.cli.options import (
+    Json,
+    Plugins,
+    absent,
+    load,
+)
 from grokscope.errors import BadInput, brief, must_be, unknown
 
 if TYPE_CHECKING:
@@ -20,12 +25,14 @@ def speedrun(
     entry: Positional[
         Annotated[
             tuple[str, ...],
-            arg(metavar="[ENTRY | TRACK SETTING ...]", help="a record, or a track and key=value"),
+            absent("[ENTRY | TRACK SETTING ...]", "a record, or a track and key=value"),
         ]
     ] = (),
     /,
     seeds: Annotated[int, arg(help="networks to train; a record needs 20")] = 20,
-    first_seed: Annotated[int | None, arg(help="of these; by default one drawn at random")] = None,
+    first_seed: Annotated[
+        int | None, absent("N", "of these; by default one drawn at random")
+    ] = None,
     json: Json = False,
     use: Plugins = (),
 ) -> None:

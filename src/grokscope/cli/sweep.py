@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
-from grokscope.cli.options import Json, Plugins, load
+from grokscope.cli.options import (
+    Json,
+    Plugins,
+    absent,
+    load,
+)
 from grokscope.errors import BadInput, StorageError, must_be, unknown
 from grokscope.printable import Screen
 
@@ -25,14 +30,14 @@ def sweep(
     settings: Positional[
         Annotated[
             tuple[str, ...],
-            arg(metavar="[SETTING ...]", help="a name, then key=v1,v2 or key=lo..hi"),
+            absent("[SETTING ...]", "a name, then key=v1,v2 or key=lo..hi"),
         ]
     ] = (),
     /,
-    out: Annotated[str | None, arg(help="its folder; by default sweeps/NAME")] = None,
-    sample: Annotated[int | None, arg(help="so many networks of the grid, at random")] = None,
+    out: Annotated[str | None, absent("DIR", "its folder; by default sweeps/NAME")] = None,
+    sample: Annotated[int | None, absent("N", "so many networks of the grid, at random")] = None,
     list_: Annotated[
-        Path | None, arg(name="list", help="a table of settings: .parquet, .csv or .jsonl")
+        Path | None, absent("FILE", "a table of settings: .parquet, .csv or .jsonl", name="list")
     ] = None,
     read: Annotated[
         Literal["events", "keys", "explain"], arg(help="how much is read of each network")
@@ -40,7 +45,7 @@ def sweep(
     keep: Annotated[
         Literal["none", "last", "all"], arg(help="which of its weights are kept")
     ] = "none",
-    workers: Annotated[int | None, arg(help="processes; by default one a core")] = None,
+    workers: Annotated[int | None, absent("N", "processes; by default one a core")] = None,
     engine: Annotated[
         Literal["local", "ray"], arg(help="this machine, or a Ray cluster")
     ] = "local",

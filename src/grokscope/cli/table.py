@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from grokscope.cli.options import Json, names
+from grokscope.cli.options import (
+    Json,
+    absent,
+    names,
+)
 from grokscope.errors import BadInput
 
 if TYPE_CHECKING:
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
 Dir = Positional[Annotated[str, arg(metavar="DIR", help="the folder of a sweep, or s3://...")]]
 Where = Annotated[
-    str | None, arg(help="a condition of SQL, as in 'lr < .01 and task.p = 59', or 'grokked'")
+    str | None, absent("SQL", "a condition, as in grokked or 'lr < .01 and task.p = 59'")
 ]
 Loss = Annotated[float, arg(help="of `class`: the least loss, from which on it is not high")]
 Ratio = Annotated[float, arg(help="of `class`: test loss over train loss, from which on it groks")]
@@ -23,7 +27,9 @@ def table(
     folder: Dir,
     /,
     where: Where = None,
-    by: Annotated[str, arg(help="columns, with commas between: a line for each group")] = "",
+    by: Annotated[
+        str, absent("COLUMN,...", "a line for each group of networks that are alike in these")
+    ] = "",
     rows: Annotated[bool, arg(help="a line for each network, with all columns")] = False,
     loss: Loss = 1e-5,
     ratio: Ratio = 5e4,

@@ -4,9 +4,18 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
-
-from grokscope.cli.options import Json, OneRun, Out, Plot, Plugins, Threads, check_plot, load
+from grokscope.cli.options import (
+    Json,
+    OneRun,
+    Out,
+    Plot,
+    Plugins,
+    Threads,
+    absent,
+    check_plot,
+    load,
+    names,
+)
 from grokscope.errors import StorageError
 
 
@@ -14,7 +23,7 @@ def trace(
     run: OneRun,
     /,
     measures: Annotated[
-        tuple[str, ...], arg(help="names of measures or of families of them, or all")
+        tuple[str, ...], absent("NAME,...", "names of measures or of families of them, or all")
     ] = (),
     plot: Plot = None,
     out: Out = Path("runs"),
@@ -40,7 +49,7 @@ def trace(
     check_plot(plot)
     traced, refused = find(run, out), list[StorageError]()
     with bar("reading the checkpoints") as track:
-        table = measured(traced, measures or None, track, refused.append)
+        table = measured(traced, names(",".join(measures)) or None, track, refused.append)
     if json:
         print_json(table.to_dicts())
     else:

@@ -27,7 +27,7 @@ MARKED = (Standing.FOR, Standing.AGAINST, Standing.OPEN)
 
 
 def certificates(e: ExplanationFacts, program: str | None) -> str:
-    """Every explanation that was tried, and the shortest that holds as a program."""
+    """Every explanation that was tried, and the one that is named as a program."""
     absent = "".join(
         f"<li>{escape(', '.join(forms))}: {escape(why)}</li>" for why, forms in e.absent.items()
     )
@@ -38,7 +38,7 @@ def certificates(e: ExplanationFacts, program: str | None) -> str:
             *map(_certificate, e.certificates),
             _folded("Explanations that do not apply here", f"<ul>{absent}</ul>" if absent else ""),
             _folded(
-                "The shortest explanation as a Python program (circuit.py)",
+                "The explanation that is named as a Python program (circuit.py)",
                 "" if program is None else f"<pre>{escape(program)}</pre>",
             ),
         )

@@ -9,7 +9,7 @@ from grokscope.reading.pictures import Pictures
 from grokscope.reading.story import Name
 
 Topic = Literal["summary", "what", "how", "weights", "progress"]  # in the order of the page
-WHEN = "the step chosen above"  # the time that a figure shows
+WHEN = "the step chosen above"  # the time that a figure shows: a page says which that is
 
 
 @dataclass(frozen=True)

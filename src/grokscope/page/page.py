@@ -6,15 +6,17 @@ The words are here without the script too; `web/` has its source, and `assets/` 
 
 import base64
 import hashlib
+import re
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from grokscope.explain.program import write_circuit
+from grokscope.explain.program import write_circuits
 from grokscope.page.certificate import certificates
 from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
-from grokscope.page.figure import Figure, Topic
+from grokscope.page.figure import WHEN, Figure, Topic
 from grokscope.reading import sentences, story
 from grokscope.reading.facts import Facts
 from grokscope.reading.glossary import PLACE, linked
@@ -32,7 +34,7 @@ def write_page(reading: Reading, path: Path | None = None, *others: Reading) -> 
     target = path or reading.run.folder / "report.html"
     for each in (reading, *others):
         if each.explained is not None:
-            write_circuit(each.run, each.explained.circuit_file)
+            write_circuits(each.run, each.explained.circuit_files)
     write_atomically(target, page(reading, *others, is_alone=True).encode())
     return target
 
@@ -103,10 +105,11 @@ def harmless(json: str) -> str:
 
 def _article(i: int, r: Reading, page: Contents) -> str:
     run, facts = r.facts, page.facts
-    lead = leading(page.figures)
+    chapters = story.chapters(run)
+    led = leading(page.figures, [x.name for x in chapters])
     told = "\n".join(
-        _chapter(k, x, _figure(lead[x.name], run, facts) if x.name in lead else "")
-        for k, x in enumerate(story.chapters(run), 1)
+        _chapter(k, x, _figure(led[x.name], run, facts) if x.name in led else "")
+        for k, x in enumerate(chapters, 1)
     )
     words = f"""<header><h1>{escape(run.task.name)}<span class="answer">: {
         escape(story.headline(run))
@@ -116,17 +119,19 @@ def _article(i: int, r: Reading, page: Contents) -> str:
 <p class="small what">Run <bdi>{escape(run.name)}</bdi>{_seed(run)}</p></header>
 {told}
 {PLACE}
-{_for_specialists(r, page, [x for x in page.figures if x not in lead.values()])}"""
+{_for_specialists(r, page, [x for x in page.figures if x not in led.values()])}"""
     drawn = [x["title"] for x in facts["trace"]["figures"]] + [x["label"] for x in facts["events"]]
     return f"""<article data-run="{i}"{" hidden" if i else ""}>
 {linked(words, i, *drawn)}
 </article>"""
 
 
-def leading(figures: list[Figure]) -> dict[story.Name, Figure]:
-    """The figure that each chapter has: of those that may lead it, the first by rank."""
+def leading(figures: Sequence[Figure], chapters: Sequence[story.Name]) -> dict[story.Name, Figure]:
+    """The figure that each of these chapters has: of those that may lead it, the first by rank."""
     ranked = sorted(
-        ((x.leads, x) for x in figures if x.leads), key=lambda own: own[0].rank, reverse=True
+        ((x.leads, x) for x in figures if x.leads and x.leads.chapter in chapters),
+        key=lambda own: own[0].rank,
+        reverse=True,
     )
     return {leads.chapter: figure for leads, figure in ranked}
 
@@ -179,9 +184,11 @@ def _seed(run: Facts) -> str:
 def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
     still = figure.still(facts) if figure.still and figure.leads else ""
     picture = f"<noscript>{still}</noscript>" if still else ""
+    caption = _said(figure.caption(run, facts))
+    caption = caption.replace(WHEN, f'<span class="now">{WHEN}</span>')
     return (
         f'<figure data-panel="{figure.name}"><h3>{escape(figure.title)}</h3>'
-        f'<figcaption>{_said(figure.caption(run, facts))}</figcaption><div class="drawing"></div>'
+        f'<figcaption>{caption}</figcaption><div class="drawing"></div>'
         f"{picture}</figure>"
     )
 
@@ -213,8 +220,9 @@ def _paragraphs(texts: list[str]) -> str:
 
 
 def _said(text: str) -> str:
-    """A text, in which a number is not parted from its percent."""
-    return escape(text).replace(" %", "&nbsp;%")
+    """A text, in which a number is not parted from its percent, and what can be typed is told
+    apart."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text).replace(" %", "&nbsp;%"))
 
 
 def _section(title: str, inside: str) -> str:

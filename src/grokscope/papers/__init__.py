@@ -49,6 +49,24 @@ GROUP = Experiment(
     Spec(
         task="composition",
         task_args={"group": "S5"},
+        model="wu",
+        train_fraction=0.4,
+        optimizer="adam",
+        optimizer_args={"undecayed": "b_*"},
+        lr=1e-2,
+        weight_decay=2e-4,
+        warmup=0,
+        steps=10_000,
+        stop_after_grok=500,
+        give_up_after=9_000,
+        checkpoint_every=25,
+    ),
+    "products in S5 by Wu et al.'s MLP and recipe, 40 % of the pairs: ends in a clean circuit",
+)
+MIXED = Experiment(
+    Spec(
+        task="composition",
+        task_args={"group": "S5"},
         model="mlp",
         train_fraction=0.4,
         lr=2e-2,
@@ -57,7 +75,7 @@ GROUP = Experiment(
         stop_after_grok=500,
         give_up_after=9_000,
     ),
-    "products in S5 by Chughtai et al.'s MLP, 40 % of the pairs, by a fast recipe",
+    "the same by Chughtai et al.'s MLP and AdamW, a fast recipe whose neurons mix irreps",
 )
 
 PAPERS: dict[str, Paper] = {
@@ -77,6 +95,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "demo": DEMO,
     "demo_slow": SLOW,
     "demo_group": GROUP,
+    "demo_group_adamw": MIXED,
     **{name: e for paper in PAPERS.values() for name, e in paper.experiments.items()},
 }
 SWEEPS: dict[str, Population] = {

@@ -20,8 +20,11 @@ from grokscope.planted import waves
 from grokscope.reading.explained import explanation_facts
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts
 from grokscope.snapshot import Snapshot
+from grokscope.training.loss import cross_entropy
 from grokscope.verify.evidence import OfAll, Tested
 from grokscope.verify.interventions import interventions
+
+SCALES, HALVINGS = 3.0, 30  # powers of ten that logits may be multiplied by; steps to find which
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class Compared:
 
 def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     """These forms of explanation of a network, and of a network on Z/p whose answers are sums of
-    waves: it has no subgroups, so no coset circuit, whatever the interventions say."""
+    waves: it has no subgroups, so no coset circuit, whatever the interventions say. Its logits are
+    as large as gives it the network's loss, so that the interventions meet networks that are as
+    sure."""
     p = max(x for x in range(13, max(14, snapshot.task.n_symbols + 1)) if is_prime(x))
     planted = waves.clock_relu(seed=1, noise=0.01, p=p, frequencies=5, neurons=32).snapshot
-    control = replace(planted, model=_with_embeddings(planted))
+    control = replace(planted, model=_with_embeddings(planted, _scale(planted, snapshot)))
     scores = {}
     for name, s in (("network", snapshot), ("control", control)):
         with suppress(NotApplicable):
@@ -80,15 +85,28 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     )
 
 
-def _with_embeddings(planted: Snapshot) -> MLP:
-    """The same network as an MLP on two embeddings, so that they can be exchanged."""
+def _scale(planted: Snapshot, like: Snapshot) -> float:
+    """What the logits of one network must be multiplied by to have the loss of another: between a
+    thousandth and a thousand."""
+    wanted = float(cross_entropy(like.logits, like.task.answers))
+    low, high = -SCALES, SCALES
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        loss = float(cross_entropy(planted.logits * 10**middle, planted.task.answers))
+        low, high = (middle, high) if loss > wanted else (low, middle)
+    return 10**high
+
+
+def _with_embeddings(planted: Snapshot, scale: float) -> MLP:
+    """The same network as an MLP on two embeddings, so that they can be exchanged, its logits times
+    a number."""
     weights = planted.model.state_dict()
     n, m = weights["L"].shape
     generator = torch.Generator().manual_seed(0)
     W_x, W_y = (torch.linalg.qr(torch.randn(n, n, generator=generator))[0] for _ in "ab")
     model = MLP(n, n, n, m).requires_grad_(False)
     W = torch.cat([W_x.T @ weights["L"], W_y.T @ weights["R"]])
-    model.load_state_dict({"W_x": W_x, "W_y": W_y, "W": W, "W_U": weights["W_U"]})
+    model.load_state_dict({"W_x": W_x, "W_y": W_y, "W": W, "W_U": scale * weights["W_U"]})
     return model
 
 

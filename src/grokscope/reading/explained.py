@@ -46,6 +46,7 @@ from grokscope.stamp import of_files, of_package
 from grokscope.task import TASKS
 from grokscope.training.run import SPLIT_FILE, Run
 from grokscope.verify.certificate import Certificate
+from grokscope.verify.network import Bound
 
 Key = dict[str, str]
 Why = tuple[str, ...]  # the parts of the key that differ; or one of these two
@@ -57,14 +58,14 @@ DAMAGED = ("damaged",)
 class Explained:
     """What is said of a run's network at a step, new or kept.
 
-    `program` is the simplest named circuit's as Python, None where no algorithm is named. `why`
+    `programs` are the named circuits' as Python by form, the best first. `why`
     says what of the kept one did not hold; empty where there was none, or it is used. `refused` is
     what the disk said where this could not be kept.
     """
 
     run: Run
     facts: ExplanationFacts
-    program: str | None
+    programs: dict[str, str]
     is_kept: bool
     forms: tuple[str, ...] | None
     why: Why = ()
@@ -79,13 +80,19 @@ class Explained:
         return explain(Snapshot.of(self.run, self.facts.step), self.forms)
 
     @property
-    def circuit_file(self) -> str | None:
-        """What circuit.py holds of it; None where no algorithm is named."""
-        best = self.facts.simplest
-        if best is None or self.program is None:
-            return None
+    def program(self) -> str | None:
+        """That of the algorithm that is named; None where none is."""
+        return next(iter(self.programs.values()), None)
+
+    @property
+    def circuit_files(self) -> dict[str, str]:
+        """By form what the files of the programs hold."""
         task, step = self.run.task.name, self.facts.step
-        return circuit_file(task, step, best.form, best.equation, self.program)
+        equations = {c.form: c.equation for c in self.facts.named.values()}
+        return {
+            form: circuit_file(task, step, form, equations[form], program)
+            for form, program in self.programs.items()
+        }
 
     def circuit(self, certificate: CertificateFacts, snapshot: Snapshot) -> Circuit:
         """The circuit that a certificate is of; of a kept one it is fitted again."""
@@ -120,12 +127,12 @@ def explained(
     places = _places(run, out)
     kept, why = _find(places, key)
     if kept is not None:
-        return Explained(run, from_plain(kept["facts"]), kept["program"], True, chosen)
+        return Explained(run, from_plain(kept["facts"]), kept["programs"], True, chosen)
     found = explain(Snapshot.of(run, at) if snapshot is None else snapshot, chosen)
-    facts, best = explanation_facts(found), found.simplest
-    program = None if best is None else best.circuit.program()
-    refused = _keep(places, Entry(key, {"facts": to_plain(facts), "program": program}, True))
-    return Explained(run, facts, program, False, chosen, why, refused, found)
+    facts = explanation_facts(found)
+    programs = {c.circuit.form: c.circuit.program() for c in found.named.values()}
+    refused = _keep(places, Entry(key, {"facts": to_plain(facts), "programs": programs}, True))
+    return Explained(run, facts, programs, False, chosen, why, refused, found)
 
 
 def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[Path]) -> Key:
@@ -267,7 +274,7 @@ def explanation_facts(e: Explanation) -> ExplanationFacts:
 
 def certificate_facts(c: Certificate) -> CertificateFacts:
     """What a certificate says, in numbers."""
-    circuit, bound = c.circuit, c.bound
+    circuit = c.circuit
     return CertificateFacts(
         evidence=c.evidence,
         form=circuit.form,
@@ -280,7 +287,12 @@ def certificate_facts(c: Certificate) -> CertificateFacts:
         equation=circuit.equation,
         is_of_neurons=circuit.output() is not None,
         neurons={part: int(mine.sum()) for part, mine in circuit.neurons().items()},
-        bound=None
-        if bound is None
-        else BoundFacts(bound.name, bound.accuracy, bound.of_brute_force),
+        bound=_bound_facts(c.bound),
+        own=_bound_facts(c.own),
     )
+
+
+def _bound_facts(bound: Bound | None) -> BoundFacts | None:
+    if bound is None:
+        return None
+    return BoundFacts(bound.name, bound.accuracy, bound.of_brute_force, bound.reason)

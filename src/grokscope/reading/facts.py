@@ -89,17 +89,20 @@ class NeuronFacts:
 
 @dataclass(frozen=True)
 class BoundFacts:
-    """A proved accuracy, by which proof, and its share of the work of trying every answer."""
+    """A proved accuracy, by which proof, and its share of the work of trying every answer; what
+    carries it, or why it is 0."""
 
     name: str
     accuracy: float
     of_brute_force: float
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class CertificateFacts(Case):
     """A circuit and its evidence. `algorithm` is what a network does of which it is true, and `how`
-    in words; None where it may be any of `algorithms`."""
+    in words; None where it may be any of `algorithms`. `bound` is the best accuracy that is proved
+    with it, `own` what its own account proves, where its form has such a proof."""
 
     form: str
     title: str
@@ -112,6 +115,7 @@ class CertificateFacts(Case):
     is_of_neurons: bool  # it says what neurons do, and not the logits alone
     neurons: Mapping[str, int]  # how many each part claims
     bound: BoundFacts | None
+    own: BoundFacts | None = None
 
     @property
     def is_null(self) -> bool:

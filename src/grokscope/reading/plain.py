@@ -45,10 +45,10 @@ def from_plain(x: Mapping[str, Any]) -> ExplanationFacts:
 
 
 def _certificate(x: Mapping[str, Any], tested: Mapping[str, Tested]) -> CertificateFacts:
-    bound = None if x["bound"] is None else BoundFacts(**x["bound"])
+    bound, own = (None if x[k] is None else BoundFacts(**x[k]) for k in ("bound", "own"))
     evidence = tuple(_evidence(e, tested) for e in x["evidence"])
     return CertificateFacts(
-        **{**_tuples(CertificateFacts, x), "evidence": evidence, "bound": bound}
+        **{**_tuples(CertificateFacts, x), "evidence": evidence, "bound": bound, "own": own}
     )
 
 

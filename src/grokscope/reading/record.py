@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from grokscope.reading import sentences
+from grokscope.reading.accounts import compared_accounts
 from grokscope.reading.facts import CertificateFacts, ExplanationFacts, Facts
 from grokscope.verify.evidence import Evidence, Standing
 
@@ -68,6 +69,7 @@ def of_compared(c: "Compared") -> dict[str, Any]:
         "network": of_explanation(c.network),
         "control": {"task": c.control_task, **of_explanation(c.control)},
         "interventions": c.interventions,
+        "in_words": compared_accounts(c.network, c.forms),
     }
 
 
@@ -94,6 +96,7 @@ def of_certificate(c: CertificateFacts) -> dict[str, Any]:
         "equation": c.equation,
         "certificate": [of_evidence(x) for x in c.evidence],
         "bound": None if c.bound is None else c.bound.accuracy,
+        "own_bound": None if c.own is None else c.own.accuracy,
     }
 
 

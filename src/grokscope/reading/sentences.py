@@ -55,7 +55,12 @@ def parts(names: Sequence[str], most: int = 6) -> str:
 
 def number(x: float) -> str:
     """Counts in full, others to three digits."""
-    return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else f"{x:.3g}"
+    return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else digits(x)
+
+
+def digits(x: float, count: int = 3) -> str:
+    """To so many digits, with a power of ten as the page writes it: 2.46e-7."""
+    return f"{x:.{count}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def _points(share: float) -> str:
@@ -66,7 +71,7 @@ def _points(share: float) -> str:
 def loss(f: Facts, x: float) -> str:
     """A trained loss, and in nats if it is counted otherwise and can be."""
     nats = f.in_nats(x)
-    return f"{x:.3g}" + ("" if nats is None else f" = {nats:.3g} nats")
+    return digits(x) + ("" if nats is None else f" = {digits(nats)} nats")
 
 
 # ---- what was asked, and when it was learned -----------------------------------------------------
@@ -124,11 +129,7 @@ COARSE = 0.25  # of a step: from there on the evaluation before it is told
 def rough(f: Facts, step: int) -> str:
     """How far before a step the last evaluation was, where that is far; else nothing."""
     before = f.before(step)
-    return (
-        f" (at {before:,}, the evaluation before, not yet)"
-        if step - before >= COARSE * step
-        else ""
-    )
+    return f" (not yet at step {before:,})" if step - before >= COARSE * step else ""
 
 
 def falls(f: Facts) -> str:
@@ -203,7 +204,7 @@ def ending(f: Facts) -> list[str]:
     return [
         f"At step {last['step']:,} ({reason}; {last['seconds']:.1f} s of training): test accuracy "
         f"{percent(last['test_accuracy'])}, test loss {loss(f, last['test_loss'])}, train loss "
-        f"{loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{_jumped(f)}"
+        f"{loss(f, last['train_loss'])} ({f.unit}{guess}).{mirrors}{moves(f)}{_jumped(f)}"
     ]
 
 
@@ -381,16 +382,17 @@ def _key_losses(f: Facts) -> list[str]:
         return []
     control = last.get("excluded_loss_sum_train_control")
     beside = (
-        f"; without as many of the others, at random, at most {control:.2g} (control, 8 draws)"
+        "; without as many of the others, at random, at most "
+        f"{digits(control, 2)} (control, 8 draws)"
         if control is not None
         else ""
     )
     shown = "train loss" if f.knows_split else "whole loss"
     return [
         f"With its key parts alone its loss over all {inputs(f.task)} is "
-        f"{last['restricted_loss_sum[all]']:.2g} nats (restricted loss). Its {shown} is "
-        f"{last['train_loss']:.2g}; without them it is "
-        f"{last['excluded_loss_sum_train']:.2g} (excluded loss){beside}."
+        f"{digits(last['restricted_loss_sum[all]'], 2)} nats (restricted loss). Its {shown} is "
+        f"{digits(last['train_loss'], 2)}; without them it is "
+        f"{digits(last['excluded_loss_sum_train'], 2)} (excluded loss){beside}."
     ]
 
 
@@ -559,11 +561,11 @@ def how_sure(e: ExplanationFacts) -> str:
     void = sum(x.need is not None for x in c.standing(Standing.INCONCLUSIVE))
     uncounted = f"; {void} more do not count, as a control did as well" if void else ""
     share, what = proved(e), "pairs" if e.is_of_pairs else "inputs"
-    also = "" if share is None else f" Its weights alone prove it right on {share} {what}."
+    also = "" if share is None else f" A proof from its weights alone covers {share} {what}."
     return (
         f"This explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
-        f"of them beside controls{uncounted}.{also} It is one network: another seed may learn "
-        "otherwise."
+        f"of them beside controls such as an untrained network{uncounted}.{also} It is one "
+        "network: another seed may learn otherwise."
     )
 
 

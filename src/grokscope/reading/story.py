@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from grokscope.reading import sentences
-from grokscope.reading.facts import ExplanationFacts, Facts
+from grokscope.reading.facts import ExplanationFacts, Facts, KeyFacts, TaskFacts
 from grokscope.reading.sentences import (
     algorithm,
     assumed,
+    digits,
     falls,
     given_away,
     how_sure,
     inputs,
     loss,
     meaning,
-    moves,
     nearest,
     parts,
     percent,
@@ -89,7 +89,7 @@ def _unfinished(f: Facts) -> str:
     if f.events.t_memorize is None:
         return "not learned"
     only = f.memorised_first and f.final["test_accuracy"] < BY_HEART
-    return "memorised" if only else "it has not generalised"
+    return "it memorised, and no more" if only else "it has not generalised"
 
 
 def _is_rising(f: Facts) -> bool:
@@ -140,8 +140,8 @@ def _mechanism(f: Facts) -> str:
     if e.best is None:
         return "How it does that is undetermined."
     of_all = proved(e)
-    also = "" if of_all is None else f" Its weights alone prove it right on {of_all} {_what(e)}."
-    name = e.best.title if e.algorithm == e.best.form else f"a {e.algorithm}"
+    also = "" if of_all is None else f" A proof from its weights alone covers {of_all} {_what(e)}."
+    name = f"a {e.algorithm}" if len(e.best.algorithms) > 1 else e.best.title
     return f"Its mechanism: {name}.{also}"
 
 
@@ -156,7 +156,7 @@ def numbers(f: Facts) -> list[tuple[str, str]]:
     rows.append(("at the end", _at_the_end(f)))
     if taken := assumed(f.spec.assumed):
         rows.append(("assumed", " ".join(taken)))
-    rows += [("mechanism", _named(f)), ("standing", _standing(f))]
+    rows += [("mechanism", _named(f)), ("how sure", _standing(f))]
     return rows
 
 
@@ -192,7 +192,7 @@ def _named(f: Facts) -> str:
     if e is None:
         return "not looked for"
     if e.best is None:
-        return "none learned" if e.algorithm is None else "undetermined"
+        return "none found" if e.algorithm is None else "undetermined"
     return f"{e.algorithm} ({parts(_by_share(f, e.best.parts))})"
 
 
@@ -211,8 +211,8 @@ def _standing(f: Facts) -> str:
     e = f.explanation
     if e is None:
         return "not tested"
-    of_all = proved(e)
-    also = "" if of_all is None else f"; proved right on {of_all} {_what(e)}"
+    of_all = None if e.algorithm is None else proved(e)
+    also = "" if of_all is None else f"; a proof covers {of_all} {_what(e)}"
     if e.best is None:
         return f"no explanation is claimed{also}"
     judged = [x for x in e.best.evidence if x.is_judged]
@@ -230,12 +230,29 @@ def _asked(f: Facts) -> Chapter:
     text = [f"Its task is {task.name}{meaning(task)}."]
     if task.example:
         text.append(f"For example, {task.example}.")
-    text.append(
-        f"It chooses among {task.n_answers:,} answers, so that a guess is right "
-        f"{percent(task.chance)} of the time."
-    )
+    text += [*_how_written(f), _chance(task)]
     text += [_shown(f), *_unlike_others(f), *assumed(f.spec.assumed)]
     return Chapter("asked", title, (" ".join(text),))
+
+
+def _how_written(f: Facts) -> list[str]:
+    """How permutations are written, where the symbols are some."""
+    group = f.task.group
+    if group is None or group.n_points is None or group.n_points < 3:
+        return []
+    first = "" if group.is_opposite else "; in ab, a moves first"
+    return [f"(1 2 3) sends 1 to 2, 2 to 3 and 3 to 1{first}."]
+
+
+def _chance(task: TaskFacts) -> str:
+    """How often the commonest answer is right, which is a guess where all are as common."""
+    n = task.n_answers
+    if task.chance > 1.01 / n:
+        return (
+            f"There are {n:,} answers; who always gives the commonest is right "
+            f"{percent(task.chance)} of the time."
+        )
+    return f"There are {n:,} answers; a guess is right {percent(task.chance)} of the time."
 
 
 def _nearest(f: Facts) -> str:
@@ -292,8 +309,8 @@ def _sure_and_wrong(f: Facts, step: int) -> str:
     if f.guessing is None or not test > f.guessing:
         return ""
     return (
-        f" On the test its loss was {loss(f, test)}, where a guess has {loss(f, f.guessing)}: it "
-        "was sure of its answers, and they were wrong."
+        f" On the test its loss was {loss(f, test)}, where guessing has {loss(f, f.guessing)}: it "
+        "was sure of its answers, and they were mostly wrong."
     )
 
 
@@ -309,14 +326,14 @@ def _grew(f: Facts) -> Chapter | None:
     if e.t_grok is not None and e.delay and f.memorised_first:
         start = e.t_memorize or 0
         play = Play(f"In the next {e.delay:,} steps", start, e.t_grok)
-        begun = " its answers on train stayed as they were, but its weights moved."
+        begun = " train was learned already, but its weights went on changing."
         title = "What grew meanwhile"
     elif e.t_grok is not None:
         play, begun = Play(f"Until step {e.t_grok:,}", 0, e.t_grok), " its weights took shape."
         title = "What grew"
     else:
         play, begun = Play(f"In all its {last:,} steps", 0, last), f" {_what_did_not(f)}"
-        title = "What grew, and what did not"
+        title = "What did not grow"
     return Chapter("grew", title, (play, begun, *_parts(f), *_phases(f)))
 
 
@@ -326,6 +343,7 @@ def _what_did_not(f: Facts) -> str:
     return "no rule grew in it that would answer the rest."
 
 
+MUCH = 0.05  # of the logits
 MOST_PARTS = 5  # that are named
 
 
@@ -335,12 +353,12 @@ def _parts(f: Facts) -> list[str]:
     if f.keys is None or not f.keys.names or f.events.t_grok is None or not f.generalises:
         return []
     names = _by_share(f, f.keys.names)
-    told = [f"{name} ({percent(f.keys.shares[name])})" for name in names[:MOST_PARTS]]
+    told = [f"{name} ({share(f.keys.shares[name])})" for name in names[:MOST_PARTS]]
     more = f" and {len(names) - MOST_PARTS} more" if len(names) > MOST_PARTS else ""
     count, every = len(names), len(f.keys.shares)
     return [
-        f" By the end {count} of {every} parts carry {percent(f.keys.explained)} of its answers: "
-        f"{', '.join(told)}{more}."
+        f" By the end {count} of {every} parts carry {share(f.keys.explained)} of its logits: "
+        f"{', '.join(told)}{more}.{_rest(f.keys)}"
     ]
 
 
@@ -351,12 +369,26 @@ def _phases(f: Facts) -> list[str | Play]:
         return []
     (_, _, memorised), (formed_name, *formed), (cleaned_name, *cleaned) = spans
     return [
-        f" Its losses tell three phases: memorisation until step {memorised:,}, ",
+        " Its losses, which show it before accuracies do, tell three phases: memorisation until "
+        f"step {memorised:,}, ",
         Play(f"{formed_name} until {formed[1]:,}", *formed),
         ", ",
-        Play(f"{cleaned_name} until {cleaned[1]:,}", *cleaned),
+        Play(_until(cleaned_name, cleaned[1]), *cleaned),
         ".",
     ]
+
+
+def _until(name: str, end: int) -> str:
+    """A last phase, with its end if it has one."""
+    return f"{name} until {end:,}" if "not over" not in name else f"{name} at the end"
+
+
+def _rest(keys: KeyFacts) -> str:
+    """Where the rest of the logits is, if that is much."""
+    left = 1 - sum(keys.shares.values())
+    if left < MUCH:
+        return ""
+    return f" The other {share(left)} depend on the pair, and not on its answer alone."
 
 
 # ---- 4. generalised ------------------------------------------------------------------------------
@@ -372,11 +404,11 @@ def _generalised(f: Facts) -> Chapter | None:
         return Chapter("generalised", _no_title(f), _not_generalised(f))
     start = (e.t_memorize or 0) if f.memorised_first else 0
     after = f" {e.delay:,} steps after it had memorised," if e.delay and f.memorised_first else ""
-    kept = "" if e.falls else "from then on "
+    ever = "" if e.falls or not f.generalises else " and ever after"
     lost = "" if f.generalises else " At the end it no longer was."
     text = (
-        f"{rough(f, e.t_grok)},{after} {kept}at least {percent(f.spec.grok_at)} of the test was "
-        f"right, in {f.spec.grok_patience} evaluations in a row.{falls(f)}{lost}{_nothing_new(f)}"
+        f"{rough(f, e.t_grok)},{after} at least {percent(f.spec.grok_at)} of the test was right, "
+        f"in {f.spec.grok_patience} evaluations in a row{ever}.{falls(f)}{lost}{_nothing_new(f)}"
     )
     title = "It generalised" if f.generalises else "It generalised, and lost it"
     return Chapter("generalised", title, (Play(f"By step {e.t_grok:,}", start, e.t_grok), text))
@@ -385,7 +417,10 @@ def _generalised(f: Facts) -> Chapter | None:
 def _nothing_new(f: Facts) -> str:
     if f.is_imported or not f.spec.weight_decay or not f.events.delay or not f.memorised_first:
         return ""
-    return " It was shown nothing new in between; weight decay made all weights smaller each step."
+    return (
+        " It was shown nothing new in between; weight decay pulled every weight towards 0 at each "
+        "step."
+    )
 
 
 def _no_title(f: Facts) -> str:
@@ -398,10 +433,22 @@ def _not_generalised(f: Facts) -> tuple[str | Play, ...]:
     last = f.rows[-1]
     end = int(last["step"])
     told = (
-        f" test was {percent(last['test_accuracy'])} right at the end{given_away(f)}.{moves(f)}"
+        f" test was {percent(last['test_accuracy'])} right at the end{given_away(f)}.{_trend(f)}"
         f"{_missing(f)}"
     )
     return (Play(f"Within {end:,} steps", 0, end), " it did not get there:", told)
+
+
+def _trend(f: Facts) -> str:
+    """Whether the test accuracy still moved; the numbers of that are for specialists."""
+    trend = f.trend
+    if trend is None:
+        return ""
+    if trend.moves and trend.rise > 0:
+        return " It was still rising: longer training might have changed this."
+    if trend.moves:
+        return f" It was falling; its best was {percent(trend.best)}, at step {trend.best_at:,}."
+    return " It was not seen to rise any more."
 
 
 LITTLE = 0.4  # of the inputs: below that it is told that more might help
@@ -413,24 +460,22 @@ def _missing(f: Facts) -> str:
     if f.is_imported:
         return ""
     found = _lacked(f)
-    return f" What it may have lacked: {'; '.join(found)}." if found else ""
+    return f" What may help: {'; '.join(found)}." if found else ""
 
 
 def _lacked(f: Facts) -> list[str]:
     s, what, told = f.spec, inputs(f.task), []
     if s.label_noise:
-        told.append("a rule, as answers were drawn at random")
+        told.append(f"a rule, as {share(s.label_noise)} of the answers were drawn at random")
     if not s.weight_decay:
-        told.append("weight decay, which was 0 (`weight_decay=1`)")
+        told.append("weight decay, of which it had none (try `weight_decay=1`)")
     if f.never_shown:
-        told.append(f"symbols: {f.never_shown} were at one place of the {what} never shown to it")
+        told.append(f"{what} with the symbols that it never saw at one place ({f.never_shown})")
     if f.n_shown / f.n_inputs < LITTLE:
-        told.append(
-            f"{what}, as it was shown {share(f.n_shown / f.n_inputs)} (`train_fraction=0.6`)"
-        )
+        told.append(f"more {what} than {share(f.n_shown / f.n_inputs)} (try `train_fraction=0.6`)")
     end = int(f.rows[-1]["step"])
     if _is_rising(f) or (end < FEW and f.events.stop in ("steps", None)):
-        told.append(f"time, as it had {end:,} steps (`steps={10 * max(end, 100)}`)")
+        told.append(f"more steps than {end:,} (try `steps={10 * max(end, 100)}`)")
     return told
 
 
@@ -443,7 +488,7 @@ def _imported(f: Facts) -> str:
     when = "" if f.knows_when else "; when it learned them is not known here"
     return (
         f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} at step {f.final['step']:,}"
-        f"{split}, with a loss of {f.final['all_loss']:.2g} nats. It was imported "
+        f"{split}, with a loss of {digits(f.final['all_loss'], 2)} nats. It was imported "
         f"({f.spec.source}){when}"
     )
 
@@ -463,7 +508,9 @@ def _how(f: Facts) -> Chapter:
         return Chapter("how", title, (text,))
     return Chapter("how", title, (" ".join((algorithm(e), how_sure(e))),))
 
-    return Chapter("how", title, (" ".join(filter(None, (algorithm(e), how_sure(e)))),))
+    by_heart = e.algorithm is None and f.knows_when and f.memorised_first
+    first = "It gives by heart what it was shown." if by_heart else ""
+    return Chapter("how", title, (" ".join(filter(None, (first, algorithm(e), how_sure(e)))),))
 
 
 def _capital(text: str) -> str:

@@ -42,12 +42,13 @@ def parts_of(s: Snapshot, role: str) -> Parts | None:
 
 
 def circles(r: Reading) -> list[str]:
-    """The key parts that are a cosine and a sine, where there is an embedding to show on them, and
-    they are more than noise."""
+    """The key parts that are a cosine and a sine, the largest first, where there is an embedding to
+    show on them, and they are more than noise."""
     parts = parts_of(r.snapshot, "a")
     if r.facts.is_noise or r.keys is None or parts is None or not {"ab", "a"} & set(r.spectra):
         return []
-    return [k for k in r.keys.names if k in parts and parts[k].shape[1] == 2][:MOST_CIRCLES]
+    largest = sorted(r.keys.names, key=lambda k: -r.keys.shares[k] if r.keys else 0.0)
+    return [k for k in largest if k in parts and parts[k].shape[1] == 2][:MOST_CIRCLES]
 
 
 def waves(r: Reading, followed: Iterable[str | None]) -> dict[str, Parts]:

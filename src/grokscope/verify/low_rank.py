@@ -7,7 +7,7 @@ convolution in few parts of R^G, the parts' functions of the answer are the dire
 
 The steps are those of docs/bounds.md.
 
-Axes: pair = one input; neuron; c = an answer; r = a direction.
+Axes: pair = one input; neuron; c, z = an answer; r = a direction; row = of a matrix.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,6 +56,16 @@ def beyond(
 ) -> Float[Tensor, "pair c"]:
     """Step 3. (h R)_c ≤ (h̄ R)_c + |h - h̄| |R_c|, `far` being |h - h̄|    (Cauchy-Schwarz)."""
     return torch.addr(mean @ R, far, R.norm(dim=0))
+
+
+def most(
+    *, h: Float[Tensor, "pair row"], mean: Float[Tensor, " row"], W: Float[Tensor, "row z"]
+) -> Float[Tensor, " pair"]:
+    """(h W)_z ≤ max_z (h̄ W)_z + |h - h̄| max_z |W_z|  (Cauchy-Schwarz), and
+    (h W)_z ≤ Σ_n max_z h_n W_nz; the smaller of the two."""
+    by_norm = (mean @ W).amax() + (h - mean).norm(dim=1) * W.norm(dim=0).amax()
+    by_neuron = h.clamp(min=0) @ W.amax(dim=1) + h.clamp(max=0) @ W.amin(dim=1)
+    return torch.minimum(by_norm, by_neuron)
 
 
 def low_rank(network: Network, directions: Float[Tensor, "c r"], own: int = 0) -> Bound:

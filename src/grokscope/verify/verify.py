@@ -33,7 +33,7 @@ from grokscope.verify.evidence import (
     at_most,
     judged,
 )
-from grokscope.verify.network import Network
+from grokscope.verify.network import Network, best
 
 AGREES = 0.99  # of pairs
 EXPLAINED, OPEN = 0.9, 0.7  # of the variance of logits
@@ -58,9 +58,11 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
         some = replace(some, model=snapshot.model)
     checks = circuit.checks(snapshot if _needs_all_pairs(circuit) else some)
     evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
-    network = Network.of(snapshot)
-    bound = None if network is None else circuit.bound(network, snapshot.task)
-    return Certificate(evidence, circuit, circuit.algorithm(snapshot), bound)
+    network, task = Network.of(snapshot), snapshot.task
+    own = None if network is None else circuit.mechanism(network, task)
+    any_ = None if network is None else circuit.low_rank(network, task)
+    bound = best(x for x in (any_, own) if x is not None)
+    return Certificate(evidence, circuit, circuit.algorithm(snapshot), bound, own)
 
 
 def _needs_all_pairs(circuit: Circuit) -> bool:

@@ -42,7 +42,7 @@ export function logits(place) {
     return { line, mark, node: el("div", {}, el("div", { class: "title" }, `what ${part} adds`), root) };
   });
   place.drawing.append(el("div", { class: "pair" }, a.node, b.node));
-  if (boxes.length) place.drawing.append(el("fieldset", {}, el("legend", {}, `parts of the ${found.form} circuit (it ${found.verdict === "holds" ? "holds" : found.verdict}): untick to remove`), ...boxes.map((x) => x.node)));
+  if (boxes.length) place.drawing.append(el("fieldset", {}, el("legend", {}, `what its logits are made of (${found.form}, which ${found.verdict}): untick to remove`), ...boxes.map((x) => x.node)));
   const picture = el("div", {}, el("div", { class: "title" }, `the logit of each answer (step ${number(found.step)}; their mean is 0; orange: the right answer)`), sum, ...(added ? rows.map((x) => x.node) : []));
   place.drawing.append(told, picture);
 

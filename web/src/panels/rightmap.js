@@ -55,7 +55,7 @@ export function rightmap(place) {
       }
       const mean = (/** @type {number[]} */ x, /** @type {number} */ i) => percent(x[i + 1] ? x[i] / x[i + 1] : null);
       told.textContent = sums.map((x, i) => {
-        const of = formulas.length > 1 ? `${formulas[i]}, mean probability` : "Mean";
+        const of = `${formulas.length > 1 ? `${formulas[i]}: mean` : "Mean"} probability of the right answer`;
         return split ? `${of} over the pairs it was shown: ${mean(x, 0)}; over the others: ${mean(x, 2)}.` : `${of}: ${mean(x, 2)}.`;
       }).join(" ");
     },

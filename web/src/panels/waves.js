@@ -40,8 +40,10 @@ export function waves(place) {
     const along = kind === "out" ? "output, over the answer" : "input, over a";
     const title = `${part}: ${along}${turned ? "'s angle" : ""}`;
     const order = angled(turned ?? ownOrder, kind);
-    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lines", role: "img", "aria-label": title });
-    root.append(svg("line", { x1: 0, x2: width, y1: height / 2, y2: height / 2, class: "grid" }));
+    const root = svg("svg", { viewBox: `0 0 ${width} ${height + 14}`, class: "lines", role: "img", "aria-label": title });
+    const ends = [order ? order[0] : 0, order ? order[order.length - 1] : stacks[kind].columns - 1];
+    root.append(svg("line", { x1: 0, x2: width, y1: height / 2, y2: height / 2, class: "grid" }),
+      ...ends.map((i, k) => svg("text", { x: k ? width : 0, y: height + 11, class: k ? "tick end" : "tick" }, turned ? (k ? "one turn" : "0") : nameOf(run, i))));
     neurons.parts.forEach((x, row) => {
       if (x !== part) return;
       const path = svg("path", { fill: "none", stroke: colourOf(run, part), "stroke-width": 1.2, class: "wave" });

@@ -14,6 +14,8 @@ or not; c = an answer; sign = an irrep ±1.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 from typing import ClassVar
 
 import torch
@@ -22,16 +24,23 @@ from torch import Tensor
 
 from grokscope.activations import RELU, Activation
 from grokscope.algebra.groups import Group
+from grokscope.algebra.names import element_names
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
 from grokscope.circuits.coset import program
+from grokscope.circuits.coset.bound import NAME, claims
 from grokscope.circuits.coset.evidence import checks
-from grokscope.circuits.printed import in_lines, round_
+from grokscope.circuits.coset.question import question
+from grokscope.circuits.printed import round_
+from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.measures.cosets import CosetsOf, Proper, cosets_of, proper_subgroups
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
+from grokscope.verify.network import Bound, Network
+
+MOST_NAMED = 12  # elements of a subgroup that are named in a program
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +80,7 @@ class Cosets(Circuit):
         """The conjugacy class of each neuron's subgroups."""
         return self.subgroups.of_class[self.H]
 
-    @property
+    @cached_property
     def cosets(self) -> list[CosetsOf]:
         """The cosets of each neuron."""
         pairs = zip(self.H.tolist(), self.K.tolist(), strict=True)
@@ -128,22 +137,59 @@ class Cosets(Circuit):
             f"subgroups H: {', '.join(self.names)}"
         )
 
+    @property
+    def questions(self) -> list[str]:
+        """What each neuron asks of a product: whether it lies in Hz = zK."""
+        members, found, asks = self.subgroups.members, dict[tuple[int, int], str](), []
+        for h, z in zip(self.H.tolist(), self.z.tolist(), strict=True):
+            first = int(self.group.table[members[h], z].min())
+            if (h, first) not in found:
+                found[h, first] = question(self.group, self._name(h), members[h], first)
+            asks.append(found[h, first])
+        return asks
+
+    def _name(self, h: int) -> str:
+        return self.subgroups.names[int(self.subgroups.of_class[h])]
+
     def program(self) -> str:
-        x, members = self.means, self.subgroups.members
-        H, K, neurons = self.H.tolist(), self.K.tolist(), []
-        for i, (h, k, cosets) in enumerate(zip(H, K, self.cosets, strict=True)):
-            values = zip((x.left[:, i], x.right[:, i], x.output[:, i]), cosets, strict=True)
-            tables = [_by_first(f, coset) for f, coset in values]
-            neurons.append(str((h, k, *tables, numbers(self.beside[:, i]))))
-        used = sorted({*H, *K})
         return printed.program(
             program,
             self.equation,
-            **x.sources(),
-            SIGNS=str([numbers(sign) for sign in signs_of(self.group).T]),
-            SUBGROUPS=in_lines((f"{h}: {members[h].nonzero()[:, 0].tolist()}" for h in used), "{}"),
-            NEURONS=in_lines(neurons),
+            **self.means.sources(),
+            SUBGROUPS="\n".join(["{", *self._by_name(), "}"]),
+            NEURONS="\n".join(["[", *self._by_question(), "]"]),
         )
+
+    def _by_name(self) -> list[str]:
+        """The sources of the subgroups, each under its name and some of its elements."""
+        lines, names = [], element_names(self.group)
+        for h in sorted({*self.H.tolist(), *self.K.tolist()}):
+            inside = self.subgroups.members[h].nonzero()[:, 0].tolist()
+            some = [names[g] for g in inside[:MOST_NAMED]]
+            some += ["..."] if len(inside) > MOST_NAMED else []
+            lines += [f"    # {self._name(h)}: {', '.join(some)}", f"    {h}: {inside},"]
+        return lines
+
+    def _by_question(self) -> list[str]:
+        """The sources of the neurons, those of one question under it."""
+        lines, asks = [], self.questions
+        order = sorted(range(len(asks)), key=lambda i: asks[i])
+        for ask, these in groupby(order, key=lambda i: asks[i]):
+            lines += [f"    # {ask}", *(f"    {self._neuron(i)}," for i in these)]
+        return lines
+
+    def _neuron(self, i: int) -> str:
+        x, cosets = self.means, self.cosets[i]
+        values = zip((x.left[:, i], x.right[:, i], x.output[:, i]), cosets, strict=True)
+        tables = [_by_first(f, coset) for f, coset in values]
+        return str((int(self.H[i]), int(self.K[i]), *tables, numbers(self.beside[:, i])))
+
+    def mechanism(self, network: Network, task: Task) -> Bound | None:
+        """That of the cosets that its neurons stand for."""
+        if task.group is None:
+            return None
+        parts = tuple(claims(self.group, self.subgroups, self.means.index, self.H, self.z))
+        return rho_set(network, task.group, task.inputs, parts, NAME)
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(snapshot, self.means.index, self.cosets)

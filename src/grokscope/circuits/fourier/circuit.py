@@ -16,15 +16,20 @@ from grokscope.activations import IDENTITY
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Algorithm, Circuit, chosen_parts, finder
 from grokscope.circuits.fourier import program
+from grokscope.circuits.fourier.bound import Claim
+from grokscope.circuits.fourier.bound import waves as waves_bound
 from grokscope.circuits.fourier.clock_or_pizza import CLOCK, PIZZA, clock_or_pizza
 from grokscope.circuits.fourier.evidence import checks
 from grokscope.circuits.fourier.fit import fit
+from grokscope.circuits.fourier.pieces import Columns, Pieces, count, has, owners
 from grokscope.circuits.fourier.waves import Waves
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
+from grokscope.verify.network import Bound, Network
 
 DIGITS = 7  # that are printed: the five-neuron network decides by differences of 1e-5
+Wave = tuple[float, ...]  # its size and phase; of what has no place its size; () for none
 OF_LOGARITHMS = ": angles of logarithms, for those of a product add"
 
 
@@ -44,7 +49,7 @@ class Fourier(Circuit):
 
     @property
     def size(self) -> int:
-        return self.waves.size
+        return count(self.waves)
 
     def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
         return self.waves.hidden(task)
@@ -71,9 +76,7 @@ class Fourier(Circuit):
 
     def neurons(self) -> dict[str, Bool[Tensor, " neuron"]]:
         """By the frequency at which each is read out most strongly."""
-        power = torch.stack([x.square().sum(dim=1) for x in self.waves.by_key])
-        owner, is_read = power.argmax(dim=0), power.sum(dim=0) > 0
-        return {name: (owner == i) & is_read for i, name in enumerate(self.parts)}
+        return {self.waves.circle.name(k): mine for k, mine in owners(self.waves).items()}
 
     def program(self) -> str:
         waves, circle = self.waves, self.waves.circle
@@ -86,12 +89,14 @@ class Fourier(Circuit):
             A=printed.listed(circle.a.tolist()),
             B=printed.listed(circle.b.tolist()),
             C=f"[[c] for c in range({circle.n})]" if is_plain else printed.listed(answers),
-            WAVES=str(waves.frequencies),
-            KEYS=str(waves.keys),
-            BIAS=printed.listed(_digits(waves.bias.tolist())),
-            NEURONS=printed.in_lines(_neurons(waves)),
+            BIAS=str([_digits(x) for x in waves.bias.tolist()] if waves.bias.any() else []),
+            NEURONS=_table(waves),
             act=waves.act.python,
         )
+
+    def mechanism(self, network: Network, task: Task) -> Bound | None:
+        """That of angles which add up."""
+        return waves_bound(network, Claim.of(self.waves.circle, self.waves.keys, task))
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return *checks(snapshot, self.waves), *clock_or_pizza(snapshot, self.waves).evidence
@@ -111,21 +116,53 @@ def find(snapshot: Snapshot) -> Fourier:
     return Fourier(fit(snapshot))
 
 
-def _neurons(waves: Waves) -> list[str]:
-    """The source of each neuron that is read out; where no nonlinearity stands between, of their
-    sums: one for each wave of the answer."""
-    if waves.act is IDENTITY:
-        waves = replace(
-            waves, inner=waves.inner @ waves.rows, rows=torch.eye(waves.rows.shape[1]).double()
-        )
-    each = (waves.inner[:1], *waves.by_frequency, waves.rows.T)
-    constant, *inner, rows = (x[:, waves.is_read].T.tolist() for x in each)
-    sources = []
-    for c, row, *own in zip(constant, rows, *inner, strict=True):
-        held = {k: _digits(x) for k, x in zip(waves.frequencies, own, strict=True) if any(x)}
-        sources.append(str((*_digits(c), held, _digits(row))))
-    return sources
+def _table(waves: Waves) -> str:
+    """The source of the neurons, those of one frequency together."""
+    x, constants, lines = Pieces.of(waves), waves.inner[0].tolist(), []
+    inner = {k: _named(each, k) for k, each in x.inner.items()}
+    outer = {k: _polar(piece) for k, piece in x.outer.items()}
+    for k, mine in owners(waves).items():
+        those = mine.nonzero()[:, 0].tolist()
+        lines += [f"    # {waves.circle.name(k)}: {len(those)}"] if those else []
+        lines += [f"    {_neuron(i, constants[i], inner, outer)}," for i in those]
+    return "\n".join(["[", *lines, "]"])
 
 
-def _digits(numbers: Sequence[float]) -> list[float]:
-    return [float(f"{x:.{DIGITS}g}") if x else x for x in numbers]
+def _neuron(
+    i: int,
+    constant: float,
+    inner: dict[int, dict[str, list[Wave]]],
+    outer: dict[int, list[Wave]],
+) -> str:
+    """The source of one neuron; see `program`."""
+    each = ((k, {name: of[i] for name, of in x.items() if of[i]}) for k, x in inner.items())
+    waves = {k: named for k, named in each if named}
+    answer = {k: x[i] for k, x in outer.items() if x[i]}
+    return str((waves, answer, *([_digits(constant)] if constant else [])))
+
+
+def _named(each: Sequence[Columns], k: int) -> dict[str, list[Wave]]:
+    """A wave's pieces as the program names them; a and b together where they have the same."""
+    shared, apart, *both = each
+    is_one, alike = ~has(apart), _polar(shared)
+    of_a, of_b = _polar(shared + apart), _polar(shared - apart)
+    named = {
+        "a, b": [x if one else () for x, one in zip(alike, is_one.tolist(), strict=True)],
+        "a": [() if one else x for x, one in zip(of_a, is_one.tolist(), strict=True)],
+        "b": [() if one else x for x, one in zip(of_b, is_one.tolist(), strict=True)],
+    }
+    names = ("a+b", "a-b") if k else ("neither",)
+    return named | dict(zip(names, map(_polar, both), strict=False))
+
+
+def _polar(piece: Columns) -> list[Wave]:
+    """Of each neuron the size and the phase of a wave as they are printed, () where it has none; of
+    what has no place, its size."""
+    if len(piece) == 1:
+        return [(_digits(x),) if x else () for x in piece[0].tolist()]
+    size, phase = piece.norm(dim=0).tolist(), torch.atan2(-piece[1], piece[0]).tolist()
+    return [(_digits(x), _digits(y)) if x else () for x, y in zip(size, phase, strict=True)]
+
+
+def _digits(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")

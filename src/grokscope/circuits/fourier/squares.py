@@ -18,9 +18,9 @@ from torch import Tensor
 
 from grokscope.circuits.circle import Circle
 from grokscope.circuits.fourier.waves import functions_of_pairs
-from grokscope.measures.keys import KEY_SHARE
 from grokscope.task import Task
 
+SHARE = 0.001  # of a unit's variance: fewer waves are then kept where the logits allow it
 MOST_WAVES = 8  # of a unit, where waves must be taken one by one
 
 Along = Callable[[Float[Tensor, "row unit"]], Float[Tensor, "column unit"]]
@@ -78,13 +78,13 @@ class Design:
 def least_squares(
     design: Design, x: Float[Tensor, "row unit"]
 ) -> tuple[Float[Tensor, "one_and_column unit"], Float[Tensor, " unit"]]:
-    """The coefficients of each unit on 1 and on the blocks that hold at least 1 % of its variance,
+    """The coefficients of each unit on 1 and on the blocks that hold at least .1 % of its variance,
     those on others being 0; and the sum of the squares that are left. Where blocks overlap, as
     over the pairs a <= b, they are taken one by one, the best first, up to eight."""
     means, mean = design.means, x.mean(dim=0)
     along = design.along(x) - len(x) * torch.outer(means, mean)
     total = (x.square().sum(dim=0) - len(x) * mean.square()).clamp(min=0)
-    need = torch.where(total > 1e-12 * total.max(), KEY_SHARE * total, torch.inf)
+    need = torch.where(total > 1e-12 * total.max(), SHARE * total, torch.inf)
     fit = _at_once if design.is_apart else _one_by_one
     coefficients = fit(design, along, need)
     missed = total - (coefficients * along).sum(dim=0)

@@ -6,6 +6,7 @@ With w_k = 2πk/n and x, y, z the places of a, b and c, a neuron is one of
 
     act(β + Σ_k α_k cos(w_k x + φ_k) + α'_k cos(w_k y + φ'_k))      "waves before the nonlinearity"
     a polynomial of degree 2 in cos and sin of w_k x and w_k y      (Nanda et al. 2023, 4.3)
+    act of such a polynomial                                        (where attention mixes a and b)
 
 and its row of the output map is Σ_k B_k cos(w_k z + ψ_k). What makes the answer largest at
 z = x + y is the law of phases ψ = φ + φ'. The clock, the pizza (Zhong et al. 2023) and the doubled
@@ -51,12 +52,6 @@ class Waves:
     def is_read(self) -> Bool[Tensor, " neuron"]:
         """Which neurons have a row in the output map."""
         return (self.rows != 0).any(dim=1)
-
-    @property
-    def size(self) -> int:
-        """How many numbers of it are not 0, of the neurons that are read out; and the bias."""
-        numbers = (self.inner[:, self.is_read] != 0).sum() + (self.rows != 0).sum()
-        return int(numbers) + len(self.bias)
 
     def hidden(self, task: Task) -> Float[Tensor, "pair neuron"]:
         """The activations of every neuron."""
@@ -109,11 +104,12 @@ class Waves:
         x = self.by_frequency[self.frequencies.index(k)]
         a, b = _polar(x[:2].T), _polar(x[2:4].T)
         c = _polar(self.by_key[self.keys.index(k)])
+        made = a * b / (a * b).abs().sqrt().clamp(min=1e-300)
         if not self.has_products:
-            return Phases(a, b, a * b / (a * b).abs().sqrt().clamp(min=1e-300), c)
+            return Phases(a, b, made, c)
         cos_cos, cos_sin, sin_cos, sin_sin = x[4:]
-        both = torch.stack([cos_cos - sin_sin, cos_sin + sin_cos], dim=1) / 2
-        return Phases(a, b, _polar(both), c)
+        own = _polar(torch.stack([cos_cos - sin_sin, cos_sin + sin_cos], dim=1) / 2)
+        return Phases(a, b, own if self.act is IDENTITY else own + made, c)
 
     @property
     def by_frequency(self) -> Sequence[Float[Tensor, "_ neuron"]]:
@@ -162,7 +158,7 @@ class Waves:
 @dataclass(frozen=True, eq=False)
 class Phases:
     """α cos(w_k x + φ), α' cos(w_k y + φ') and B cos(w_k z + ψ), as complex numbers α exp(iφ); and
-    what moves with w_k(x + y): the neuron's own wave of it, or before a nonlinearity the wave that
+    what moves with w_k(x + y): the neuron's own wave of it, and before a nonlinearity the wave that
     this makes, at the phase φ + φ' and about as strong as the weaker of the two."""
 
     a: Tensor

@@ -19,6 +19,7 @@ from grokscope.algebra.groups import Group
 from grokscope.circuits.rho_set.claim import Claim
 from grokscope.circuits.rho_set.ideal import Ideal, Seen, ideal
 from grokscope.circuits.rho_set.summands import DoubleSum, Measured, Refused, measured
+from grokscope.verify.low_rank import most
 from grokscope.verify.network import Bound, Network, slack
 
 NAME = "rho-sets"
@@ -26,20 +27,28 @@ MOST_PAIRS = 2_500  # pairs of points of a sum: it takes memory of the square of
 
 
 def rho_set(
-    network: Network, group: Group, inputs: Int[Tensor, "pair 2"], parts: Sequence[Claim]
+    network: Network,
+    group: Group,
+    inputs: Int[Tensor, "pair 2"],
+    parts: Sequence[Claim],
+    name: str = NAME,
 ) -> Bound:
     """The share of pairs that are right by the ideal's margin; 0, with the reason, of parts that
     are no action of the group, or of a task that is not its product. `group` is the task's, symbol
     i and answer i its element i; `inputs` are the pairs. O(|G|² m)."""
     try:
         _check(network, group, inputs, parts)
-        return _proved(network, group, inputs, parts)
+        return _proved(network, group, inputs, parts, name)
     except Refused as reason:
-        return network.bound(NAME, None, 0, str(reason))
+        return network.bound(name, None, 0, str(reason))
 
 
 def _proved(
-    network: Network, group: Group, inputs: Int[Tensor, "pair 2"], parts: Sequence[Claim]
+    network: Network,
+    group: Group,
+    inputs: Int[Tensor, "pair 2"],
+    parts: Sequence[Claim],
+    name: str,
 ) -> Bound:
     """Step 8. A pair is right if f(xy|x,y), which is computed in full, is above max_{z≠xy} f̂(z|x,y)
     by more than f may exceed f̂, and than rounding can move either: that of this proof, and that of
@@ -63,7 +72,7 @@ def _proved(
         f"the ideal's margin is {first - second:.3g}, the network within "
         f"{total / network.n_pairs:.3g} of it on average"
     )
-    return network.bound(NAME, is_proved, _cost(network, group, hat, parts), reason)
+    return network.bound(name, is_proved, _cost(network, group, hat, parts), reason)
 
 
 def margin(*, at_e: Float[Tensor, " z"], identity: int) -> tuple[float, float]:
@@ -89,16 +98,6 @@ def distance(
     for one, uneven, middle in zip(hat.sums, here.uneven, mean.uneven, strict=True):
         error = error + most_uneven(uneven=uneven, mean=middle, one=one)
     return error + (bias - fitted.bias).amax(dim=1)
-
-
-def most(
-    *, h: Float[Tensor, "pair row"], mean: Float[Tensor, " row"], W: Float[Tensor, "row z"]
-) -> Float[Tensor, " pair"]:
-    """Step 7a. (h W)_z ≤ max_z (h̄ W)_z + |h - h̄| max_z |W_z|  (Cauchy-Schwarz), and
-    (h W)_z ≤ Σ_n max_z h_n W_nz; the smaller of the two."""
-    by_norm = (mean @ W).amax() + (h - mean).norm(dim=1) * W.norm(dim=0).amax()
-    by_neuron = h.clamp(min=0) @ W.amax(dim=1) + h.clamp(max=0) @ W.amin(dim=1)
-    return torch.minimum(by_norm, by_neuron)
 
 
 def most_uneven(

@@ -31,7 +31,7 @@ from torch import Tensor
 from grokscope.activations import RELU, Activation
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
-from grokscope.circuits.printed import in_lines, listed
+from grokscope.circuits.printed import in_lines
 from grokscope.circuits.rho_set import program
 from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.rho_set.claim import Claim, claims
@@ -41,7 +41,7 @@ from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
-from grokscope.verify.network import Bound, Network, best
+from grokscope.verify.network import Bound, Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +127,11 @@ class RhoSets(Circuit):
         """The double sums that it consists of, for a bound on the accuracy."""
         return tuple(one for f in self.each for one in claims(f))
 
-    def bound(self, network: Network, task: Task) -> Bound | None:
-        """That of its double sums, where it is better than what any circuit proves."""
-        bounds = [super().bound(network, task)]
-        if task.group is not None:
-            bounds.append(rho_set(network, task.group, task.inputs, self.claim()))
-        return best(bound for bound in bounds if bound is not None)
+    def mechanism(self, network: Network, task: Task) -> Bound | None:
+        """That of its double sums."""
+        if task.group is None:
+            return None
+        return rho_set(network, task.group, task.inputs, self.claim())
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(self.whole, self.each)
@@ -150,7 +149,7 @@ class RhoSets(Circuit):
             program,
             self.equation,
             **x.sources(),
-            LONE=listed(numbers(signs_of(x.group) @ self.lone)),
+            LONE=str(numbers(self.lone)),
             IDENTITY=str(x.group.identity),
             GENERATORS=_by_irrep(generators),
             VECTORS=_by_irrep(vectors),

@@ -31,7 +31,7 @@ class Seen:
 
     h: Float[Tensor, "*pair neuron"]
     h_ideal: Float[Tensor, "*pair neuron"]
-    uneven: Sequence[Float[Tensor, "*pair bc"]]
+    uneven: Sequence[Float[Tensor, "*pair _"]]  # bc of each
     lone: Float[Tensor, "*pair"]
 
     @property

@@ -1,7 +1,7 @@
 """The product in S3 by the three vectors that its irrep of dimension 2 permutes: a ρ-set circuit as
 a program, which needs nothing but Python itself. Any other prints the same with its own numbers.
 
-    logit(z) = BIAS[z] + Σ (coef bᵀρ(z)c + lone LONE[z]) act(scale (bᵀρ(x)a + aᵀρ(y)c))
+    logit(z) = bias(z) + Σ (coef bᵀρ(z)c + lone σ(z)) act(scale (bᵀρ(x)a + aᵀρ(y)c))
 
 the sum over neurons; x, y and z are the elements that a, b and an answer stand for. Each neuron
 lies in one irrep ρ.
@@ -17,8 +17,10 @@ BASE = [0, 1, 2]
 A = list(range(6))
 B = list(range(6))
 C = list(range(6))
-BIAS = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-LONE = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+# The irreps ±1, and how much of each is in the bias and in σ.
+SIGNS = [[1.0, -1.0, -1.0, 1.0, 1.0, -1.0]]
+BIAS = [0.0]
+LONE = [0.0]
 IDENTITY = 0
 # Elements of which all are products, and their matrices ρ.
 GENERATORS = {
@@ -90,15 +92,19 @@ def wave(irrep, v, g, w):
     return dot(VECTORS[irrep][v], image)
 
 
+def of_signs(parts, z):
+    return sum((k * sign[z] for k, sign in zip(parts, SIGNS, strict=True)), 0.0)
+
+
 def logits(a, b):
     x, y = A[a], B[b]
-    total = list(BIAS)
+    total = [of_signs(BIAS, z) for z in range(len(MOVES))]
     for irrep, neurons in NEURONS.items():
         for p, q, v, scale, coef, lone in neurons:  # the numbers of b, c and a
             post = act(scale * (wave(irrep, p, x, v) + wave(irrep, v, y, q)))
             if post:
                 for z in range(len(MOVES)):
-                    total[z] += post * (coef * wave(irrep, p, z, q) + lone * LONE[z])
+                    total[z] += post * (coef * wave(irrep, p, z, q) + lone * of_signs(LONE, z))
     return [total[z] for z in C]
 
 

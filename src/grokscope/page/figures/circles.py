@@ -18,8 +18,8 @@ def facts(p: Pictures) -> dict[str, Any] | None:
 def caption(run: Facts, page: dict[str, Any]) -> str:
     return (
         "Each dot is a symbol, in the plane where the embedding carries one key part, at "
-        f"{WHEN}, to the scale of the last. Its colour is the angle the circle would give "
-        "it; large: a and b."
+        f"{WHEN} (all steps to the scale of the last). Its colour: the angle it would have on a "
+        "perfect circle. The two large dots are a and b."
     )
 
 

@@ -15,7 +15,7 @@ def facts(p: Pictures) -> dict[str, Any] | None:
 
 
 def caption(run: Facts, page: dict[str, Any]) -> str:
-    shaded = " Shaded: phases, read from the losses as described below." if page["phases"] else ""
+    shaded = " Shaded: the phases, read from the losses." if page["phases"] else ""
     frames, total = len(page["frames"]), page["checkpoints"]
     few = f" The figures below have {frames} of {total} checkpoints." if frames < total else ""
     return (

@@ -1,0 +1,140 @@
+"""What accounts prove by themselves, by waves and by cosets: never more than is true, whatever the
+network and whatever is claimed of it, and all of a planted network at 1 % noise."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from grokscope.canonical import canonical
+from grokscope.circuits.circuit import FORMS
+from grokscope.circuits.coset.bound import claims
+from grokscope.circuits.fourier.bound import Claim, waves
+from grokscope.circuits.rho_set import rho_set
+from grokscope.measures.cosets import proper_subgroups
+from grokscope.planted import groups
+from grokscope.planted import waves as planted_waves
+from grokscope.snapshot import Snapshot
+from grokscope.verify.network import Network, brute_force
+from tests.test_bounds import NETWORKS, Planted, cosine_network, rho_network
+
+Wrong = Callable[[Claim, torch.Generator], Claim]
+
+
+def claim_of(x: Planted, keys: tuple[int, ...]) -> Claim:
+    a, b = x.task.inputs.unbind(dim=1)
+    n = x.group.order
+    return Claim(n, torch.tensor(keys), a, b, torch.arange(n))
+
+
+def shuffled(name: str) -> Wrong:
+    def wrong(claim: Claim, g: torch.Generator) -> Claim:
+        places = getattr(claim, name)
+        return replace(claim, **{name: places[torch.randperm(len(places), generator=g)]})
+
+    return wrong
+
+
+def changed(**to) -> Wrong:
+    return lambda claim, g: replace(claim, **{k: f(claim) for k, f in to.items()})
+
+
+CLAIMS: dict[str, Wrong] = {
+    "true": lambda claim, g: claim,
+    "other keys": changed(ks=lambda x: x.ks + 1),
+    "no keys": changed(ks=lambda x: x.ks[:0]),
+    "answers elsewhere": shuffled("z"),
+    "operands elsewhere": shuffled("x"),
+    "the other way round": changed(y=lambda x: -x.y % x.n),
+    "answers at one place": changed(z=lambda x: x.z * 0),
+    "a smaller circle": changed(n=lambda x: x.n - 1),
+    "a larger circle": changed(n=lambda x: x.n + 2),
+    "no place for an answer": changed(z=lambda x: torch.where(x.z == 3, -1, x.z)),
+    "no place for an operand": changed(x=lambda x: torch.where(x.x == 0, -1, x.x)),
+    "fewer answers": changed(z=lambda x: x.z[1:]),
+}
+
+
+@pytest.mark.parametrize("p", [7, 13])
+def test_no_corruption_lifts_the_bound_by_waves_above_the_networks_own_accuracy(p):
+    planted, some = cosine_network(p, (1, 2), 5), 0
+    for seed in range(len(NETWORKS)):
+        generator = torch.Generator().manual_seed(seed)
+        x = NETWORKS[seed % len(NETWORKS)](planted, generator)
+        accuracy = brute_force(x.network).accuracy
+        for name, wrong in CLAIMS.items():
+            bound = waves(x.network, wrong(claim_of(x, (1, 2)), generator))
+            assert 0 <= bound.accuracy <= accuracy, (seed, name, bound)
+            some += 0 < bound.accuracy < 1
+    assert some > 10, "hardly a case where a bound too large would show"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("answers at one place", "at one place"), ("a smaller circle", "not on the circle"),
+     ("fewer answers", "other pairs or answers")],
+)  # fmt: skip
+def test_what_is_no_circle_proves_nothing(name, reason):
+    x = cosine_network(13, (1, 2, 5), 8)
+    bound = waves(x.network, CLAIMS[name](claim_of(x, (1, 2, 5)), torch.Generator()))
+    assert bound.accuracy == 0
+    assert reason in bound.reason
+
+
+def test_pairs_and_answers_without_a_place_are_tried_in_full():
+    x = cosine_network(13, (1, 2, 5), 8)
+    for name, share in (("no place for an operand", 1), ("no place for an answer", 0.8)):
+        bound = waves(x.network, CLAIMS[name](claim_of(x, (1, 2, 5)), torch.Generator()))
+        assert bound.accuracy >= share
+        assert bound.operations > waves(x.network, claim_of(x, (1, 2, 5))).operations
+
+
+def own_bound(snapshot: Snapshot, form: str):
+    network = Network.of(snapshot)
+    assert network is not None
+    return FORMS[form].find(snapshot).mechanism(network, snapshot.task)
+
+
+PLANTED = {
+    "clock": lambda: ("fourier", planted_waves.clock_relu(1, 0.01, p=59)),
+    "pizza": lambda: ("fourier", planted_waves.pizza_relu(1, 0.01, p=59)),
+    "logarithms": lambda: ("fourier", planted_waves.multiplication(1, 0.01, p=59)),
+    "squares": lambda: ("fourier", planted_waves.polynomial(1, 0.01, p=59, formula="a**2+b**2")),
+    "attention": lambda: ("fourier", planted_waves.pizza_transformer(1, 0.01, p=59)),
+    "cosets": lambda: ("coset", groups.cosets(1, 0.01, group="S5", shared=True)),
+    "rho-sets": lambda: ("rho-set", groups.rho_sets(1, 0.01, group="S4")),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_network_is_proved_by_its_own_account(name):
+    form, planted = PLANTED[name]()
+    bound = own_bound(planted.snapshot, form)
+    assert bound is not None
+    assert bound.accuracy >= 0.95
+    assert bound.name == {"fourier": "waves", "coset": "cosets", "rho-set": "rho-sets"}[form]
+
+
+def test_wrong_cosets_prove_nothing_of_a_network_that_follows_others():
+    x = rho_network("S4", "standard", "sign")
+    proper, n = proper_subgroups(x.group), len(x.U)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        H = torch.randint(len(proper.order), (n,), generator=generator)
+        z = torch.randint(x.group.order, (n,), generator=generator)
+        parts = tuple(claims(x.group, proper, torch.arange(n), H, z))
+        bound = rho_set(x.network, x.group, x.task.inputs, parts)
+        assert bound.accuracy <= brute_force(x.network).accuracy
+
+
+def test_a_certificate_tells_its_own_proof_from_the_best():
+    from grokscope.verify.verify import verify
+
+    planted = groups.rho_sets(1, 0.05, group="S4")
+    s = canonical(planted.snapshot)
+    found = verify(s, FORMS["rho-set"].find(s))
+    assert found.own is not None
+    assert found.bound is not None
+    assert found.own.name == "rho-sets"
+    assert found.own.accuracy <= found.bound.accuracy
