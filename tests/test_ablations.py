@@ -77,7 +77,7 @@ def test_a_path_that_is_removed_is_the_network_without_it():
     found = {(x.what, x.put): x for x in ablate(s, draws=1)}
     assert {"all heads", "head 0", "head 1", "attention skip", "MLP skip"} <= {k for k, _ in found}
     mid, post = s.activation("resid_mid"), s.activation("resid_post")
-    by_hand = ((post - mid)[:, -1] @ s.model.W_U)[:, :7]
+    by_hand = ((post - mid)[:, -1] @ s.model.get_parameter("W_U"))[:, :7]
     loss = torch.nn.functional.cross_entropy(by_hand.double(), s.task.answers)
     assert found["MLP skip", "zero"].loss == pytest.approx(float(loss), rel=1e-5)
     # past attention there is "=" alone, which does not vary: its mean is itself

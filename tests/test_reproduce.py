@@ -22,6 +22,7 @@ from grokscope.training.train import train
 
 load_items()
 
+DRAW = partial(dots, columns=("steps",))
 THREE = [{"x": 0.9}, {"x": 1.0}, {"x": 1.1}]
 
 
@@ -91,7 +92,7 @@ def _item(measure, spec: Spec, name: str = "mine:steps") -> Item:
         Size(seeds(spec, 3), 0.1),
         Size((spec,), 0.01),
         (Published("steps", spec.steps),),
-        partial(dots, columns=("steps",)),
+        DRAW,
         measure,
         None,
     )
@@ -252,12 +253,12 @@ def test_a_wrong_name_is_answered_with_the_nearest(call, tmp_path):
 @pytest.mark.parametrize("name", ["fig7", "nanda 2023:fig7", ":x", "x:"])
 def test_an_item_is_called_by_its_paper_and_its_own_name(name):
     with pytest.raises(BadInput, match="paper:item"):
-        item(name, shows="", full=Size((), 0), draw=dots)
+        item(name, shows="", full=Size((), 0), draw=DRAW)
 
 
 def test_an_item_of_ours_cannot_be_replaced():
     with pytest.raises(BadInput, match="own"):
-        item("nanda2023:fig7", shows="", full=Size((), 0), draw=dots)(lambda run: {})
+        item("nanda2023:fig7", shows="", full=Size((), 0), draw=DRAW)(lambda run: {})
 
 
 # ---- the items -----------------------------------------------------------------------------------
@@ -293,8 +294,8 @@ def test_an_items_subjects_are_different_and_its_quick_size_is_small(name):
 
 
 def _tiny(spec: Spec, **changes) -> Spec:
-    return replace(spec, steps=100, lr=1e-2, eval_every=5, checkpoint_every=20, seed=0, give_up_after=None,
-                   stop_after_grok=None, **changes)  # fmt: skip
+    brief = {"steps": 100, "lr": 1e-2, "eval_every": 5, "checkpoint_every": 20, "seed": 0}
+    return replace(spec, **brief, give_up_after=None, stop_after_grok=None, **changes)
 
 
 WIDTH = {"d_model": 16, "n_heads": 2, "d_mlp": 24}

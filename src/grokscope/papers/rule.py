@@ -53,7 +53,7 @@ class Judged:
 def judge(published: Published, rows: Sequence[Row], size: str) -> Judged:
     """The published number beside ours, of these rows of an item at this size."""
     own = [row for row in rows if all(row.get(k) == v for k, v in published.where.items())]
-    values = [float(x) for x in (row.get(published.column) for row in own) if _is_number(x)]
+    values = [x for row in own if (x := _number(row.get(published.column))) is not None]
     ours = OURS[published.rule](values)
     reason = _why_not(published, own, values, size)
     if reason:
@@ -62,8 +62,8 @@ def judge(published: Published, rows: Sequence[Row], size: str) -> Judged:
     return Judged(published, ours, "agrees" if agrees else "differs")
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, int | float) and math.isfinite(x)
+def _number(x: Any) -> float | None:
+    return float(x) if isinstance(x, int | float) and math.isfinite(x) else None
 
 
 def _why_not(published: Published, rows: Sequence[Row], values: list[float], size: str) -> str:

@@ -1,5 +1,6 @@
 """Zhong et al. 2023, "The Clock and the Pizza"."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -58,7 +59,7 @@ def _measured(run: Run) -> dict[str, float]:
             value = MEASURES[name](s)
         except NotApplicable:
             continue
-        found[short] = value if isinstance(value, float) else fmean(value.values())
+        found[short] = fmean(value.values()) if isinstance(value, Mapping) else value
     return found
 
 
