@@ -1,6 +1,8 @@
 """Ablations beside their controls: on planted networks, where the cause is known."""
 
+import json
 from copy import deepcopy
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -14,6 +16,7 @@ from grokscope.planted import waves
 from grokscope.snapshot import Snapshot
 from grokscope.tap import no_tap
 from grokscope.tasks import make_task
+from grokscope.training.train import train
 from grokscope.verify.ablations import ablate, of_degree_two
 
 planted = waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32).snapshot
@@ -106,3 +109,24 @@ def test_a_network_without_heads_or_neurons_says_so():
     task = make_task("a+b", {"p": 7})
     with pytest.raises(NotApplicable, match="neither heads nor neurons"):
         ablate(Snapshot(task, task.is_train(0.5, 0), Bare()))
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory) -> Path:
+    return train(tiny(), tmp_path_factory.mktemp("ablate")).folder
+
+
+def test_the_command_prints_a_line_an_ablation_and_draws_them(run, call, tmp_path):
+    picture = tmp_path / "ablations.svg"
+    said = call("ablate", run, "--draws", "2", "--plot", picture)
+    assert said.code == 0, said.err
+    for what in ("nothing", "all heads", "attention skip", "MLP skip", "directions of W_L"):
+        assert what in said.out
+    assert picture.is_file()
+    found = json.loads(call("ablate", run, "--draws", "2", "--json").out)["ablations"]
+    assert all(len(x["control_losses"]) == 2 for x in found[1:])
+
+
+def test_the_command_refuses_what_makes_no_sense(run, call):
+    assert "--draws" in call("ablate", run, "--draws", "0").err
+    assert call("ablate", run, "--plot", "x.doc").code == 2

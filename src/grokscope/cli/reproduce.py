@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
-from grokscope.cli.options import Json, Plugins, load
+from grokscope.cli.options import Json, Plugins, absent, load
 from grokscope.printable import Screen
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ def reproduce(
     ] = "",
     /,
     quick: Annotated[bool, arg(help="at a size of minutes that shows the effect")] = False,
-    out: Annotated[Path, arg(help="the folder of the results")] = Path("reproduced"),
-    workers: Annotated[int | None, arg(help="processes of a sweep; by default one a core")] = None,
+    out: Annotated[Path, arg(metavar="DIR", help="the folder of the results")] = Path("reproduced"),
+    workers: Annotated[
+        int | None, absent("N", "processes of a sweep; by default one a core")
+    ] = None,
     json: Json = False,
     use: Plugins = (),
 ) -> None:
