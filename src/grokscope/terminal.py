@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from grokscope.reading.compared import Compared
     from grokscope.reading.differences import Differences
     from grokscope.reading.spectrum import Spectrum
+    from grokscope.verify.ablations import Ablated
 
 LONGEST_ID = 75
 IN_FULL = (
@@ -222,6 +224,32 @@ def print_spectrum(s: "Spectrum") -> None:
         if rest:
             share = percent(sum(shares[k] for k in rest))
             console.print(Text(f"{len(rest)} other parts hold {share}."))
+
+
+def print_ablations(found: "Sequence[Ablated]") -> None:
+    """A line an ablation: loss and accuracy without it, and those of its controls."""
+    print_table(
+        [
+            {
+                "without": x.what,
+                "put there": x.put,
+                "size": x.size,
+                "loss": f"{x.loss:.3g}",
+                "at random": _span(x.control_losses, "{:.3g}"),
+                "accuracy": f"{x.accuracy:.1%}",
+                "then at random": _span(x.control_accuracies, "{:.1%}"),
+            }
+            for x in found
+        ]
+    )
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """The median of some numbers, and between which they lie."""
+    if not values:
+        return ""
+    middle, low, high = (form.format(x) for x in (median(values), min(values), max(values)))
+    return f"{middle} ({low} to {high})"
 
 
 def print_exam(exam: "Exam", failures: Sequence[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 from rich.text import Text
 
+from grokscope.cli.ablate import ablate
 from grokscope.cli.check import check
 from grokscope.cli.compare import compare
 from grokscope.cli.construct import construct
@@ -28,6 +29,7 @@ from grokscope.cli.note import note
 from grokscope.cli.open_ import open_
 from grokscope.cli.plot import plot
 from grokscope.cli.report import report
+from grokscope.cli.reproduce import reproduce
 from grokscope.cli.rm import rm
 from grokscope.cli.run import run, settings_together
 from grokscope.cli.show import show
@@ -46,6 +48,7 @@ VERBS: dict[str, Callable[..., None]] = {
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
         construct, import_, export, check, diff, note, rm, speedrun, sweep, table, plot, open_,
+        reproduce, ablate,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

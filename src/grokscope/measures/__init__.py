@@ -6,6 +6,7 @@ from grokscope.measures import cosets as _cosets  # noqa: F401
 from grokscope.measures import furuta as _furuta  # noqa: F401
 from grokscope.measures import irreps as _irreps  # noqa: F401
 from grokscope.measures import key_rules as _key_rules  # noqa: F401
+from grokscope.measures import leading as _leading  # noqa: F401
 from grokscope.measures import losses as _losses  # noqa: F401
 from grokscope.measures import mixtures as _mixtures  # noqa: F401
 from grokscope.measures import neurons as _neurons  # noqa: F401
