@@ -12,7 +12,8 @@ PROVED = 0.95  # of the pairs, by the account's own proof
 def compared_accounts(e: ExplanationFacts, forms: Iterable[str]) -> list[str]:
     """Sentences on these forms' accounts: what each proves by itself comes first; a proof that
     uses none of them is told apart."""
-    found = {c.form: c for c in e.certificates if c.form in set(forms)}
+    every_form = {c.form: c for c in e.certificates}
+    found = {form: every_form[form] for form in forms if form in every_form}
     absent = [form for form in forms if form not in found]
     standing = {name: _standing(c) for name, c in found.items()}
     every = ("is proved", "only fits", "is open", "fails")

@@ -58,8 +58,10 @@ def number(x: float) -> str:
     return f"{int(x):,}" if float(x).is_integer() and abs(x) > 1 else digits(x)
 
 
-def digits(x: float, count: int = 3) -> str:
-    """To so many digits, with a power of ten as the page writes it: 2.46e-7."""
+def digits(x: float | None, count: int = 3) -> str:
+    """To so many digits, with a power of ten as the page writes it: 2.46e-7; a dash for none."""
+    if x is None:
+        return "-"
     return f"{x:.{count}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
