@@ -133,5 +133,5 @@ def test_what_was_said_without_a_plugin_is_not_said_with_it(copy, tmp_path):
 
 def test_of_a_run_that_goes_on_nothing_is_kept(tmp_path):
     run = Run.of(SMALL, tmp_path)
-    keep(run, Said((), (), {}))
+    keep(run, Said("", "", (), (), {}))
     assert not run.folder.exists()

@@ -134,7 +134,8 @@ def test_what_is_played_can_be_slowed_and_begun_again(opened, file, reading):
 
 def opening_after(reading: Reading) -> int:
     """The checkpoint nearest to memorising, or where the page opened."""
-    near = min(reading.run.steps, key=lambda x: abs(x - reading.events.t_memorize))
+    memorised = reading.events.t_memorize or 0
+    near = min(reading.run.steps, key=lambda x: abs(x - memorised))
     return max(near, opening(reading))
 
 

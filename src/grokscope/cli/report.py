@@ -62,7 +62,7 @@ def report(
     _show(written, open)
 
 
-def _show(page: Path, is_wanted: bool) -> None:
+def _show(page: Path | str, is_wanted: bool) -> None:
     """Open a page in a browser, or say that there is none to be opened."""
-    if is_wanted and not webbrowser.open(page.resolve().as_uri()):
+    if is_wanted and not webbrowser.open(Path(page).resolve().as_uri()):
         print("no browser could be opened: open the file yourself", file=sys.stderr)
