@@ -126,10 +126,15 @@ def _say(made: "Made", out: Path) -> None:
     if made.outdated:
         line = f"{made.outdated} rows of {made.item.name} were of other specs and are made anew."
         Screen(stderr=True).print(line, soft_wrap=True)
+    found = lines(made)
     rows = [
         {k: short(v) if k in ("published", "ours", "low", "high") else v for k, v in x.items()}
-        for x in lines(made)
+        for x in found
+        if x["networks"] or not any(y["networks"] for y in found)
     ]
     print_table(rows, f"{made.item.name}: no number was published of it.")
+    if len(rows) < len(found):
+        line = f"{len(found) - len(rows):,} more were published of networks that this size has not."
+        Screen().print(line, soft_wrap=True)
     home = home_of(made.item, out)
     Screen().print(f"{made.item.name} ({made.size}): {made.verdict}. {home}", soft_wrap=True)
