@@ -23,7 +23,7 @@ from grokscope.papers import EXPERIMENTS
 from tests.reader import execute
 
 ROOT = Path(__file__).parents[1]
-LATER = ("tutorial.md", "howto")  # they train more runs of the first example's name
+LATER = ("howto", "tutorial.md")  # they train more runs of the first example's name
 PAGES = sorted(
     [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))],
     key=lambda page: [x in page.parts for x in LATER],
