@@ -19,7 +19,7 @@ MISTAKES = {
     "runn demo": "Did you mean: grokscope run demo",
     "sweeep hello seed=0..3": "Did you mean: grokscope sweep hello seed=0..3",
     "explian a+b": "Did you mean: grokscope explain a+b",
-    "frobnicate": "grokscope has no `frobnicate`. It has check, compare",
+    "xyzzyxq": "grokscope has no `xyzzyxq`. It has ablate, check",
     "list spec": "Did you mean: grokscope list specs",
     "list run": "Did you mean: grokscope list runs",
     "list measure": "Did you mean: grokscope list measures",

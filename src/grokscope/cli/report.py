@@ -16,6 +16,7 @@ from grokscope.cli.options import (
     load,
 )
 from grokscope.errors import BadInput
+from grokscope.printable import Screen
 
 
 def report(
@@ -65,4 +66,4 @@ def report(
 def _show(page: Path | str, is_wanted: bool) -> None:
     """Open a page in a browser, or say that there is none to be opened."""
     if is_wanted and not webbrowser.open(Path(page).resolve().as_uri()):
-        print("no browser could be opened: open the file yourself", file=sys.stderr)
+        Screen(stderr=True).print("no browser could be opened: open the file yourself")
