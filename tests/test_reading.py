@@ -267,7 +267,9 @@ def test_a_network_that_does_not_generalise_is_said_to_show_no_algorithm(facts):
     assert f.events.t_grok is None
     assert text["generalised"].startswith("Within 200 steps it did not get there: test was ")
     assert "a guess is right 7.69 % of the time" in text["asked"]
-    assert "No algorithm is said to be learned, since it does not generalise." in text["how"]
+    assert f.memorised_first
+    assert text["how"].startswith("It gives by heart what it was shown. No algorithm is said to")
+    assert "since it does not generalise." in text["how"]
     assert (f.phases, f.no_phases) == (None, "never generalised")
     assert f.keys is not None
     some = replace(f, keys=replace(f.keys, names=("frequency 1",)))
@@ -327,6 +329,11 @@ def test_who_comes_near_is_not_said_to_have_failed(facts):
     rows = [{**row, "test_accuracy": 0.8 + 0.01 * i} for i, row in enumerate(f.rows)]
     near = replace(f, rows=tuple(rows), final=rows[-1])
     assert headline(near) == f"{percent(rows[-1]['test_accuracy'])} of the test right, and rising"
+    assert "by heart what it was shown." not in story(near)["how"]
+    titles = [x.title for x in chapters(near)]
+    assert "What grew so far" in titles
+    assert "What did not grow" not in titles
+    assert "What did not grow" in [x.title for x in chapters(f)]
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,16 @@ export function heat(options) {
       bar.style.height = `${100 / options.rows}%`;
     }
   }
-  /** The cell under a pointer. @param {MouseEvent} event @returns {[number, number]} */
-  function cell(event) {
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * options.rows);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * options.columns);
-    return [Math.min(Math.max(row, 0), options.rows - 1), Math.min(Math.max(column, 0), options.columns - 1)];
-  }
-  return { node, canvas, draw, mark, cell };
+  return { node, canvas, draw, mark, cell: (/** @type {MouseEvent} */ event) => cellAt(canvas, event) };
+}
+
+/** The row and the column under a pointer, of a picture with a pixel a cell.
+ * @param {HTMLCanvasElement} canvas @param {MouseEvent} event @returns {[number, number]} */
+export function cellAt(canvas, event) {
+  const box = canvas.getBoundingClientRect();
+  const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+  const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+  return [Math.min(Math.max(row, 0), canvas.height - 1), Math.min(Math.max(column, 0), canvas.width - 1)];
 }
 
 /** @typedef {{at: number, name: string, isKey: boolean}} Mark */

@@ -12,7 +12,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const SECONDS = 8; // that the whole axis takes
 const LEAST = 1.2; // seconds
 const REST = 0.8; // seconds before it begins again
-const SPEEDS = { 0.5: "½×", 1: "1×", 2: "2×", 4: "4×" };
+const SPEEDS = /** @type {[number, string][]} */ ([[0.5, "½×"], [1, "1×"], [2, "2×"], [4, "4×"]]);
 
 /** @param {HTMLElement} root where keys are heard @param {Run[]} runs @param {Store} store */
 export function timeControl(root, runs, store) {
@@ -21,7 +21,7 @@ export function timeControl(root, runs, store) {
   const frames = () => runs[store.state.run].frames;
   const slider = el("input", { type: "range", min: 0, step: 1, id: "time", "aria-label": "step of training" });
   const button = el("button", { type: "button", id: "play" }, "▶ play");
-  const speed = el("select", { id: "speed", "aria-label": "speed" }, ...Object.entries(SPEEDS).sort(([x], [y]) => Number(x) - Number(y)).map(([x, name]) => el("option", { value: x, selected: x === "1" }, name)));
+  const speed = el("select", { id: "speed", "aria-label": "speed" }, ...SPEEDS.map(([x, name]) => el("option", { value: x, selected: x === 1 }, name)));
   const again = el("button", { type: "button", id: "loop", "aria-pressed": "false", onclick: () => again.setAttribute("aria-pressed", String(!loops())) }, "loop");
   const loops = () => again.getAttribute("aria-pressed") === "true";
   const readout = el("output", { for: "time", id: "step" });

@@ -1,7 +1,7 @@
 // The curve of train and test in the bar: the control of time. What is still to come is faint.
 
 import { axisOf } from "./axis.js";
-import { el, number, svg } from "./dom.js";
+import { el, svg } from "./dom.js";
 import { nearest } from "./state.js";
 
 /** @typedef {import("./types").Run} Run */
@@ -19,7 +19,9 @@ export function track(runs, store, slider, stop) {
   let width = 0;
   let drawnFor = "";
   /** @type {ReturnType<typeof axisOf>} */ let axis;
-  /** @type {SVGElement[]} */ let cursor = [];
+  /** @type {SVGElement} */ let cursor;
+  /** @type {SVGElement} */ let handle;
+  /** @type {SVGElement} */ let guessed;
   /** @type {SVGElement} */ let veil;
   const place = (/** @type {number} */ step) => EDGE + (width - 2 * EDGE) * Math.min(1, axis.across(step));
 
@@ -31,10 +33,11 @@ export function track(runs, store, slider, stop) {
     const until = state.guessing ? run.frames[state.frame] : Infinity;
     const marks = state.guessing ? [] : [...phases(run), ...events(run)];
     veil = svg("rect", { y: 0, height: HEIGHT, class: "veil" });
-    cursor = [svg("line", { y1: TOP - 4, y2: BOTTOM + 2, class: "cursor" }), svg("circle", { cy: TOP - 4, r: 4.5, class: "handle" }),
-      svg("line", { y1: TOP - 4, y2: BOTTOM + 2, class: "guess" })];
+    cursor = svg("line", { y1: TOP - 4, y2: BOTTOM + 2, class: "cursor" });
+    handle = svg("circle", { cy: TOP - 4, r: 4.5, class: "handle" });
+    guessed = svg("line", { y1: TOP - 4, y2: BOTTOM + 2, class: "guess" });
     root.replaceChildren(svg("line", { x1: EDGE, x2: width - EDGE, y1: BOTTOM, y2: BOTTOM, class: "grid" }), ...marks,
-      line(run, "train_accuracy", "var(--train)", until), line(run, "test_accuracy", "var(--test)", until), veil, ...cursor);
+      line(run, "train_accuracy", "var(--train)", until), line(run, "test_accuracy", "var(--test)", until), veil, cursor, handle, guessed);
   }
 
   /** @param {Run} run @param {string} name @param {string} colour @param {number} until */
@@ -72,12 +75,10 @@ export function track(runs, store, slider, stop) {
     if (key !== drawnFor) redraw(run, state);
     drawnFor = key;
     const x = place(run.frames[state.frame]);
-    for (const mark of cursor.slice(0, 1)) { mark.setAttribute("x1", String(x)); mark.setAttribute("x2", String(x)); }
-    cursor[1].setAttribute("cx", String(x));
-    const mine = place(state.guess ?? 0);
-    cursor[2].setAttribute("visibility", state.guess === null ? "hidden" : "visible");
-    cursor[2].setAttribute("x1", String(mine));
-    cursor[2].setAttribute("x2", String(mine));
+    stand(cursor, x);
+    handle.setAttribute("cx", String(x));
+    guessed.setAttribute("visibility", state.guess === null ? "hidden" : "visible");
+    stand(guessed, place(state.guess ?? 0));
     veil.setAttribute("x", String(x));
     veil.setAttribute("width", String(Math.max(0, width - x)));
   }
@@ -100,6 +101,12 @@ export function track(runs, store, slider, stop) {
   const observer = new ResizeObserver(() => { if (node.clientWidth !== width) draw(store.state); });
   observer.observe(node);
   store.signal.addEventListener("abort", () => observer.disconnect());
-  node.title = `drag to move in time; the last step is ${number(runs[0].frames[runs[0].frames.length - 1])}`;
+  node.title = "drag to move in time";
   return { node, draw };
+}
+
+/** Put an upright line there. @param {SVGElement} line @param {number} x */
+function stand(line, x) {
+  line.setAttribute("x1", String(x));
+  line.setAttribute("x2", String(x));
 }

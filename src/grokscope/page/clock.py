@@ -12,7 +12,7 @@ def opens_at(f: Facts) -> int:
     if f.events.t_grok is None or not f.rows:
         return last
     low = f.at(f.events.t_memorize)["test_accuracy"] if f.events.t_memorize is not None else 0.0
-    half = (min(low, 1.0) + 1) / 2
+    half = (low + 1) / 2
     return next((int(row["step"]) for row in f.rows if row["test_accuracy"] >= half), last)
 
 

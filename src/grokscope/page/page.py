@@ -108,7 +108,7 @@ def _article(i: int, r: Reading, page: Contents) -> str:
     chapters = story.chapters(run)
     led = leading(page.figures, [x.name for x in chapters])
     told = "\n".join(
-        _chapter(k, x, _figure(led[x.name], run, facts) if x.name in led else "")
+        _chapter(k, x, _figure(led[x.name], run, facts, has_still=True) if x.name in led else "")
         for k, x in enumerate(chapters, 1)
     )
     words = f"""<header><h1>{escape(run.task.name)}<span class="answer">: {
@@ -181,8 +181,8 @@ def _seed(run: Facts) -> str:
     return "" if run.is_imported else f", seed {run.spec.seed}"
 
 
-def _figure(figure: Figure, run: Facts, facts: dict[str, Any]) -> str:
-    still = figure.still(facts) if figure.still and figure.leads else ""
+def _figure(figure: Figure, run: Facts, facts: dict[str, Any], has_still: bool = False) -> str:
+    still = figure.still(facts) if figure.still and has_still else ""
     picture = f"<noscript>{still}</noscript>" if still else ""
     caption = _said(figure.caption(run, facts))
     caption = caption.replace(WHEN, f'<span class="now">{WHEN}</span>')

@@ -46,6 +46,11 @@ def unpacked(packed: dict[str, Any], frame: int) -> Int8[np.ndarray, "row column
     return levels[min(frame, len(levels) - 1)]
 
 
+def picture(page: dict[str, Any], name: str, label: str, is_signed: bool = False) -> str:
+    """A picture of the page, at the step where it opens."""
+    return raster(unpacked(page["stacks"][name], frame_at(page)), label, is_signed)
+
+
 def raster(levels: Int8[np.ndarray, "row column"], label: str, is_signed: bool = False) -> str:
     """Levels as the page's colours; what has no value is clear."""
     part = levels.astype(float) / LEVELS

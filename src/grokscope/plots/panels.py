@@ -91,10 +91,9 @@ def panels(scene: Scene) -> list[Panel]:
 
 def circles(scene: Scene, axes: Axes) -> Moving[int]:
     """Each symbol in the planes of the embedding that carry the key parts."""
-    names = _strongest(scene)
+    names = scene.pictures.circles[:MOST_CIRCLES]  # the largest first
     stack = scene.film.pictures["circles"]
-    of = [scene.pictures.circles.index(name) for name in names]
-    places = stack.reshape(*stack.shape[:2], -1, 2)[:, :, of]
+    places = stack.reshape(*stack.shape[:2], -1, 2)[:, :, : len(names)]
     across, down = min(2, len(names)), -(-len(names) // 2)
     middle = 2 * CELL * np.array([(i % 2, -(i // 2)) for i in range(len(names))])
     points = places / _sizes(places)[:, None] + middle
@@ -109,14 +108,6 @@ def circles(scene: Scene, axes: Axes) -> Moving[int]:
     axes.set(aspect="equal", anchor="N")
     axes.set_axis_off()
     return Moving([dots, *words], lambda i: dots.set_offsets(points[i].reshape(-1, 2)))
-
-
-def _strongest(scene: Scene) -> list[str]:
-    """The parts on circles that hold most of the logits, in the order of the key parts."""
-    keys, there = scene.pictures.reading.keys, scene.pictures.circles
-    assert keys is not None
-    kept = sorted(there, key=lambda name: -keys.shares[name])[:MOST_CIRCLES]
-    return [name for name in there if name in kept]
 
 
 def _sizes(
@@ -175,7 +166,7 @@ def spectrum(scene: Scene, axes: Axes) -> Moving[int]:
     kept = [name != "constant" for name in r.spectra[weight]]
     stack = scene.film.spectra[weight][:, kept]
     even = scene.pictures.even_spectrum(weight)
-    key = set(r.keys.names) if r.keys else set()
+    key = set(scene.pictures.facts.key_names)
     axes.step(range(len(names)), [even[k] for k in names], where="mid", lw=0.9, ls=":",
               color=scene.paper.soft)  # fmt: skip
     shown = [i for i, name in enumerate(names) if name in key] or list(range(len(names)))

@@ -51,6 +51,11 @@ class TaskFacts:
     is_commutative: bool  # as far as is known
     example: str = ""  # one input with its answer, in words
 
+    @property
+    def halfway(self) -> float:
+        """The accuracy half of the way from guessing to 1."""
+        return (1 + self.chance) / 2
+
 
 @dataclass(frozen=True)
 class LensFacts:
@@ -253,7 +258,13 @@ class Facts:
         """Whether it had the answers by heart: right on all it was shown, and on the test less than
         half of the way from guessing."""
         step = self.events.t_memorize
-        return step is not None and self.at(step)["test_accuracy"] < (1 + self.task.chance) / 2
+        return step is not None and self.at(step)["test_accuracy"] < self.task.halfway
+
+    @property
+    def delay(self) -> int | None:
+        """How many steps after it had the answers by heart it generalised; None where it did not,
+        or not later."""
+        return (self.events.delay or None) if self.memorised_first else None
 
     @property
     def knows_when(self) -> bool:
@@ -288,7 +299,12 @@ class Facts:
         """Whether the parts of its weights may be noise: on what it was never shown it is right
         less than half of the way from guessing to 1."""
         test = self.final.get("test_accuracy")
-        return self.knows_split and test is not None and test < (1 + self.task.chance) / 2
+        return self.knows_split and test is not None and test < self.task.halfway
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The key parts that may be more than noise."""
+        return () if self.keys is None or self.is_noise else self.keys.names
 
     @property
     def given_away(self) -> tuple[float, float] | None:

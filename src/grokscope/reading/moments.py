@@ -86,8 +86,8 @@ def _outcome(f: Facts, row: Row) -> str:
     """What became of it, said at the last evaluation."""
     e, what = f.events, inputs(f.task)
     if e.t_grok is not None and f.generalises:
-        if e.delay and f.memorised_first:
-            return f"It generalised {e.delay:,} steps after it had memorised."
+        if f.delay:
+            return f"It generalised {f.delay:,} steps after it had memorised."
         return f"It generalised, by step {e.t_grok:,}."
     if e.t_grok is not None:
         return "It generalised, and lost it again."

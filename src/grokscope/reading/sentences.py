@@ -79,9 +79,9 @@ def loss(f: Facts, x: float) -> str:
 # ---- what was asked, and when it was learned -----------------------------------------------------
 
 
-def inputs(task: TaskFacts) -> str:
-    """What an input is called."""
-    return "pairs" if task.is_of_pairs else "inputs"
+def inputs(of: TaskFacts | ExplanationFacts) -> str:
+    """What an input is called, of a task or of what explains it."""
+    return "pairs" if of.is_of_pairs else "inputs"
 
 
 def meaning(task: TaskFacts) -> str:
@@ -562,11 +562,9 @@ def how_sure(e: ExplanationFacts) -> str:
     beside = sum(bool(set(x.controls) - NO_CONTROLS) for x in judged)
     void = sum(x.need is not None for x in c.standing(Standing.INCONCLUSIVE))
     uncounted = f"; {void} more do not count, as a control did as well" if void else ""
-    share, what = proved(e), "pairs" if e.is_of_pairs else "inputs"
-    also = "" if share is None else f" A proof from its weights alone covers {share} {what}."
     return (
         f"This explanation, {kind(c)}, passed all {len(judged)} tests made to break it, {beside} "
-        f"of them beside controls such as an untrained network{uncounted}.{also} It is one "
+        f"of them beside controls such as an untrained network{uncounted}.{proof(e)} It is one "
         "network: another seed may learn otherwise."
     )
 
@@ -683,12 +681,18 @@ def proved(e: ExplanationFacts) -> str | None:
     return f"at least {floor(1e4 * e.bound.accuracy) / 100:.2f} % of all"  # never more than proved
 
 
+def proof(e: ExplanationFacts) -> str:
+    """The same as a sentence; nothing where nothing is proved."""
+    of_all = proved(e)
+    return "" if of_all is None else f" A proof from its weights alone covers {of_all} {inputs(e)}."
+
+
 def _proof(e: ExplanationFacts) -> list[str]:
     if e.bound is None:
         return []
     return [
         f"Proved from its weights, without trusting any explanation: right on {proved(e)} "
-        f"{'pairs' if e.is_of_pairs else 'inputs'} "
+        f"{inputs(e)} "
         f"({e.bound.name}, {100 * e.bound.of_brute_force:.3g} % of the work of checking every "
         "answer)."
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from grokscope.reading import sentences
-from grokscope.reading.facts import ExplanationFacts, Facts, KeyFacts, TaskFacts
+from grokscope.reading.facts import Facts, KeyFacts, TaskFacts
 from grokscope.reading.sentences import (
     algorithm,
     assumed,
@@ -25,6 +25,7 @@ from grokscope.reading.sentences import (
     parts,
     percent,
     phase_spans,
+    proof,
     proved,
     rough,
     share,
@@ -65,7 +66,7 @@ def chapters(f: Facts) -> list[Chapter]:
 
 # ---- the verdict, and the numbers ----------------------------------------------------------------
 
-BY_HEART = 0.1  # of the test right, at most, for a network that is said to have memorised alone
+BY_HEART = 0.1  # of the test right, at most, of a network that knows by heart alone
 
 
 def headline(f: Facts) -> str:
@@ -75,7 +76,7 @@ def headline(f: Facts) -> str:
     if f.is_imported:
         return f"{percent(f.final['all_accuracy'])} of all {inputs(f.task)} right"
     if f.events.t_grok is not None and f.generalises:
-        return "it grokked" if f.events.delay and f.memorised_first else "it generalised"
+        return "it grokked" if f.delay else "it generalised"
     if f.events.t_grok is not None:
         return "it generalised, and lost it"
     return _unfinished(f)
@@ -83,13 +84,24 @@ def headline(f: Facts) -> str:
 
 def _unfinished(f: Facts) -> str:
     """How far a network came that has not generalised."""
-    test = f.final.get("test_accuracy")
-    if test is not None and test >= (1 + f.task.chance) / 2:
-        return f"{percent(test)} of the test right{', and rising' if _is_rising(f) else ''}"
+    if _is_far(f):
+        right = percent(f.final["test_accuracy"])
+        return f"{right} of the test right{', and rising' if _is_rising(f) else ''}"
     if f.events.t_memorize is None:
         return "not learned"
     only = f.memorised_first and f.final["test_accuracy"] < BY_HEART
     return "it memorised, and no more" if only else "it has not generalised"
+
+
+def _is_far(f: Facts) -> bool:
+    """Whether it came at least half of the way from guessing to all of the test right."""
+    return f.final.get("test_accuracy", 0.0) >= f.task.halfway
+
+
+def _knows_more(f: Facts) -> bool:
+    """Whether it is right on more of the test than guessing explains: what it does is not by heart
+    alone."""
+    return f.final.get("test_accuracy", 0.0) >= f.task.chance + BY_HEART
 
 
 def _is_rising(f: Facts) -> bool:
@@ -100,12 +112,6 @@ def lead(f: Facts) -> str:
     """The whole story in two or three sentences."""
     if not f.knows_task or f.is_imported or not f.rows:
         first = f"It is right on {_imported(f)}." if f.is_imported else ""
-    elif f.events.t_grok is not None and f.memorised_first and f.events.delay:
-        first = (
-            f"By step {f.events.t_memorize:,} it knew by heart the {inputs(f.task)} it was shown. "
-            f"By step {f.events.t_grok:,} it was right on those it had never seen."
-        )
-        first += "" if f.generalises else " At the end it no longer was."
     else:
         first = f"{_learned(f)} {_ended(f)}"
     return " ".join(filter(None, (first, _mechanism(f))))
@@ -139,10 +145,8 @@ def _mechanism(f: Facts) -> str:
         return ""
     if e.best is None:
         return "How it does that is undetermined."
-    of_all = proved(e)
-    also = "" if of_all is None else f" A proof from its weights alone covers {of_all} {_what(e)}."
     name = f"a {e.algorithm}" if len(e.best.algorithms) > 1 else e.best.title
-    return f"Its mechanism: {name}.{also}"
+    return f"Its mechanism: {name}.{proof(e)}"
 
 
 def numbers(f: Facts) -> list[tuple[str, str]]:
@@ -172,7 +176,7 @@ def _when_generalised(f: Facts) -> str:
     e = f.events
     if e.t_grok is None:
         return f"not within {int(f.rows[-1]['step']):,} steps"
-    late = f", {e.delay:,} later" if e.delay and f.memorised_first else ""
+    late = f", {f.delay:,} later" if f.delay else ""
     return f"step {e.t_grok:,}{late}{'' if f.generalises else '; lost at the end'}"
 
 
@@ -203,16 +207,12 @@ def _by_share(f: Facts, names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: -shares.get(name, 0.0))
 
 
-def _what(e: ExplanationFacts) -> str:
-    return "pairs" if e.is_of_pairs else "inputs"
-
-
 def _standing(f: Facts) -> str:
     e = f.explanation
     if e is None:
         return "not tested"
     of_all = None if e.algorithm is None else proved(e)
-    also = "" if of_all is None else f"; a proof covers {of_all} {_what(e)}"
+    also = "" if of_all is None else f"; a proof covers {of_all} {inputs(e)}"
     if e.best is None:
         return f"no explanation is claimed{also}"
     judged = [x for x in e.best.evidence if x.is_judged]
@@ -323,14 +323,19 @@ def _grew(f: Facts) -> Chapter | None:
     if not f.knows_when or not f.knows_task:
         return None
     e, last = f.events, int(f.rows[-1]["step"])
-    if e.t_grok is not None and e.delay and f.memorised_first:
-        start = e.t_memorize or 0
-        play = Play(f"In the next {e.delay:,} steps", start, e.t_grok)
+    if e.t_grok is not None and f.delay:
+        play = Play(f"In the next {f.delay:,} steps", e.t_grok - f.delay, e.t_grok)
         begun = " train was learned already, but its weights went on changing."
         title = "What grew meanwhile"
     elif e.t_grok is not None:
         play, begun = Play(f"Until step {e.t_grok:,}", 0, e.t_grok), " its weights took shape."
         title = "What grew"
+    elif _knows_more(f):
+        play, begun = (
+            Play(f"In all its {last:,} steps", 0, last),
+            " its weights began to take shape.",
+        )
+        title = "What grew so far"
     else:
         play, begun = Play(f"In all its {last:,} steps", 0, last), f" {_what_did_not(f)}"
         title = "What did not grow"
@@ -367,20 +372,16 @@ def _phases(f: Facts) -> list[str | Play]:
     spans = phase_spans(f)
     if not spans:
         return []
-    (_, _, memorised), (formed_name, *formed), (cleaned_name, *cleaned) = spans
+    (_, _, memorised), (forming, *formed), (cleaning, *cleaned) = spans
+    is_over = f.phases is not None and f.phases.cleaned is not None
     return [
         " Its losses, which show it before accuracies do, tell three phases: memorisation until "
         f"step {memorised:,}, ",
-        Play(f"{formed_name} until {formed[1]:,}", *formed),
+        Play(f"{forming} until {formed[1]:,}", *formed),
         ", ",
-        Play(_until(cleaned_name, cleaned[1]), *cleaned),
+        Play(f"{cleaning} until {cleaned[1]:,}" if is_over else f"{cleaning} at the end", *cleaned),
         ".",
     ]
-
-
-def _until(name: str, end: int) -> str:
-    """A last phase, with its end if it has one."""
-    return f"{name} until {end:,}" if "not over" not in name else f"{name} at the end"
 
 
 def _rest(keys: KeyFacts) -> str:
@@ -403,7 +404,7 @@ def _generalised(f: Facts) -> Chapter | None:
     if e.t_grok is None:
         return Chapter("generalised", _no_title(f), _not_generalised(f))
     start = (e.t_memorize or 0) if f.memorised_first else 0
-    after = f" {e.delay:,} steps after it had memorised," if e.delay and f.memorised_first else ""
+    after = f" {f.delay:,} steps after it had memorised," if f.delay else ""
     ever = "" if e.falls or not f.generalises else " and ever after"
     lost = "" if f.generalises else " At the end it no longer was."
     text = (
@@ -415,18 +416,16 @@ def _generalised(f: Facts) -> Chapter | None:
 
 
 def _nothing_new(f: Facts) -> str:
-    if f.is_imported or not f.spec.weight_decay or not f.events.delay or not f.memorised_first:
+    if f.is_imported or not f.spec.weight_decay or not f.delay:
         return ""
     return (
-        " It was shown nothing new in between; weight decay pulled every weight towards 0 at each "
+        " It was shown nothing new in between; weight decay pulled its weights towards 0 at each "
         "step."
     )
 
 
 def _no_title(f: Facts) -> str:
-    words = _unfinished(f)
-    far = "of the test right" in words
-    return f"{_capital(words)}" if far else "It has not generalised"
+    return _unfinished(f) if _is_far(f) else "It has not generalised"
 
 
 def _not_generalised(f: Facts) -> tuple[str | Play, ...]:
@@ -506,15 +505,9 @@ def _how(f: Facts) -> Chapter:
         folder = f.folder
         text = f"How it does this is not looked for here. `grokscope explain {folder}` tries it."
         return Chapter("how", title, (text,))
-    return Chapter("how", title, (" ".join((algorithm(e), how_sure(e))),))
-
-    by_heart = e.algorithm is None and f.knows_when and f.memorised_first
+    by_heart = e.algorithm is None and f.knows_when and f.memorised_first and not _knows_more(f)
     first = "It gives by heart what it was shown." if by_heart else ""
     return Chapter("how", title, (" ".join(filter(None, (first, algorithm(e), how_sure(e)))),))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def told(f: Facts) -> list[str]:

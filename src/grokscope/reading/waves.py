@@ -44,10 +44,10 @@ def parts_of(s: Snapshot, role: str) -> Parts | None:
 def circles(r: Reading) -> list[str]:
     """The key parts that are a cosine and a sine, the largest first, where there is an embedding to
     show on them, and they are more than noise."""
-    parts = parts_of(r.snapshot, "a")
-    if r.facts.is_noise or r.keys is None or parts is None or not {"ab", "a"} & set(r.spectra):
+    parts, keys = parts_of(r.snapshot, "a"), r.keys
+    if keys is None or parts is None or not {"ab", "a"} & set(r.spectra):
         return []
-    largest = sorted(r.keys.names, key=lambda k: -r.keys.shares[k] if r.keys else 0.0)
+    largest = sorted(r.facts.key_names, key=lambda k: -keys.shares[k])
     return [k for k in largest if k in parts and parts[k].shape[1] == 2][:MOST_CIRCLES]
 
 

@@ -2,6 +2,7 @@
 
 import { frameOf } from "../decode.js";
 import { el } from "../dom.js";
+import { cellAt } from "../heat.js";
 import { cellOf, nameOf } from "../names.js";
 
 const FAINT = 0.22;
@@ -32,20 +33,15 @@ export function asked(place) {
       context.fillRect(i % columns, Math.floor(i / columns), 1, 1);
     }
   }
-  /** The cell under a pointer. @param {MouseEvent} e @returns {[number, number]} */
-  function cell(e) {
-    const box = canvas.getBoundingClientRect();
-    const at = (/** @type {number} */ x, /** @type {number} */ size, /** @type {number} */ count) => Math.min(count - 1, Math.max(0, Math.floor((x / size) * count)));
-    return [at(e.clientY - box.top, box.height, rows), at(e.clientX - box.left, box.width, columns)];
-  }
-  canvas.addEventListener("pointermove", (e) => { const [row, column] = cell(e); say(row, column); });
-  canvas.addEventListener("click", (e) => { const [row, column] = cell(e); store.set({ a: row % columns, b: column }); });
+  canvas.addEventListener("pointermove", (e) => { const [row, column] = cellAt(canvas, e); say(row, column); });
+  canvas.addEventListener("click", (e) => { const [row, column] = cellAt(canvas, e); store.set({ a: row % columns, b: column }); });
   /** @param {number} row @param {number} column */
   function say(row, column) {
     const i = row * columns + column;
     const right = row < rows && column < columns && levels[i] !== -128 ? exact(i) : null;
     const was = split ? (split[i] > 0 ? ", and it was shown that" : ", which it never saw") : "";
-    told.textContent = right === null ? "" : `a = ${nameOf(run, row % columns)}, b = ${nameOf(run, column)}: the answer is ${nameOf(run, right)}${was}.`;
+    const under = run.operators.length > 1 ? ` under ${run.operators[Math.floor(row / columns)]}` : "";
+    told.textContent = right === null ? "" : `a = ${nameOf(run, row % columns)}, b = ${nameOf(run, column)}: the answer${under} is ${nameOf(run, right)}${was}.`;
   }
   return {
     draw: ({ a, b }) => say(a, b),

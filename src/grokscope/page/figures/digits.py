@@ -4,7 +4,7 @@ from typing import Any
 
 from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
-from grokscope.page.still import frame_at, raster, unpacked
+from grokscope.page.still import picture
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -24,8 +24,7 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
 
 
 def still(page: dict[str, Any]) -> str:
-    levels = unpacked(page["stacks"]["digits"], frame_at(page))
-    return raster(levels, "weights from the digits to the neurons", is_signed=True)
+    return picture(page, "digits", "weights from the digits to the neurons", is_signed=True)
 
 
 FIGURE = Figure(

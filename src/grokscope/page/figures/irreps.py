@@ -4,7 +4,7 @@ from typing import Any
 
 from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed, short
-from grokscope.page.still import frame_at, raster, unpacked
+from grokscope.page.still import picture
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -29,9 +29,7 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
 
 def still(page: dict[str, Any]) -> str:
     name = next(x for x in ("irreps_in", "irreps_out") if x in page["stacks"])
-    return raster(
-        unpacked(page["stacks"][name], frame_at(page)), "the share of each irrep in each neuron"
-    )
+    return picture(page, name, "the share of each irrep in each neuron")
 
 
 FIGURE = Figure(

@@ -29,7 +29,7 @@ def facts(p: Pictures) -> dict[str, Any] | None:
         "lens": r.lens,
         "winner": run.lenses.winner,
         "scores": {name: short(x) for name, x in run.lenses.scores.items()},
-        "keys": list(run.keys.names) if run.keys and not run.is_noise else [],
+        "keys": list(run.key_names),
         "logits": {name: short(x) for name, x in run.keys.shares.items()} if run.keys else {},
         "weights": weights,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from grokscope.page.figure import WHEN, Figure, Leads
 from grokscope.page.stacks import packed
-from grokscope.page.still import frame_at, raster, unpacked
+from grokscope.page.still import picture
 from grokscope.reading.facts import Facts
 from grokscope.reading.pictures import Pictures
 
@@ -50,8 +50,7 @@ def caption(run: Facts, page: dict[str, Any]) -> str:
 
 
 def still(page: dict[str, Any]) -> str:
-    levels = unpacked(page["stacks"]["of_a"], frame_at(page))
-    return raster(levels, "the weights of its neurons, as functions of a", is_signed=True)
+    return picture(page, "of_a", "the weights of its neurons, as functions of a", is_signed=True)
 
 
 FIGURE = Figure(
