@@ -351,8 +351,16 @@ def _specs_of(name: str) -> Sequence[Spec]:
     return [_shrunk(s) for s in kinds.values()]
 
 
+FEW = {"digit_addition": {"digits": 2}, "skip_trigram": {"keys": 3, "length": 5},
+       "repeated_subsequence": {"symbols": 5, "length": 10, "size": 3}}  # fmt: skip
+KEPT = ("kind", "attention_rate", "n_layers", "attention_only")
+
+
 def _shrunk(s: Spec) -> Spec:
-    args = {k: v for k, v in s.model_args.items() if k in ("kind", "attention_rate")}
+    args = {k: v for k, v in s.model_args.items() if k in KEPT}
+    if s.model == "sequence":
+        few = {**FEW[s.task], "samples": 60}
+        return _tiny(s, task_args=few, model_args={**args, **WIDTH}, train_fraction=0.5)
     if s.model in ("transformer", "furuta"):
         args |= WIDTH
     if s.model == "pizza":

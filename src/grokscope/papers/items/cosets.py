@@ -2,7 +2,7 @@
 they follow, what is left without those that follow none, and which vectors they are made of."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.algebra.families import group
+from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
 from grokscope.circuits.rho_set.factors import Factors
 from grokscope.circuits.rho_set.fit import find
@@ -184,12 +185,17 @@ TABLE_5 = (
 )
 def table5(cell: Row) -> Row:
     """The share of each irrep in the indicator of the subgroup, less its mean."""
-    S5 = group("S5")
+    S5 = _s5()
     proper = proper_subgroups(S5)
     member = int((proper.of_class == proper.names.index(cell["class"])).nonzero()[0])
     indicator = proper.members[member].double()
     power = isotypic(S5).power((indicator - indicator.mean())[:, None])
     return {k: float(x / power.sum()) for k, x in zip(isotypic(S5).names, power, strict=True)}
+
+
+@cache
+def _s5() -> Group:
+    return group("S5")
 
 
 @item(
