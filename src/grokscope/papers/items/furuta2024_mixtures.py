@@ -33,10 +33,10 @@ from grokscope.training.run import Run
 BRIEF: dict[str, Any] = {"p": 23, "stop_after_grok": 200, "give_up_after": 1_500}
 
 
-def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str, float]]:
+def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str, int | float]]:
     """What one operator's evaluations would say at the checkpoints; with the key parts of the last
     also its restricted and excluded loss."""
-    rows = list[dict[str, float]]()
+    rows = list[dict[str, int | float]]()
     for step in run.steps:
         s = replace(by_operator(Snapshot.of(run, step))[name], keys=keys)
         row = {f.__name__: f(s) for f in (train_loss, test_loss, train_accuracy, test_accuracy)}
@@ -47,7 +47,7 @@ def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str
     return rows
 
 
-def story(run: Run, name: str, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def story(run: Run, name: str, rows: Sequence[Mapping[str, int | float]]) -> dict[str, Any]:
     """When one operator was memorised and generalised, by the checkpoints, and where its phases
     end."""
     found = find_events(run.spec, rows)
