@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from grokscope.errors import BadInput, UnknownName
+from grokscope.errors import BadInput, NotApplicable, UnknownName
 from grokscope.papers.item import ITEMS, Item, Published, Row, Size, chosen, item, key, seeds
 from grokscope.papers.items import OPEN, load_items
 from grokscope.papers.kept import INDEX, keep, read_index
 from grokscope.papers.reproduce import home_of, made_before, reproduce
 from grokscope.papers.rule import judge, verdict_of
 from grokscope.papers.summary import write_item, write_summary
-from grokscope.plots.items import dots
+from grokscope.plots.items import dots, maps
 from grokscope.spec import Spec
 from grokscope.training.run import Run
 from grokscope.training.train import train
@@ -171,6 +171,23 @@ def test_another_function_measures_anew_and_trains_nothing(own, tmp_path):
     assert len(seen) == 1
 
 
+def test_networks_that_nothing_is_measured_of_are_told_and_not_drawn(own, tmp_path):
+    mine, _ = own
+
+    def measure(run: Run) -> Row:
+        if run.spec.seed == 0:
+            raise NotApplicable("it never learned.")
+        return {"map": [[1.0, 2.0]]}
+
+    item = replace(mine, measure=measure, draw=partial(maps, column="map"))
+    home = home_of(item, tmp_path)
+    assert reproduce(item, "quick", tmp_path).is_whole
+    assert not (home / "picture.svg").exists()
+    reproduce(item, "full", tmp_path)
+    assert (home / "picture.svg").exists()
+    assert (home / "rows.csv").read_text().count("it never learned.") == 1
+
+
 def test_a_damaged_item_is_made_again(own, tmp_path):
     mine, _ = own
     reproduce(mine, "quick", tmp_path)
@@ -238,7 +255,7 @@ def test_an_index_of_something_else_is_refused(own, tmp_path):
 PLUGIN = """
 from functools import partial
 from grokscope.papers.item import Published, Size, item
-from grokscope.plots.items import dots
+from grokscope.plots.items import dots, maps
 
 @item("own2026:squares", shows="squares", full=Size([{"n": n} for n in (1, 2, 3)], 0.001),
       published=[Published("square", 4, "exact", {"n": 2})], draw=partial(dots, columns=["square"]))

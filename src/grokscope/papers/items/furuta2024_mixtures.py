@@ -22,15 +22,13 @@ from grokscope.measures.mixtures import (
 from grokscope.measures.phases import EXCLUDED, find_phases
 from grokscope.measures.restricted import excluded_loss_sum_train, restricted_loss_sum
 from grokscope.papers.item import Published, Row, Size, item
-from grokscope.papers.items.furuta2024 import of_mixture
+from grokscope.papers.items.furuta2024 import BRIEF, of_mixture
 from grokscope.papers.measured import events
 from grokscope.plots.items import curves, dots
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.events import Phases, find_events
 from grokscope.training.run import Run
-
-BRIEF: dict[str, Any] = {"p": 23, "stop_after_grok": 200, "give_up_after": 1_500}
 
 
 def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str, int | float]]:
