@@ -69,6 +69,7 @@ def of_compared(c: "Compared") -> dict[str, Any]:
         "network": of_explanation(c.network),
         "control": {"task": c.control_task, **of_explanation(c.control)},
         "interventions": c.interventions,
+        "prices": {form: [asdict(x) for x in points] for form, points in c.curves.items()},
         "in_words": compared_accounts(c.network, c.forms),
     }
 

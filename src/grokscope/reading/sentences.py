@@ -16,7 +16,7 @@ from grokscope.reading.facts import (
     TaskFacts,
 )
 from grokscope.training.events import NoPhases, Phases
-from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
+from grokscope.verify.evidence import ANSWERS, Between, Evidence, OfAll, Standing, Unit
 
 WEIGHTS = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
 
@@ -652,7 +652,20 @@ def _certified(c: CertificateFacts) -> str:
         f"Certificate: {c.verdict}. With {c.size:,} numbers it gives the network's own answer on "
         f"{percent(c.value(OfAll.SAME_ANSWERS))} ({', '.join(beside)}) and explains "
         f"{percent(c.value(OfAll.SAME_LOGITS))} of the variation of its logits; without what it "
-        f"explains, {percent(c.value(OfAll.REMOVED))} are right."
+        f"explains, {percent(c.value(OfAll.REMOVED))} are right.{_priced(c)}"
+    )
+
+
+def _priced(c: CertificateFacts) -> str:
+    """What it costs to write down, beside a table of the answers."""
+    price = c.get(OfAll.PRICE)
+    if price is None:
+        return ""
+    bits, table = f"{price.value:,.0f} bits", price.controls[ANSWERS]
+    beside = "takes" if price.value < table else "is no longer:"
+    return (
+        f" Numbers of {c.value(OfAll.PRICE_OF_ONE):.0f} bits keep its answers, {bits} in all; "
+        f"{ANSWERS} {beside} {table:,.0f}."
     )
 
 
