@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from grokscope.reading.differences import Differences
     from grokscope.reading.spectrum import Spectrum
     from grokscope.verify.ablations import Ablated
+    from grokscope.verify.interchange import Interchange
 
 LONGEST_ID = 75
 IN_FULL = (
@@ -242,6 +243,16 @@ def print_ablations(found: "Sequence[Ablated]") -> None:
             for x in found
         ]
     )
+
+
+def print_interchange(found: "Interchange | None") -> None:
+    """How many pairs answer as those whose product they were given."""
+    if found is None:
+        return
+    line = f"Given the product of another pair in the key parts, {found.share:.1%} answer as it"
+    if found.control is not None:
+        line += f"; in as many other parts {found.control:.1%}"
+    _console().print(Text(f"\n{line}."))
 
 
 def _span(values: Sequence[float], form: str) -> str:
