@@ -80,7 +80,8 @@ def test_classes_have_names(name, names):
     [
         ("C12", "C12"), ("C3xC4", "C12"), ("U15", "C2xC4"), ("C6xC4", "C2xC12"), ("C2^3", "C2^3"),
         ("D3", "S3"), ("D5", "D5"), ("Q8", "Q8"), ("A4", "A4"), ("S4", "S4"), ("A5", "A5"),
-        ("S5", "S5"), ("A6", "A6"), ("S6", "S6"), ("Dic3", "Dic3"), ("Dic6", "Dic6"), ("D8", "D8"), ("A5xC2", None), ("Q8xC3", None),
+        ("S5", "S5"), ("A6", "A6"), ("S6", "S6"), ("Dic3", "Dic3"), ("Dic6", "Dic6"),
+        ("D8", "D8"), ("A5xC2", None), ("Q8xC3", None),
         ("A4xC2", None), ("A6xC2", None), ("A5xS3", None), ("D7xC3", None),
     ],
 )  # fmt: skip
