@@ -93,6 +93,10 @@ def print_explanation(name: str, e: ExplanationFacts, circuit: Path | None) -> N
     console = _console()
     console.print(Text(f"{name}: {short(e)}, {e.algorithm or 'no algorithm'}", style="bold"))
     _print_paragraphs(account(e))
+    if e.operators:
+        rows = [(k, c) for k, x in e.operators.items() for c in x.certificates]
+        print_table([{"formula": k, **_circuit_row(c)} for k, c in rows])
+        return
     print_table([_circuit_row(c) for c in e.certificates])
     for c in e.certificates:
         if not c.holds:
