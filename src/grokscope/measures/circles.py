@@ -48,6 +48,8 @@ def circles(s: Snapshot) -> list[Circle]:
     """The first three. Raises `NotApplicable` unless one embedding of both operands has as many
     components, and the task is addition."""
     p, E = modulus_of(s), _embedding(s)
+    if not E.isfinite().all():
+        raise NotApplicable("its embedding holds something that is not a number.")
     if min(E.shape) < 2 * COUNT:
         raise NotApplicable(f"an embedding of shape {tuple(E.shape)} has under {COUNT} circles.")
     V = torch.linalg.svd(E - E.mean(dim=0), full_matrices=False)[2]
