@@ -125,6 +125,12 @@ def test_a_path_that_is_removed_is_the_network_without_it():
     by_hand = ((post - mid)[:, -1] @ s.model.get_parameter("W_U"))[:, :7]
     loss = torch.nn.functional.cross_entropy(by_hand.double(), s.task.answers)
     assert found["MLP skip", "zero"].loss == pytest.approx(float(loss), rel=1e-5)
+    W, W_U = dict(s.model.named_parameters()), s.model.get_parameter("W_U")
+    skip = mid - s.activation("attn_out")
+    hidden = torch.relu(skip @ W["W_in"] + W["b_in"])
+    by_hand = ((mid + hidden @ W["W_out"] + W["b_out"])[:, -1] @ W_U)[:, :7]
+    loss = torch.nn.functional.cross_entropy(by_hand.double(), s.task.answers)
+    assert found["heads to the MLP", "zero"].loss == pytest.approx(float(loss), rel=1e-5)
     # past attention there is "=" alone, which does not vary: its mean is itself
     assert ("attention skip", "mean") not in found
 

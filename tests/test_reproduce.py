@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from grokscope.errors import BadInput, UnknownName
+from grokscope.errors import BadInput, NotApplicable, UnknownName
 from grokscope.papers.item import ITEMS, Item, Published, Row, Size, chosen, item, key, seeds
 from grokscope.papers.items import OPEN, load_items
 from grokscope.papers.kept import INDEX, keep, read_index
 from grokscope.papers.reproduce import home_of, made_before, reproduce
 from grokscope.papers.rule import judge, verdict_of
 from grokscope.papers.summary import write_item, write_summary
-from grokscope.plots.items import dots
+from grokscope.plots.items import dots, maps
 from grokscope.spec import Spec
 from grokscope.training.run import Run
 from grokscope.training.train import train
@@ -24,6 +24,7 @@ from grokscope.training.train import train
 load_items()
 
 DRAW = partial(dots, columns=("steps",))
+FILES = {"item.json", "table.csv", "rows.csv", "picture.svg", "picture.png", "index.html"}
 THREE = [{"x": 0.9}, {"x": 1.0}, {"x": 1.1}]
 
 
@@ -106,8 +107,7 @@ def test_an_item_leaves_its_table_its_rows_its_picture_and_a_page(own, tmp_path)
     home = home_of(mine, tmp_path)
     assert home == tmp_path / "mine/steps"
     write_item(made, home)
-    names = {"item.json", "table.csv", "rows.csv", "picture.svg", "picture.png", "index.html"}
-    assert {x.name for x in home.iterdir()} == names
+    assert {x.name for x in home.iterdir()} == FILES
     (line,) = csv.DictReader((home / "table.csv").read_text().splitlines())
     assert (line["published"], line["ours"], line["networks"]) == ("60", "60.0", "3")
     content = json.loads((home / "item.json").read_text())
@@ -169,6 +169,23 @@ def test_another_function_measures_anew_and_trains_nothing(own, tmp_path):
     other = replace(mine, measure=lambda run: {"steps": -1})
     assert reproduce(other, "quick", tmp_path).rows[0]["steps"] == -1
     assert len(seen) == 1
+
+
+def test_networks_that_nothing_is_measured_of_are_told_and_not_drawn(own, tmp_path):
+    mine, _ = own
+
+    def measure(run: Run) -> Row:
+        if run.spec.seed == 0:
+            raise NotApplicable("it never learned.")
+        return {"map": [[1.0, 2.0]]}
+
+    item = replace(mine, measure=measure, draw=partial(maps, column="map"))
+    home = home_of(item, tmp_path)
+    assert reproduce(item, "quick", tmp_path).is_whole
+    assert not (home / "picture.svg").exists()
+    reproduce(item, "full", tmp_path)
+    assert (home / "picture.svg").exists()
+    assert (home / "rows.csv").read_text().count("it never learned.") == 1
 
 
 def test_a_damaged_item_is_made_again(own, tmp_path):
@@ -238,7 +255,7 @@ def test_an_index_of_something_else_is_refused(own, tmp_path):
 PLUGIN = """
 from functools import partial
 from grokscope.papers.item import Published, Size, item
-from grokscope.plots.items import dots
+from grokscope.plots.items import dots, maps
 
 @item("own2026:squares", shows="squares", full=Size([{"n": n} for n in (1, 2, 3)], 0.001),
       published=[Published("square", 4, "exact", {"n": 2})], draw=partial(dots, columns=["square"]))
@@ -401,12 +418,22 @@ def test_an_item_measures_what_was_published_and_draws_it(name, out):
     assert x.draw(rows).axes
 
 
-def test_the_smallest_items_agree_with_what_was_published(tmp_path, call):
-    for name in ("pair2023:construction", "furuta2024:table_a2"):
+SMALLEST = {  # what each comes to: it, and what was printed, do not change
+    "pair2023:construction": "agrees", "furuta2024:table_a2": "agrees",
+    "stander2023:table5": "differs", "furuta2024:app_k": "picture",
+    "pair2023:main_figures": "not comparable",
+}  # fmt: skip
+
+
+def test_the_five_smallest_items_are_made_whole_with_their_page(tmp_path, call):
+    for name, verdict in SMALLEST.items():
         said = call("reproduce", name, "--quick", "--out", tmp_path)
         assert said.code == 0, said.err
-        assert "differs" not in said.out
-        assert "agrees" in said.out
+        assert f": {verdict}." in said.out, name
+        home = home_of(ITEMS[name], tmp_path)
+        assert {x.name for x in home.iterdir()} == FILES
+    page = keep(ITEMS, OPEN, tmp_path, tmp_path / "kept").read_text()
+    assert "2 agree, 1 differ, 2 were made and have nothing to compare" in page
 
 
 @pytest.mark.long

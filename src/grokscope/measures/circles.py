@@ -47,11 +47,22 @@ class Circle:
 def circles(s: Snapshot) -> list[Circle]:
     """The first three. Raises `NotApplicable` unless one embedding of both operands has as many
     components, and the task is addition."""
-    p, E = modulus_of(s), shared_embedding(s)[: s.task.n_symbols].double()
+    p, E = modulus_of(s), _embedding(s)
     if min(E.shape) < 2 * COUNT:
         raise NotApplicable(f"an embedding of shape {tuple(E.shape)} has under {COUNT} circles.")
     V = torch.linalg.svd(E - E.mean(dim=0), full_matrices=False)[2]
     return [_circle(s, p, E, u, V[2 * u : 2 * u + 2].T) for u in range(COUNT)]
+
+
+def _embedding(s: Snapshot) -> Float[Tensor, "symbol d"]:
+    """The embedding as the network passes it on."""
+    shared_embedding(s)
+    x = s.activation("embed").double()
+    if x.ndim != 3:
+        raise NotApplicable(f"{s.model.name} has no activation `embed` by position.")
+    E = x.new_zeros(s.task.n_symbols, x.shape[-1])
+    E[s.task.inputs[:, 0]] = x[:, 0]
+    return E
 
 
 def _circle(s: Snapshot, p: int, E: Tensor, u: int, plane: Float[Tensor, "d 2"]) -> Circle:

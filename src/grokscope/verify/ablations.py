@@ -112,8 +112,13 @@ def _less(
     s: Snapshot, name: str, path: Float[Tensor, "*pair d"], random: Generator | None
 ) -> Float[Tensor, "pair c"]:
     """The logits when the activation `name` is less by this path, or by the path turned."""
-    removed = path if random is None else path @ _rotation(path.shape[-1], random).to(path)
+    removed = _turned(path, random)
     return _edited(s, {name: lambda x: x - removed})
+
+
+def _turned(path: Float[Tensor, "*pair d"], random: Generator | None) -> Float[Tensor, "*pair d"]:
+    """The path itself, or turned at random."""
+    return path if random is None else path @ _rotation(path.shape[-1], random).to(path)
 
 
 def _rotation(d: int, random: Generator) -> Float[Tensor, "d d"]:
@@ -145,11 +150,25 @@ def _of_head(s: Snapshot, head: int) -> Float[Tensor, "pair query d"]:
 
 
 def _of_skips(s: Snapshot) -> Iterator[Ablation]:
-    """The path past attention, to the MLP and beyond; and the path past the MLP, to the logits."""
-    after = s.activation("resid_mid")
-    past = after - s.activation("attn_out")
-    yield from _both(s, "attention skip", "1 path", "resid_mid", past)
+    """The path past attention, to the MLP and beyond; that past the MLP, to the logits; and that of
+    the heads to the MLP, which still reach the logits past it."""
+    after, heads = s.activation("resid_mid"), s.activation("attn_out")
+    *_, layer = layers_of(s.model)
+    yield from _both(s, "attention skip", "1 path", "resid_mid", after - heads)
     yield from _both(s, "MLP skip", "1 path", "resid_post", after)
+    into = partial(_not_read, s, heads, layer.W_in.detach())
+    yield Ablation("heads to the MLP", ZERO, "1 path", into)
+
+
+def _not_read(
+    s: Snapshot,
+    path: Float[Tensor, "pair query d"],
+    W_in: Float[Tensor, "d neuron"],
+    random: Generator | None,
+) -> Float[Tensor, "pair c"]:
+    """The logits when the hidden layer does not read this path, or the path turned."""
+    removed = _turned(path, random)
+    return _edited(s, {"mlp_pre": lambda x: x - removed @ W_in})
 
 
 def _both(

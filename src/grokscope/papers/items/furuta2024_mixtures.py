@@ -22,7 +22,7 @@ from grokscope.measures.mixtures import (
 from grokscope.measures.phases import EXCLUDED, find_phases
 from grokscope.measures.restricted import excluded_loss_sum_train, restricted_loss_sum
 from grokscope.papers.item import Published, Row, Size, item
-from grokscope.papers.items.furuta2024 import of_mixture
+from grokscope.papers.items.furuta2024 import BRIEF, of_mixture
 from grokscope.papers.measured import events
 from grokscope.plots.items import curves, dots
 from grokscope.snapshot import Snapshot
@@ -30,13 +30,11 @@ from grokscope.spec import Spec
 from grokscope.training.events import Phases, find_events
 from grokscope.training.run import Run
 
-BRIEF: dict[str, Any] = {"p": 23, "stop_after_grok": 200, "give_up_after": 1_500}
 
-
-def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str, float]]:
+def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str, int | float]]:
     """What one operator's evaluations would say at the checkpoints; with the key parts of the last
     also its restricted and excluded loss."""
-    rows = list[dict[str, float]]()
+    rows = list[dict[str, int | float]]()
     for step in run.steps:
         s = replace(by_operator(Snapshot.of(run, step))[name], keys=keys)
         row = {f.__name__: f(s) for f in (train_loss, test_loss, train_accuracy, test_accuracy)}
@@ -47,7 +45,7 @@ def trace_of(run: Run, name: str, keys: tuple[str, ...] | None) -> list[dict[str
     return rows
 
 
-def story(run: Run, name: str, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+def story(run: Run, name: str, rows: Sequence[Mapping[str, int | float]]) -> dict[str, Any]:
     """When one operator was memorised and generalised, by the checkpoints, and where its phases
     end."""
     found = find_events(run.spec, rows)

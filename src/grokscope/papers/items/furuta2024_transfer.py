@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from grokscope.papers.item import Published, Row, Size, item
-from grokscope.papers.items.furuta2024 import COARSE, FRACTIONS, of
+from grokscope.papers.items.furuta2024 import COARSE, FAST, FRACTIONS, of
 from grokscope.papers.measured import events
 from grokscope.plots.items import dots
 from grokscope.spec import Spec
@@ -71,17 +71,14 @@ def _table(
     return Size(subjects, 0.0, used)
 
 
+BRIEF = {**FAST, "steps": 1_500}
 FULL = _table(TABLE_1, COLUMNS, FRACTIONS, 97, 0.3)
-QUICK = _table(
-    ("2*a+b", "a*b+b"), ("add PG-E", "mul PG-T", "scratch"), (0.4, 0.8), 23, 0.8,
-    give_up_after=700, steps=900,
-)  # fmt: skip
+QUICK = _table(("2*a+b",), ("add PG-E", "add PG-T", "scratch"), (0.4, 0.6), 31, 0.8, **BRIEF)
 NAMES = {
     s.id: name
-    for given in (sources(97, 0.3), sources(23, 0.8, give_up_after=700, steps=900),
-                  sources(23, 0.8, give_up_after=1_000, steps=1_200))
+    for given in (sources(97, 0.3), sources(31, 0.8, **BRIEF))
     for name, s in given.items()
-}  # fmt: skip
+}
 
 
 def column_of(spec: Spec) -> str:
@@ -96,7 +93,7 @@ def column_of(spec: Spec) -> str:
     "furuta2024:table_1",
     shows="the least fraction that generalises: 16 operations, alone and with six frozen parts",
     full=replace(FULL, hours=120),
-    quick=replace(QUICK, hours=0.06),
+    quick=replace(QUICK, hours=0.08),
     published=tuple(
         Published(
             "generalises",
@@ -148,7 +145,7 @@ def _controls(
     shows="three cells of Table 1 beside what freezing, loading and shuffled rows do alone",
     full=replace(_controls(CELLS, 97, 0.3, 0.3), hours=3),
     quick=replace(
-        _controls({"2*a+b": "add PG-E"}, 23, 0.6, 0.8, give_up_after=1_000, steps=1_200), hours=0.05
+        _controls({"2*a+b": "add PG-E"}, 31, 0.6, 0.8, **BRIEF), hours=0.07
     ),
     published=tuple(
         Published("generalises", float(way == WAYS[0]), "share", {"task": f"{t} p=97", "way": way})

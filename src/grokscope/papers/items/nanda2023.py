@@ -278,7 +278,10 @@ ABLATED = {
         Published("least without a cluster", 2.0e-4, "decade"),
         Published("largest without a cluster", 2.4e-2, "decade"),
     ),
-    draw=partial(ablated, columns=tuple(f"{what}, {put}" for what, put in ABLATED)),
+    draw=partial(
+        ablated,
+        columns=(*(f"{what}, {put}" for what, put in ABLATED), "heads to the MLP, zero"),
+    ),
 )
 def ablations(run: Run) -> Row:
     """The loss over all pairs of each ablation, and the median of its random controls."""

@@ -64,6 +64,8 @@ SIZES = (
     {"n_layers": 2}, {"d_model": 64}, {"d_model": 256}, {"d_mlp": 256}, {"d_mlp": 1024},
 )  # two layers are theirs; which other sizes they took is not known  # fmt: skip
 
+SMALL = replace(FAST, task_args={"p": 31}, train_fraction=0.6)
+
 
 def _sizes(spec: Spec, *sizes: dict[str, int], **changes: int) -> list[Spec]:
     return [replace(spec, model_args={**spec.model_args, **x}, **changes) for x in sizes]
@@ -73,7 +75,7 @@ def _sizes(spec: Spec, *sizes: dict[str, int], **changes: int) -> list[Spec]:
     "nanda2023:two_layers",
     shows="key frequencies of two layers and of other widths: few, whatever the size (Table 5)",
     full=Size(_sizes(nanda2023.SPEC, *SIZES), hours=3),
-    quick=Size(_sizes(FAST, {"n_layers": 2}, {"d_mlp": 64}, steps=800), hours=0.05),
+    quick=Size(_sizes(SMALL, {"n_layers": 2}, {"d_mlp": 64}, steps=500), hours=0.05),
     draw=partial(dots, columns=("key frequencies", "generalised"), by="size"),
 )
 def two_layers(run: Run) -> Row:
