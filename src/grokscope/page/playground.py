@@ -13,7 +13,7 @@ from typing import Any
 from grokscope.tasks import make_task
 
 ASSETS = Path(__file__).parent / "assets"
-GROUPS = ("S3", "D5")
+GROUPS = ("S3", "D5", "S4")
 DIGITS = 12  # of the numbers of a basis
 
 

@@ -8,7 +8,7 @@ export const PRIMES = [7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61
 
 /** By the name of a setting, what it can be. @type {Record<string, (string | number)[]>} */
 export const CHOICES = {
-  task: ["a+b", "a-b", "a*b", "S3", "D5", "parity"],
+  task: ["a+b", "a-b", "a*b", "S3", "D5", "S4", "parity"],
   p: PRIMES,
   digits: [6, 8, 10, 12],
   relevant: [2, 3, 4],
