@@ -113,7 +113,7 @@ def rows_of(
     run: Run,
     losses: Losses | None,
     networks: dict[int, Model],
-    recorded: Sequence[dict[str, float]] = (),
+    recorded: Sequence[dict[str, int | float]] = (),
 ) -> Iterator[dict[str, int | float]]:
     """The evaluations that were recorded whole; else the recorded losses, one row each; accuracies, which were not recorded, are measured where
     there is a checkpoint and the split is known, and so are losses, where none were."""

@@ -70,7 +70,7 @@ class Recognised:
     networks: dict[int, Model]
     accuracy: float
     losses: Losses | None
-    rows: tuple[dict[str, float], ...]
+    rows: tuple[dict[str, int | float], ...]
     is_train: Bool[Tensor, " pair"] | None  # a split that was saved with the weights
     notes: tuple[str, ...]
 

@@ -104,7 +104,7 @@ class ForeignNetwork:
     elements: str = "lexicographic"  # the order of permutations that is likeliest
     losses: Losses | None = None
     is_train: Tensor | None = None
-    rows: tuple[dict[str, float], ...] = ()
+    rows: tuple[dict[str, int | float], ...] = ()
     notes: tuple[str, ...] = ()
     others: tuple["ForeignNetwork", ...] = ()
     ask: str = ""

@@ -10,6 +10,7 @@ import { weights } from "./paint/weights.js";
 
 /** @type {Record<string, import("./paint/canvas.js").Paint>} */
 const PAINTERS = { curves, answers, weights, spectrum, circles };
+const SLOW = ["weights", "spectrum", "circles"]; // drawn in every other frame while it trains
 
 /** The place of a picture in its canvas: all of it. @param {HTMLCanvasElement} canvas */
 export function boxOf(canvas) {
@@ -19,9 +20,12 @@ export function boxOf(canvas) {
 /** @param {ParentNode} root */
 export function drawings(root) {
   const canvases = Object.keys(PAINTERS).map((name) => /** @type {[string, HTMLCanvasElement]} */ ([name, root.querySelector(`canvas#${name}`)]));
+  let count = 0;
   /** @param {View} view */
   return (view) => {
+    count++;
     for (const [name, canvas] of canvases) {
+      if (view.frame.isPlaying && count % 2 && SLOW.includes(name)) continue;
       const ratio = Math.min(2, devicePixelRatio);
       const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio].map(Math.round);
       if (!width || !height) continue;

@@ -13,20 +13,24 @@ export const CHOICES = {
   digits: [6, 8, 10, 12],
   relevant: [2, 3, 4],
   act: ["relu", "square"],
-  neurons: [8, 16, 24, 32, 48, 64, 96, 128],
+  neurons: [8, 16, 24, 32, 40, 48, 64, 96, 128],
   pairs: ["ordered", "unordered"],
   decay: [0, 0.1, 0.3, 0.5, 1, 1.5, 2, 3, 5],
   lr: [0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1],
   labels: ["true", "shuffled"],
 };
 /** @type {Record<string, [number, number]>} */
-export const RANGES = { share: [5, 95], seed: [0, 999999] };
+export const RANGES = { share: [1, 95], seed: [0, 999999] };
 
 /** @type {Settings} */
 export const DEFAULT = { task: "a+b", p: 59, digits: 10, relevant: 3, act: "relu", neurons: 48, share: 50, pairs: "ordered", decay: 2, lr: 0.03, seed: 1, labels: "true" };
 
 /** What each task starts from. @type {Record<string, Partial<Settings>>} */
-export const STARTS = { "a+b": {}, "a-b": {}, "a*b": {}, S3: { neurons: 32, share: 80 }, D5: { neurons: 48, share: 80 }, parity: { neurons: 32, share: 50 } };
+export const STARTS = { "a+b": {}, "a-b": {}, "a*b": {},
+  S3: { act: "square", neurons: 64, share: 90, decay: 3, lr: 0.01, seed: 3 },
+  D5: { act: "square", neurons: 96, share: 85, decay: 3, lr: 0.01, seed: 3 },
+  S4: { neurons: 64, share: 75, lr: 0.02 },
+  parity: { digits: 12, neurons: 128, share: 4, decay: 0.3, lr: 0.01, seed: 2 } };
 
 /** The settings with some changed, each within its limits; what makes no sense is left as it was.
  * @param {Settings} settings @param {Record<string, unknown>} some @returns {Settings} */

@@ -20,7 +20,7 @@ export function viewer(settings, task, train) {
   const slots = /** @type {Map<number, number>} */ (new Map()); // of a part its colour
   let sorted = { order: range(neurons), of: range(neurons).map(() => ({ part: 0, share: 0, angle: 0 })) };
   let shown = /** @type {number[]} */ ([]);
-  let [most, radius] = [0, 0];
+  let [most, radius, measured] = [0, 0, -1];
 
   /** @param {number[]} shares */
   function colour(shares) {
@@ -37,13 +37,14 @@ export function viewer(settings, task, train) {
   function see(frame, ghost, cuts, colours) {
     const read = frame.digits ? readDigits(frame.digits, task.digits, neurons) : readParts(task, frame, neurons);
     const shares = sharesOf(read);
-    if (frame.step === frame.last) { // the pictures are in the order of what it has become
+    const rows = frame.rows.length / 6;
+    if (frame.step === frame.last && (rows !== measured || !frame.isPlaying)) { // the pictures are in the order of what it has become
+      measured = rows;
       colour(shares);
       sorted = sortNeurons(read, neurons);
       shown = read.map((_, i) => i).filter((i) => read[i].L.length > 1).sort((i, j) => shares[j] - shares[i]).slice(0, CIRCLES).sort((i, j) => i - j);
       most = Math.max(...shares);
     }
-    const rows = frame.rows.length / 6;
     const last = Math.max(rows ? frame.rows[6 * (rows - 1)] : 0, ghost.length ? ghost[ghost.length - 6] : 0);
     return { settings, task, neurons, isTrain, frame, ghost, cuts, colours, read, shares, sorted, shown, slots, most, end: endOf(last), knewMore: knewMore(frame),
       /** The largest distance from the middle so far. @param {[number, number][]} points */

@@ -101,7 +101,7 @@ def _listed(rows: Any) -> list[Any]:
     return rows if isinstance(rows, list) else []
 
 
-def _row(row: Any) -> dict[str, float]:
+def _row(row: Any) -> dict[str, int | float]:
     """An evaluation. Raises `BadInput` for what is none."""
     is_row = isinstance(row, list) and len(row) == 1 + len(ROW)
     if not is_row or not all(type(x) in NUMBERS and isfinite(x) for x in row):

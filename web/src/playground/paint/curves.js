@@ -8,7 +8,7 @@ import { line, write } from "./canvas.js";
 
 /** @typedef {{title: string, part: number, columns: number[], isLog: boolean}} Pane */
 
-const [LEFT, RIGHT, BOTTOM, APART, HEAD] = [42, 58, 18, 20, 16];
+const [LEFT, RIGHT, BOTTOM, APART, HEAD] = [42, 66, 18, 20, 24];
 const FLOOR = 1e-7; // of losses that are drawn
 /** @type {Pane[]} */
 const PANES = [

@@ -3,18 +3,18 @@
 import { percent } from "../../dom.js";
 import { colourOf, line, write } from "./canvas.js";
 
-const [LEFT, BOTTOM, HEAD] = [34, 16, 6];
+const [LEFT, RIGHT, BOTTOM, HEAD] = [34, 8, 16, 6];
 
 /** Which part is at a place across. @param {import("./canvas.js").Box} box @param {number} x @param {number} parts */
 export function partAt(box, x, parts) {
-  return Math.min(parts - 1, Math.max(0, Math.floor(((x - box.x - LEFT) / (box.width - LEFT)) * parts)));
+  return Math.min(parts - 1, Math.max(0, Math.floor(((x - box.x - LEFT) / (box.width - LEFT - RIGHT)) * parts)));
 }
 
 /** @type {import("./canvas.js").Paint} */
 export function spectrum(context, box, { shares, read, slots, cuts, most }, colours) {
   const bottom = box.y + box.height - BOTTOM;
   const top = box.y + HEAD;
-  const wide = (box.width - LEFT) / shares.length;
+  const wide = (box.width - LEFT - RIGHT) / shares.length;
   const high = Math.max(most, 1.5 / shares.length);
   for (const y of [0, high]) {
     const at = bottom - (y / high) * (bottom - top);

@@ -6,13 +6,16 @@ import { colourOf, pixelsInto, write } from "./canvas.js";
 
 const [STRIP, GAP, HEAD] = [8, 6, 16];
 
-/** The pictures side by side: their titles, how many columns they have, a value by neuron and column.
- * @param {import("../view.js").View} view @returns {{title: string, columns: number, value: (k: number, j: number) => number}[]} */
+/** @typedef {{title: string, columns: number, table: ArrayLike<number>, at: (k: number, j: number) => number}} Block
+ * a picture beside the others; `at` says where in the table the value of a neuron and a column is */
+
+/** @param {import("../view.js").View} view @returns {Block[]} */
 export function blocks({ task, frame: { L, R, U, digits }, neurons: H }) {
-  if (digits) return [{ title: "reads each digit (last: a constant)", columns: task.digits + 1, value: (k, j) => digits[j * H + k] }, { title: "says “odd”", columns: 1, value: (k) => U[4 * k + 1] }];
+  const { order } = task;
+  if (digits) return [{ title: "reads each digit (last: a constant)", columns: task.digits + 1, table: digits, at: (k, j) => j * H + k }, { title: "says “odd”", columns: 1, table: U, at: (k) => 4 * k + 1 }];
   const wide = (task.nC + 3) & ~3;
-  return [{ title: "reads of a", columns: task.nA, value: (k, j) => L[task.order[j] * H + k] }, { title: "reads of b", columns: task.nB, value: (k, j) => R[task.order[j] * H + k] },
-    { title: "says for each answer", columns: task.nC, value: (k, j) => U[k * wide + task.order[j]] }];
+  return [{ title: "reads of a", columns: task.nA, table: L, at: (k, j) => order[j] * H + k }, { title: "reads of b", columns: task.nB, table: R, at: (k, j) => order[j] * H + k },
+    { title: "says for each answer", columns: task.nC, table: U, at: (k, j) => k * wide + order[j] }];
 }
 
 /** Which neuron is at a height. @param {import("./canvas.js").Box} box @param {number} y @param {number[]} order */
@@ -34,14 +37,14 @@ export function weights(context, box, view) {
     context.fillRect(box.x, box.y + HEAD + i * high, STRIP, high + 0.5);
   });
   context.globalAlpha = 1;
+  const shades = table(true, 127);
   let x = box.x + STRIP + GAP;
-  for (const { title, columns, value } of shown) {
+  for (const { title, columns, table: values, at } of shown) {
     const width = (room * Math.max(columns, 3)) / total;
     let most = 1e-12;
-    for (const k of order) for (let j = 0; j < columns; j++) most = Math.max(most, Math.abs(value(k, j)));
-    const colours = table(true, 127);
+    for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]));
     const pixels = new Uint32Array(order.length * columns);
-    order.forEach((k, i) => { for (let j = 0; j < columns; j++) pixels[i * columns + j] = colours[Math.round((127 * value(k, j)) / most) & 255]; });
+    order.forEach((k, i) => { for (let j = 0; j < columns; j++) pixels[i * columns + j] = shades[Math.round((127 * values[at(k, j)]) / most) & 255]; });
     pixelsInto(context, pixels, columns, order.length, { x, y: box.y + HEAD, width, height: box.height - HEAD });
     write(context, title, x, box.y + 7, view.colours.faint);
     x += width + GAP;
