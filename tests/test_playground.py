@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from grokscope.border.tensors import RECORD
 from grokscope.errors import BadInput
 from grokscope.explain.explanation import explain
 from grokscope.foreign.importing import import_network
@@ -27,6 +29,7 @@ from grokscope.tasks import make_task
 from grokscope.training.events import find_events
 from grokscope.training.loss import cross_entropy
 from grokscope.training.run import Run
+from tests.browser import Opened
 
 PROGRAM = Path(__file__).parent / "playground.mjs"
 GROKS = "#p=23&share=70&neurons=32&seed=1"  # within some 150 steps
@@ -157,7 +160,7 @@ def test_an_address_holds_the_settings_and_cannot_break_the_page():
         ["address", "#p=12&neurons=<script>&share=1e9&seed=-4&lr=constructor&task=__proto__&x=1"],
         ["address", "#task=D5&seed=7"],
     )
-    assert told == ["#task=a*b&p=31&share=40&decay=0".replace("*", "*"), "#share=95&seed=0", told[2]]
+    assert told == ["#task=a*b&p=31&share=40&decay=0", "#share=95&seed=0", told[2]]
     assert node(["address", told[2]]) == [told[2]]
 
 
@@ -189,8 +192,8 @@ def test_a_saved_run_is_imported_with_its_split_and_explained_and_certified(save
     own = key_parts(s)
     assert shares == pytest.approx(own.shares, abs=1e-9)
     found = explain(s)
-    assert found.verdict.algorithm is not None
-    assert found.verdict.certificates
+    assert found.verdict not in ("not generalised", "task unknown")
+    assert any(x.holds for x in found.certificates)
 
 
 def test_what_is_cut_costs_what_it_costs_in_the_package(saved):
@@ -208,3 +211,174 @@ def test_what_is_cut_costs_what_it_costs_in_the_package(saved):
         cut.load_state_dict(state)
         assert theirs == accuracy(cut(task.inputs), task.answers), (parts, neurons)
     assert min(told) < 0.7 < max(told), "some parts matter and some do not"
+
+
+def begin(opened: Opened, folder: Path, address: str):
+    """The page on these settings, at the speed that is all it can."""
+    page = opened.open(write_playground(folder / "playground.html"), address)
+    page.select_option("#speed", "1e9")
+    return page
+
+
+def told(page, words: str) -> None:
+    """Wait until the page says so."""
+    page.wait_for_function(
+        "x => document.getElementById('told').textContent.includes(x)", arg=words, timeout=60_000
+    )
+
+
+def step(page) -> int:
+    return int(page.locator("#step-now").inner_text().split()[1].replace(",", ""))
+
+
+def stand(page, at: int) -> None:
+    page.wait_for_function("x => document.body.dataset.step === x", arg=str(at), timeout=20_000)
+
+
+def test_a_network_that_trains_in_the_page_is_saved_imported_and_explained(opened, tmp_path):
+    page = begin(opened, tmp_path, GROKS)
+    page.click("#play")
+    told(page, "Generalised at step")
+    page.wait_for_timeout(1500)
+    said = page.inner_text("#told")
+    with page.expect_download() as waiting:
+        page.click("#save")
+    waiting.value.save_as(tmp_path / waiting.value.suggested_filename)
+    assert opened.complaints == []
+    assert {x.split(":")[0] for x in opened.requests} == {"file", "blob"}
+    (source,) = sources(tmp_path / "a+b-mod-23-seed-1.safetensors")
+    run = import_network(source, tmp_path / "runs").run
+    events = find_events(run.spec, run.rows)
+    assert f"at step {events.t_memorize}" in said or f"By step {events.t_memorize}" in said
+    assert f"Generalised at step {events.t_grok}" in said
+    assert explain(Snapshot.of(run)).verdict not in ("not generalised", "task unknown")
+
+
+def test_one_goes_back_breaks_it_and_goes_on_another_way(opened, tmp_path):
+    page = begin(opened, tmp_path, "#p=11&share=70&neurons=16&seed=2")
+    for _ in range(3):
+        page.click("#one")
+    stand(page, 3)
+    page.click("#play")
+    page.wait_for_function("() => Number(document.body.dataset.step) > 60", timeout=30_000)
+    page.click("#play")
+    page.wait_for_timeout(300)
+    newest = step(page)
+    page.locator("#kept").fill("2")
+    page.wait_for_timeout(300)
+    at = step(page)
+    assert 0 < at < newest
+    page.locator("#parts button").first.click()
+    page.wait_for_function("() => document.getElementById('wound').textContent.includes('Without')")
+    page.click("#heal")
+    page.wait_for_function("() => document.getElementById('wound').textContent === ''")
+    page.select_option("#neuron", "3")
+    page.click("#drop")
+    page.wait_for_function("() => document.getElementById('wound').textContent.includes('neuron 3')")
+    page.click("#decay-off")
+    assert page.input_value("#decay") == "0"
+    page.click("#operate")
+    page.click("#one")
+    stand(page, at + 1)
+    page.click("#newest")
+    page.wait_for_timeout(200)
+    assert step(page) == at + 1, "what came after is gone"
+    assert opened.complaints == []
+
+
+def test_a_link_restores_the_settings_and_what_is_set_is_in_the_link(opened, tmp_path):
+    page = begin(opened, tmp_path, "#task=D5&seed=9")
+    assert page.input_value("#task") == "D5"
+    assert page.input_value("#seed") == "9"
+    page.select_option("#task", "a*b")
+    page.select_option("#p", "13")
+    page.wait_for_timeout(200)
+    link = page.input_value("#link")
+    assert link.endswith("playground.html#task=a*b&p=13")
+    assert page.evaluate("location.hash") == "#task=a*b&p=13"
+    assert not page.locator("#digits").is_visible()
+    page.select_option("#task", "parity")
+    page.wait_for_timeout(200)
+    assert page.locator("#digits").is_visible()
+    assert opened.complaints == []
+
+
+def test_a_picture_and_a_film_are_taken(opened, tmp_path):
+    page = begin(opened, tmp_path, "#p=7&neurons=8")
+    page.click("#play")
+    page.wait_for_function("() => Number(document.body.dataset.step) > 30")
+    page.click("#play")
+    with page.expect_download() as waiting:
+        page.click("#picture")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+    with page.expect_download(timeout=60_000) as waiting:
+        page.click("#film")
+        page.wait_for_timeout(2500)
+        page.click("#film")
+    assert Path(waiting.value.path()).stat().st_size > 10_000
+    assert waiting.value.suggested_filename.split(".")[-1] in ("webm", "mp4")
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_it_can_be_read_on_a_telephone_in_the_dark_and_by_those_who_see_otherwise(
+    width, scheme, browser, tmp_path
+):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core").Axe
+    opened = Opened(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = begin(opened, tmp_path, "#p=11&neurons=16&share=70")
+    page.click("#play")
+    page.wait_for_function("() => Number(document.body.dataset.step) > 40")
+    page.keyboard.press("Escape")
+    page.click("#play")
+    page.evaluate("for (const x of document.querySelectorAll('details')) x.open = true")
+    found = axe().run(page).response["violations"]
+    serious = [x for x in found if x["impact"] in ("serious", "critical")]
+    assert [(x["id"], x["nodes"][0]["html"][:120]) for x in serious] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_the_page_is_small_and_fetches_nothing():
+    page = playground()
+    assert len(page.encode()) < 300_000
+    assert page.count("</script") == 3
+    assert "default-src 'none'" in page
+    fetching = r"https?:|<[^>]* src=|@import|url\("
+    assert not re.search(fetching, page.replace("http://www.w3.org/2000/svg", ""))
+
+
+def test_the_verb_writes_the_page(call, tmp_path):
+    file = tmp_path / "play.html"
+    said = call("playground", "-o", file)
+    assert (said.code, Path(said.out.strip())) == (0, file)
+    assert file.read_text() == playground()
+    assert call("playground", "-o", tmp_path).code == 2
+
+
+BROKEN = {
+    "no settings": lambda x: x.pop("settings"),
+    "setting `lr`": lambda x: x["settings"].pop("lr"),
+    "has no such": lambda x: x["settings"].update(task="a/b"),
+    "were shown": lambda x: x.update(is_train="10"),
+    "evaluations": lambda x: x["rows"].append([1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_saved_run_that_was_changed_is_refused(reason, tmp_path):
+    settings = {"task": "a+b", "act": "relu", "lr": 0.03, "decay": 2, "seed": 1, "labels": "true"}
+    record = {"settings": settings, "is_train": "1" * 40 + "0" * 9, "rows": [], "changes": []}
+    BROKEN[reason](record)
+    model = make_model(
+        "pair", {"embed": "untied", "d_embed": 8, "d_mlp": 8}, make_task("a+b", {"p": 7}), 0
+    )
+    weights = {f"10/{name}": w for name, w in model.state_dict().items()}
+    file = tmp_path / "run.safetensors"
+    save_file(weights, file, {RECORD: json.dumps(record)})
+    (source,) = sources(file)
+    words = "settings" if reason == "no settings" else reason
+    with pytest.raises(BadInput, match=words):
+        import_network(source, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()

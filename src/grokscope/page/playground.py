@@ -10,7 +10,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from grokscope.tasks import make_task
+from grokscope.algebra.names import element_names
+from grokscope.algebra.splits import isotypic
+from grokscope.tasks.composition import named
 
 ASSETS = Path(__file__).parent / "assets"
 GROUPS = ("S3", "D5", "S4")
@@ -40,12 +42,11 @@ def groups() -> dict[str, Any]:
 
 
 def _group(name: str) -> dict[str, Any]:
-    task = make_task("composition", {"group": name})
-    (own, *_) = task.lenses
-    parts = own.split.parts.items()
+    group = named(name, "lexicographic")
+    parts = isotypic(group).parts.items()
     return {
-        "table": task.answers.view(task.n_symbols, task.n_symbols).tolist(),
-        "names": list(task.symbol_names or ()),
+        "table": group.table.tolist(),
+        "names": list(element_names(group)),
         "parts": [{"name": part, "basis": _rounded(Q.T.tolist())} for part, Q in parts],
     }
 

@@ -8,7 +8,7 @@ import { coloursOf } from "./paint/canvas.js";
 import { stepAt } from "./paint/curves.js";
 import { partAt } from "./paint/spectrum.js";
 import { neuronAt } from "./paint/weights.js";
-import { STARTS, changed, fromHash, toHash } from "./settings.js";
+import { DEFAULT, STARTS, changed, fromHash, toHash } from "./settings.js";
 import { settingsForm } from "./settingsForm.js";
 import { splitOf, taskOf } from "./tasks.js";
 import { trainer } from "./trainer.js";
@@ -89,13 +89,14 @@ function begin() {
   /** @type {HTMLInputElement} */ ($("link")).value = location.href;
   fillNeurons();
   fillDecay();
+  fillPresets();
   worker.say({ do: "begin", settings, groups });
 }
 
 /** @param {Record<string, string | number>} some */
 function set(some) {
   if ("decay" in some || "lr" in some) { change(some); return; }
-  settings = changed(changed(settings, "task" in some ? STARTS[String(some.task)] : {}), some);
+  settings = changed("task" in some ? changed(DEFAULT, STARTS[String(some.task)]) : settings, some);
   begin();
 }
 
@@ -165,13 +166,22 @@ function fillCuts() {
   const { shares, slots, read } = view;
   const names = [...slots.keys()].sort((i, j) => shares[j] - shares[i]).map((i) => read[i].name);
   const listed = [...new Set([...names, ...cuts.parts])].slice(0, 8);
-  const key = `${listed} ${cuts.parts}`;
+  const key = `${listed} ${cuts.parts} ${cuts.neurons}`;
   if ($("parts").dataset.key === key) return;
   $("parts").dataset.key = key;
   const focused = document.activeElement?.getAttribute("data-part");
   $("parts").replaceChildren(...listed.map((name) => el("button", { type: "button", "data-part": name, "aria-pressed": String(cuts.parts.includes(name)), onclick: () => cut({ ...cuts, parts: toggled(cuts.parts, name) }) }, name)));
   if (focused) /** @type {HTMLElement | null} */ ($("parts").querySelector(`[data-part="${focused}"]`))?.focus();
   /** @type {HTMLButtonElement} */ ($("operate")).disabled = /** @type {HTMLButtonElement} */ ($("heal")).disabled = !cuts.parts.length && !cuts.neurons.length;
+}
+/** The experiment that the settings are, and its question. */
+function fillPresets() {
+  $("question").textContent = "";
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".presets [data-set]"))) {
+    const isThis = toHash(fromHash(button.dataset.set ?? "")) === toHash(settings);
+    button.setAttribute("aria-pressed", String(isThis));
+    if (isThis) $("question").textContent = button.dataset.asks ?? "";
+  }
 }
 function fillNeurons() {
   $("neuron").replaceChildren(...Array.from({ length: settings.neurons }, (_, k) => new Option(String(k), String(k))));
@@ -230,8 +240,7 @@ $("film").addEventListener("click", makeFilm);
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-set]"))) button.addEventListener("click", () => {
   settings = fromHash(button.dataset.set ?? "");
   begin();
-  $("question").textContent = button.dataset.asks ?? "";
-  for (const other of document.querySelectorAll(".presets [data-set]")) other.setAttribute("aria-pressed", String(other === button));
+  if (!button.closest(".presets")) $("play").scrollIntoView({ block: "nearest" });
 });
 
 /** @param {string} id @param {string} event @param {(canvas: HTMLCanvasElement, x: number, y: number) => void} act */

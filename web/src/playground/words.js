@@ -10,7 +10,7 @@ export function beginning(task, shown, { labels }) {
   const all = task.nA * task.nB;
   const what = task.kind === "parity" ? "inputs" : "pairs";
   const taught = labels === "shuffled" ? " with answers drawn at random" : "";
-  return `${upper(task.title)}: it is shown ${number(shown)} of ${number(all)} ${what}${taught}. Press play.`;
+  return `The task: ${task.title}. It is shown ${number(shown)} of ${number(all)} ${what}${taught}. Press play.`;
 }
 
 /** What has happened, the last first to be heard. @param {View} view */
@@ -59,6 +59,3 @@ export function pairInWords({ task, frame, isTrain }, a, b) {
   const asked = task.kind === "parity" ? `${(i + 2 ** task.digits).toString(2).slice(1)}: ${task.answers[i] ? "odd" : "even"}` : `${name(a)}, ${name(b)}: ${name(task.answers[i])}`;
   return `${asked}. ${isTrain[i] ? "Shown" : "Never shown"}; it gives this answer ${percent(Math.abs(sure), 0)}${sure > 0 ? ", its first choice" : ""}.`;
 }
-
-/** @param {string} text */
-const upper = (text) => text[0].toUpperCase() + text.slice(1);

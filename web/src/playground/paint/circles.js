@@ -4,6 +4,7 @@ import { circleOf } from "../lens.js";
 import { colourOf, write } from "./canvas.js";
 
 const HEAD = 16;
+const NAMED = 10; // symbols at most, whose names have room
 
 /** @type {import("./canvas.js").Paint} */
 export function circles(context, box, view, colours) {
@@ -28,7 +29,7 @@ export function circles(context, box, view, colours) {
       context.arc(px, py, task.names ? 4 : 2.6, 0, 7);
       context.fillStyle = `hsl(${(turn * 180) / Math.PI} 65% 50%)`;
       context.fill();
-      if (task.names && side > 90) write(context, task.names[a], px + 6, py - 5, colours.faint, "left", "10px system-ui, sans-serif");
+      if (task.names && task.nA <= NAMED && side > 90) write(context, task.names[a], px + 6, py - 5, colours.faint, "left", "10px system-ui, sans-serif");
     });
   });
 }
