@@ -19,7 +19,6 @@ import { beginning, happened, pairInWords, wounded } from "./words.js";
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./surgery.js").Cuts} Cuts */
 
-const [REST, ENOUGH] = [300, 3000]; // steps after which it rests: from generalising, and without
 const NONE = new Float64Array(0);
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
@@ -39,8 +38,9 @@ let colours = coloursOf(root);
 /** @type {Cuts} */ let cuts = { parts: [], neurons: [] };
 /** @type {Float64Array} */ let ghost = NONE; // the evaluations of another way that was left
 let isPlaying = false;
-let limit = ENOUGH;
-let said = "";
+let turn = 0; // of the plays, which this is
+let wanted = -1; // the step to go back to in the next frame
+let [said, rested] = ["", ""];
 let decayBefore = settings.decay || 2;
 /** @type {AbortController | null} */ let filming = null;
 
@@ -59,13 +59,16 @@ function show(frame) {
   slider.max = String(Math.max(0, frame.kept.length - 1));
   slider.value = String(Math.max(0, frame.kept.findLastIndex((x) => x <= frame.step)));
   slider.setAttribute("aria-valuetext", `step ${number(frame.step)}, train ${$("train-now").textContent}, test ${$("test-now").textContent}`);
-  const story = happened(view);
+  if (isPlaying && !frame.isPlaying && frame.turn === turn) {
+    isPlaying = false;
+    fillPlay();
+    rested = " It rests here; play goes on.";
+  }
+  const story = happened(view) + rested;
   tell(story || beginning(task, view.isTrain.reduce((sum, x) => sum + x, 0), settings));
   if (frame.isPlaying && frame.events.generalised !== null && !frame.keys.length) worker.say({ do: "winners" });
   $("wound").textContent = wounded(view);
   fillCuts();
-  const { generalised } = frame.events;
-  if (isPlaying && frame.step >= Math.max(limit, (generalised ?? -REST) + (generalised === null ? 0 : REST)) && (generalised !== null || frame.step >= limit)) pause();
   root.dataset.ready = "";
   root.dataset.step = String(frame.step);
   root.dataset.frames = String(Number(root.dataset.frames ?? 0) + 1);
@@ -82,7 +85,7 @@ function begin() {
   pause();
   task = taskOf(settings, groups);
   seen = viewer(settings, task, splitOf(task, settings).train);
-  [cuts, ghost, limit] = [{ parts: [], neurons: [] }, NONE, ENOUGH];
+  [cuts, ghost, rested] = [{ parts: [], neurons: [] }, NONE, ""];
   form.show(settings);
   document.title = `${task.title}: a network that groks while you watch`;
   history.replaceState(null, "", toHash(settings));
@@ -106,7 +109,6 @@ function change(some) {
   if (settings.decay > 0) decayBefore = settings.decay;
   form.show(settings);
   fillDecay();
-  limit = Math.max(limit, (view?.frame.step ?? 0) + ENOUGH);
   for (const name of /** @type {("decay" | "lr")[]} */ (["decay", "lr"])) if (name in some) worker.say({ do: "change", name, value: settings[name] });
   if (!view || view.frame.last === 0) {
     history.replaceState(null, "", toHash(settings));
@@ -116,11 +118,8 @@ function change(some) {
 
 function start() {
   leave();
-  limit = view && view.frame.step >= ENOUGH - 1 ? view.frame.step + ENOUGH : limit;
-  const { generalised = null } = view?.frame.events ?? {};
-  if (view && generalised !== null && view.frame.step >= generalised + REST) limit = view.frame.step + REST;
-  isPlaying = true;
-  worker.say({ do: "play", speed: Number(speed.value) });
+  [isPlaying, rested] = [true, ""];
+  worker.say({ do: "play", speed: Number(speed.value), turn: ++turn });
   fillPlay();
 }
 
@@ -145,9 +144,13 @@ function fillPlay() {
 function goTo(step) {
   if (!view || !view.frame.kept.length) return;
   const near = view.frame.kept.reduce((best, x) => (Math.abs(x - step) < Math.abs(best - step) ? x : best));
-  isPlaying = false;
+  [isPlaying, rested] = [false, ""];
   fillPlay();
-  worker.say({ do: "show", step: near });
+  if (wanted < 0) requestAnimationFrame(() => {
+    worker.say({ do: "show", step: wanted });
+    wanted = -1;
+  });
+  wanted = near;
 }
 
 // What is broken

@@ -67,6 +67,7 @@ const normOf = (run) => Math.sqrt(run.network.weights.reduce((sum, w) => sum + w
 
 /** Keep the step that the run stands at, and evaluate it. @param {Run} run */
 export function keepNow(run) {
+  if (run.kept.has(run.step) && run.rows.some((x) => x.step >= run.step)) return;
   const { train, test } = scored(run, run.network, run.certainty);
   if (!run.rows.some((x) => x.step >= run.step)) record(run, train, test);
   if (!run.kept.has(run.step)) keep(run);

@@ -3,7 +3,7 @@
 /** @typedef {import("./messages.js").Asked} Asked */
 /** @typedef {import("./messages.js").Frame} Frame */
 
-const LEAST = 25; // milliseconds between two frames
+const LEAST = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : 25; // milliseconds between two frames
 
 /** @param {string} script @param {(frame: Frame) => void} draw @param {(file: Uint8Array) => void} keep @param {(reason: string) => void} fail */
 export function trainer(script, draw, keep, fail) {

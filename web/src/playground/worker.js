@@ -2,7 +2,7 @@
 
 import { readDigits, readParts, sharesOf } from "./lens.js";
 import { fold } from "./network.js";
-import { advance, begun, change, eventsOf, forget, goBack, keepNow, operate, scored } from "./run.js";
+import { EVERY, advance, begun, change, eventsOf, forget, goBack, keepNow, operate, scored } from "./run.js";
 import { saved } from "./saved.js";
 import { KEY_SHARE, logitShares, without } from "./surgery.js";
 
@@ -11,6 +11,7 @@ import { KEY_SHARE, logitShares, without } from "./surgery.js";
 
 const AT_ONCE = 12; // milliseconds of training before messages are heard
 const CUT_EVERY = 10; // steps between evaluations of what is cut, while it trains
+const [REST, ENOUGH] = [300, 3000]; // steps after which it rests: from generalising, and without
 
 /** @type {import("./run.js").Run} */ let run;
 let isPlaying = false;
@@ -19,6 +20,8 @@ let isWaiting = false; // the page is ready for a frame
 let isQueued = false;
 let due = 0; // the moment of the next step
 let last = 0; // the newest step
+let began = 0; // the step at which it was last set to play
+let playing = 0; // which of the plays that was
 /** @type {import("./surgery.js").Cuts} */ let cuts = { parts: [], neurons: [] };
 /** @type {Frame["without"]} */ let cutScore = null;
 /** @type {string[]} */ let keys = [];
@@ -43,10 +46,23 @@ function turn() {
     advance(run);
     due = Math.max(due + 1000 / speed, performance.now() - 100);
     if (cutting() && run.step % CUT_EVERY === 0) measureCut();
+    if (run.step % EVERY === 0 && run.step >= restsAt()) rest();
   }
   last = Math.max(last, run.step);
   if (isWaiting) tell();
   if (isPlaying) queue();
+}
+
+/** The step at which it has trained enough; play goes on from there. */
+function restsAt() {
+  const { generalised } = eventsOf(run.rows);
+  return generalised !== null && generalised >= began ? generalised + REST : began + ENOUGH;
+}
+
+function rest() {
+  isPlaying = false;
+  keepNow(run);
+  settle();
 }
 
 const cutting = () => cuts.parts.length + cuts.neurons.length > 0;
@@ -78,7 +94,7 @@ function frame() {
   const flat = Float64Array.from(rows.flatMap((x) => [x.step, x.train.accuracy, x.test.accuracy, x.train.loss, x.test.loss, x.norm]));
   return { step: run.step, last, rows: flat, events: eventsOf(rows), kept: [...run.kept.keys()].sort((x, y) => x - y), isPlaying, certainty: (cutScore ? run.certaintyCut : run.certainty).slice(),
     L: Float32Array.from(tables.L), R: Float32Array.from(tables.R), U: Float32Array.from(tables.U),
-    digits: task.kind === "parity" ? Float32Array.from(network.matrices[0].data) : null, without: cutScore, keys, changes: run.changes, decay: run.settings.decay, lr: run.settings.lr };
+    digits: task.kind === "parity" ? Float32Array.from(network.matrices[0].data) : null, without: cutScore, keys, turn: playing, changes: run.changes, decay: run.settings.decay, lr: run.settings.lr };
 }
 
 function tell() {
@@ -94,19 +110,16 @@ const heard = {
     [isPlaying, last, keys, cutScore, cuts] = [false, 0, [], null, { parts: [], neurons: [] }];
     settle();
   },
-  play({ speed: asked }) {
-    speed = asked;
+  play({ speed: asked, turn: number }) {
+    [speed, playing] = [asked, number];
     forget(run);
+    if (!isPlaying) began = run.step;
     last = run.step;
     due = performance.now();
     isPlaying = true;
     queue();
   },
-  pause() {
-    isPlaying = false;
-    keepNow(run);
-    settle();
-  },
+  pause: rest,
   step({ count }) {
     forget(run);
     for (let i = 0; i < count; i++) advance(run);
@@ -116,9 +129,10 @@ const heard = {
   },
   show({ step }) {
     isPlaying = false;
-    keepNow(run);
+    if (run.step === last) keepNow(run);
     goBack(run, step);
-    settle();
+    scored(run, run.network, run.certainty);
+    measureCut();
   },
   cut({ cuts: asked }) {
     cuts = asked;
