@@ -117,7 +117,9 @@ def test_steps_of_training_are_those_of_the_package():
         first = told["rows"][0]["test"]
         start = model_of(task, told["before"], "relu")
         logits, answers = start(task.inputs[told["test"]]), task.answers[told["test"]]
-        assert first["loss"] == pytest.approx(float(cross_entropy(logits.detach(), answers)), rel=1e-10)
+        assert first["loss"] == pytest.approx(
+            float(cross_entropy(logits.detach(), answers)), rel=1e-10
+        )
         assert first["accuracy"] == accuracy(logits, answers)
 
 
@@ -274,7 +276,9 @@ def test_one_goes_back_breaks_it_and_goes_on_another_way(opened, tmp_path):
     page.wait_for_function("() => document.getElementById('wound').textContent === ''")
     page.select_option("#neuron", "3")
     page.click("#drop")
-    page.wait_for_function("() => document.getElementById('wound').textContent.includes('neuron 3')")
+    page.wait_for_function(
+        "() => document.getElementById('wound').textContent.includes('neuron 3')"
+    )
     page.click("#decay-off")
     assert page.input_value("#decay") == "0"
     page.click("#operate")

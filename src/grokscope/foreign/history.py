@@ -115,8 +115,9 @@ def rows_of(
     networks: dict[int, Model],
     recorded: Sequence[dict[str, int | float]] = (),
 ) -> Iterator[dict[str, int | float]]:
-    """The evaluations that were recorded whole; else the recorded losses, one row each; accuracies, which were not recorded, are measured where
-    there is a checkpoint and the split is known, and so are losses, where none were."""
+    """The evaluations that were recorded whole; else the recorded losses, one row each. Accuracies,
+    which were not recorded, are then measured where there is a checkpoint and the split is known,
+    and so are losses, where none were."""
     if recorded:
         yield from recorded
         return

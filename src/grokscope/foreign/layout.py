@@ -91,8 +91,8 @@ class ForeignNetwork:
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order, or over the inputs of its task where these are no
-    pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the same
-    arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
+    pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the
+    same arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
     the answers leave it open too. `count` is how many networks the file holds, of which this is
     one. Raises `BadInput` for so many symbols that their pairs are not written out.
     """

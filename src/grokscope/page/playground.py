@@ -1,8 +1,8 @@
 """The playground: one page in which a network trains, is watched, broken and taken away.
 
-The network trains in the reader's browser (`web/src/playground/`), in a worker that is made of a blob;
-the page fetches nothing. Groups, with the parts of their functions, are written into it from here, so
-that the page names what the package names.
+The network trains in the reader's browser (`web/src/playground/`), in a worker that is made of a
+blob; the page fetches nothing. Groups, with the parts of their functions, are written into it from
+here, so that the page names what the package names.
 """
 
 import json
@@ -36,8 +36,8 @@ def playground() -> str:
 
 
 def groups() -> dict[str, Any]:
-    """Each group by its name: its table, the names of its elements, and orthonormal functions of each
-    of its parts, a row each."""
+    """Each group by its name: its table, the names of its elements, and orthonormal functions of
+    each of its parts, a row each."""
     return {name: _group(name) for name in GROUPS}
 
 

@@ -1,4 +1,4 @@
-"""The runs that `grokscope playground` saves: every checkpoint under its step, as 120/W_E, and in the
+"""The runs that the playground saves: every checkpoint under its step, as 120/W_E, and in the
 header of the file the settings, the split and the evaluations.
 
 The network is the model `pair` with untied embeddings, of digits `paritymlp`; see
