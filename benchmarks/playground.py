@@ -11,6 +11,7 @@ speed. Seconds are of the clock, from pressing play; a frame is drawn with all t
 import os
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def watched(file: Path) -> dict[str, list[float]]:
         generalised = _until(page, "Generalised", start)
         work, drawn = _work(session) - before, page.evaluate("window.drawn")
         browser.close()
-    intervals = [y - x for x, y in zip(drawn, drawn[1:], strict=False)]
+    intervals = [y - x for x, y in pairwise(drawn)]
     return {
         "memorised": [memorised],
         "generalised": [generalised],

@@ -92,9 +92,9 @@ class ForeignNetwork:
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order, or over the inputs of its task where these are no
     pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the
-    same arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
-    the answers leave it open too. `count` is how many networks the file holds, of which this is
-    one. Raises `BadInput` for so many symbols that their pairs are not written out.
+    same arrays can be, where their shapes leave open which axis is which, and `ask` is the error
+    where the answers leave it open too. `count` is how many networks the file holds, of which this
+    is one. Raises `BadInput` for so many symbols that their pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
