@@ -21,11 +21,12 @@ export function boxOf(canvas) {
 export function drawings(root) {
   const canvases = Object.keys(PAINTERS).map((name) => /** @type {[string, HTMLCanvasElement]} */ ([name, root.querySelector(`canvas#${name}`)]));
   let count = 0;
+  let rows = -1; // that the curves were drawn of
   /** @param {View} view */
   return (view) => {
     count++;
     for (const [name, canvas] of canvases) {
-      if (view.frame.isPlaying && count % 2 && SLOW.includes(name)) continue;
+      if (view.frame.isPlaying && (name === "curves" ? view.frame.rows.length === rows : count % 2 && SLOW.includes(name))) continue;
       const ratio = Math.min(2, devicePixelRatio);
       const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio].map(Math.round);
       if (!width || !height) continue;
@@ -35,5 +36,6 @@ export function drawings(root) {
       context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
       PAINTERS[name](context, boxOf(canvas), view, view.colours);
     }
+    rows = view.frame.rows.length;
   };
 }
