@@ -93,6 +93,7 @@ function begin() {
   fillNeurons();
   fillDecay();
   fillPresets();
+  fillKinds();
   worker.say({ do: "begin", settings, groups });
 }
 
@@ -177,6 +178,14 @@ function fillCuts() {
   if (focused) /** @type {HTMLElement | null} */ ($("parts").querySelector(`[data-part="${focused}"]`))?.focus();
   /** @type {HTMLButtonElement} */ ($("operate")).disabled = /** @type {HTMLButtonElement} */ ($("heal")).disabled = !cuts.parts.length && !cuts.neurons.length;
 }
+/** What the parts of this task are called; digits have no circles. */
+function fillKinds() {
+  const kind = task.kind === "parity" ? "digit" : task.names ? "irrep" : settings.task === "a*b" ? "character, a frequency of the logarithm" : "frequency";
+  for (const place of document.querySelectorAll("[data-kind]")) place.textContent = kind;
+  /** @type {HTMLElement} */ ($("circles").closest("figure")).hidden = task.kind === "parity";
+  $("pair").textContent = "Point at one to read it.";
+}
+
 /** The experiment that the settings are, and its question. */
 function fillPresets() {
   $("question").textContent = "";
