@@ -290,6 +290,25 @@ def test_one_goes_back_breaks_it_and_goes_on_another_way(opened, tmp_path):
     assert opened.complaints == []
 
 
+def test_a_stopped_page_goes_on_and_rests_when_it_has_trained_enough(opened, tmp_path):
+    page = begin(opened, tmp_path, "#task=S3")
+    session = opened.context.new_cdp_session(page)
+    page.select_option("#speed", "100")
+    page.click("#play")
+    page.wait_for_timeout(300)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    page.wait_for_timeout(300)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    before = step(page)
+    page.select_option("#speed", "1e9")
+    told(page, "It rests here")
+    assert step(page) > before
+    generalised = int(page.inner_text("#told").split("Generalised at step ")[1].split(",")[0])
+    assert step(page) == generalised + 300
+    assert page.get_attribute("#play", "aria-label") == "Play: train"
+    assert opened.complaints == []
+
+
 def test_a_link_restores_the_settings_and_what_is_set_is_in_the_link(opened, tmp_path):
     page = begin(opened, tmp_path, "#task=D5&seed=9")
     assert page.input_value("#task") == "D5"
