@@ -12,6 +12,7 @@ import pytest
 from grokscope.errors import BadInput, UnknownName
 from grokscope.papers.item import ITEMS, Item, Published, Row, Size, chosen, item, key, seeds
 from grokscope.papers.items import OPEN, load_items
+from grokscope.papers.kept import INDEX, keep, read_index
 from grokscope.papers.reproduce import home_of, made_before, reproduce
 from grokscope.papers.rule import judge, verdict_of
 from grokscope.papers.summary import write_item, write_summary
@@ -195,6 +196,43 @@ def test_the_summary_names_every_item_and_what_is_open(own, tmp_path):
     assert "href='mine/steps/index.html'" in page
 
 
+# ---- the tables that are kept --------------------------------------------------------------------
+
+
+def test_a_part_of_a_size_is_made_and_the_rest_later(own, tmp_path):
+    mine, seen = own
+    part = reproduce(mine, "full", tmp_path, first=2)
+    assert (len(part.rows), part.wanted, part.verdict) == (2, 3, "unfinished")
+    assert reproduce(mine, "full", tmp_path).is_whole
+    assert len(seen) == 3
+
+
+def test_the_tables_of_what_is_there_are_kept_the_larger_ones_for_good(own, tmp_path):
+    mine, _ = own
+    items, home = {mine.name: mine}, tmp_path / "kept"
+    reproduce(mine, "full", tmp_path, first=2)
+    page = keep(items, OPEN[:1], tmp_path, home).read_text()
+    assert "[steps](mine-steps.csv) *2/3*" in page
+    assert OPEN[0].name.partition(":")[2].replace("_", " ") in page
+    reproduce(mine, "quick", other := tmp_path / "other")
+    keep(items, [], other, home)
+    assert (line := read_index(home)[mine.name])["size"] == "full"
+    assert (line["made"], line["of"], line["command"]) == (
+        "2",
+        "3",
+        f"grokscope reproduce {mine.name}",
+    )
+    reproduce(mine, "full", tmp_path)
+    assert "[steps](mine-steps.csv) |" in keep(items, [], tmp_path, home).read_text()
+    assert "60" in (home / "mine-steps.csv").read_text()
+
+
+def test_an_index_of_something_else_is_refused(own, tmp_path):
+    (tmp_path / INDEX).write_text("a,b\n1,2\n")
+    with pytest.raises(BadInput, match="no index of results"):
+        read_index(tmp_path)
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 PLUGIN = """
@@ -228,6 +266,10 @@ def test_a_paper_of_ones_own_is_a_file(plugin, tmp_path, call):
     assert "has one size" in said.err
     assert (out / "own2026/squares/picture.svg").is_file()
     assert (out / "index.html").is_file()
+    tables = tmp_path / "tables"
+    assert call("reproduce", "--out", out, "--tables", tables, "--use", plugin).code == 0
+    assert "[squares](own2026-squares.csv)" in (tables / "index.md").read_text()
+    assert call("reproduce", "own2026:squares", "--first", "0", "--use", plugin).code == 2
 
 
 def test_alone_it_lists_every_item_with_its_cost_and_what_is_open_with_its_reason(call):
@@ -309,8 +351,16 @@ def _specs_of(name: str) -> Sequence[Spec]:
     return [_shrunk(s) for s in kinds.values()]
 
 
+FEW = {"digit_addition": {"digits": 2}, "skip_trigram": {"keys": 3, "length": 5},
+       "repeated_subsequence": {"symbols": 5, "length": 10, "size": 3}}  # fmt: skip
+KEPT = ("kind", "attention_rate", "n_layers", "attention_only")
+
+
 def _shrunk(s: Spec) -> Spec:
-    args = {k: v for k, v in s.model_args.items() if k in ("kind", "attention_rate")}
+    args = {k: v for k, v in s.model_args.items() if k in KEPT}
+    if s.model == "sequence":
+        few = {**FEW[s.task], "samples": 60}
+        return _tiny(s, task_args=few, model_args={**args, **WIDTH}, train_fraction=0.5)
     if s.model in ("transformer", "furuta"):
         args |= WIDTH
     if s.model == "pizza":

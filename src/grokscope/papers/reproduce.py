@@ -92,16 +92,18 @@ def reproduce(
     track: TrackRun = untracked,
     workers: int | None = None,
     use: Sequence[Path] = (),
+    first: int | None = None,
 ) -> Made:
-    """Make an item at a size, as far as it is not there, and write all of its files. A full-sized
-    one that is whole is not replaced by a quick one: it is returned. Raises `BadInput` where there
-    is no such size, and what training and measuring raise."""
+    """Make an item at a size, as far as it is not there, and write all of its files; with `first`
+    no more than so many of its subjects. A full-sized one that is whole is not replaced by a quick
+    one: it is returned. Raises `BadInput` where there is no such size, and what training and
+    measuring raise."""
     before = made_before(item, out)
     if before is not None and (before.size, before.is_whole, size) == ("full", True, "quick"):
         size = "full"
     subjects = item.size(size)
     rows, told = _rows_kept(item, _content(item, out)), time.monotonic()
-    missing = [subject for subject in subjects.subjects if key(subject) not in rows]
+    missing = [subject for subject in subjects.subjects[:first] if key(subject) not in rows]
     if missing and subjects.sources:
         train(list(subjects.sources), out / RUNS, track=track, stacked=True)
     try:
