@@ -82,7 +82,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
             split, unread = pairs_beside(source, reader)
         else:
             split, unread = parse_split(said.split, reader), ()
-        contents = replace(open_source(source, reader), instance=said.instance)
+        contents = replace(open_source(source, reader), instance=said.instance, reads=said.reads)
     chosen = layout_of(contents, said.layout)
     try:
         with warnings.catch_warnings():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.models.layers import (
+    embedded,
     fold_at_equals,
     last_mid,
     layers_of,
@@ -69,7 +70,7 @@ class Chughtai(Model):
     ) -> Float[Tensor, "pair c"]:
         """The logits at "=", computing the positions from `first_query` on."""
         layers, tokens = layers_of(self), nn.functional.pad(inputs, (0, 1), value=self.equals)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        x = embedded(tokens, self.W_E, self.W_pos, tap)
         mid = last_mid(x, layers, tap, first_query, mix=self.mix)
         return read(mid, layers[0], self.W_U, tap)
 

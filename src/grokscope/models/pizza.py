@@ -14,7 +14,15 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.errors import BadInput
-from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, rate_of, read
+from grokscope.models.layers import (
+    embedded,
+    fold_pairs,
+    fold_rows,
+    last_mid,
+    layers_of,
+    rate_of,
+    read,
+)
 from grokscope.models.model import Fold, Model, model, randn
 from grokscope.tap import Tap, no_tap
 
@@ -93,7 +101,7 @@ class Pizza(Model):
         a, b = inputs.unbind(dim=1)
         tokens = torch.stack([a, b + self.shift], dim=1)
         tokens = nn.functional.pad(tokens, (0, self.n_pos - 2), value=len(self.W_E) - 1)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        x = embedded(tokens, self.W_E, self.W_pos, tap)
         return last_mid(x, layers_of(self), tap, first_query, is_causal=False, mix=self._mixed)
 
     def _mixed(self, attention: Tensor, _: Tensor | float) -> Tensor:

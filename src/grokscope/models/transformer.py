@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.models.layers import (
+    embedded,
     fold_at_equals,
     fold_pairs,
     last_mid,
@@ -84,7 +85,7 @@ class Transformer(Model):
     ) -> Float[Tensor, "pair query d"]:
         """The residual stream before the last MLP."""
         tokens = nn.functional.pad(inputs, (0, 1), value=self.equals)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        x = embedded(tokens, self.W_E, self.W_pos, tap)
         return last_mid(x, layers_of(self), tap, first_query, mix=self.mix)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
