@@ -110,7 +110,7 @@ def test_activations_can_be_seen_and_changed():
     model = small("transformer")
     seen = record(model, TASK.inputs)
     assert list(seen) == [
-        "embed", "pos_embed", "resid_pre", "q", "k", "attn_scores", "pattern", "v", "z", "attn_out",
+        "pos_embed", "embed", "resid_pre", "q", "k", "attn_scores", "pattern", "v", "z", "attn_out",
         "resid_mid", "mlp_pre", "mlp_post", "mlp_out", "resid_post", "logits",
     ]  # fmt: skip
     assert seen["pattern"].shape == (49, 3, 3, 3)

@@ -3,14 +3,17 @@ package is installed.
 
 What TransformerLens has no such thing for is refused by the name of it.
 
-Axes: layer; head; d = d_model, e = d_head; neuron; symbol; c = an output class.
+Axes: layer; head; d = d_model, e = d_head; neuron; symbol; c = an output class;
+pair = one input; operand = its symbols; pos.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from grokscope.errors import BadInput, NotApplicable
@@ -132,19 +135,30 @@ def _is_causal(model: Model) -> bool:
     return getattr(model, "causal", not isinstance(model, Pizza))
 
 
+def tokens_of(model: Model, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair pos"]:
+    """The tokens that a network of TransformerLens's reads for these operands. Raises
+    `NotApplicable` as `as_hooked`."""
+    check_counterpart(model)
+    tokens = getattr(model, "tokens", None)
+    return inputs if tokens is None else tokens(inputs)
+
+
 def hooked(model: Model) -> nn.Module:
-    """The network as TransformerLens's own: a `HookedTransformer` (2.x, 3.x), or of 4.x a
-    `TransformerBridge`. It takes tokens; `tokens_of` says which. Raises `BadInput` where the
-    package is not installed, `NotApplicable` as `as_hooked`."""
+    """The network as TransformerLens's own, which reads tokens (`tokens_of`): of 2.x and 3.x a
+    `HookedTransformer`, of 4.x a `TransformerBridge`. Raises `BadInput` where the package is not
+    installed, `NotApplicable` as `as_hooked`."""
     state, config = as_hooked(model)
     if find_spec("transformer_lens") is None:
-        raise BadInput("TransformerLens is not installed. Install grokscope[interop].")
+        raise BadInput(
+            "TransformerLens is not installed. Install it: pip install 'grokscope[interop]'"
+        )
+    dtype = state["unembed.W_U"].dtype
+    if int(version("transformer_lens").split(".")[0]) >= 4:
+        return _bridge(state, config).to(dtype)
     tl = import_module("transformer_lens")
-    if not hasattr(tl, "HookedTransformer"):
-        return _bridge(state, config)
-    theirs = tl.HookedTransformer(tl.HookedTransformerConfig(**config))
-    theirs.load_state_dict(state)
-    return theirs.to(next(model.parameters()).dtype)
+    theirs = tl.HookedTransformer(tl.HookedTransformerConfig(**config, init_weights=False))
+    theirs.to(dtype).load_state_dict(state)
+    return theirs
 
 
 def _bridge(state: State, config: dict[str, Any]) -> nn.Module:

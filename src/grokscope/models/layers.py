@@ -209,10 +209,10 @@ def embedded(
 ) -> Float[Tensor, "pair pos d"]:
     """The residual stream at its beginning: each token's embedding plus that of its position, if
     positions have any."""
-    x = tap("embed", W_E[tokens])
     if W_pos is None:
-        return x
-    return x + (W_pos if tap is no_tap else tap("pos_embed", W_pos.expand_as(x)))
+        return tap("embed", W_E[tokens])
+    at = W_pos if tap is no_tap else tap("pos_embed", W_pos.expand(len(tokens), *W_pos.shape))
+    return tap("embed", W_E[tokens]) + at
 
 
 def last_mid(
@@ -232,7 +232,8 @@ def last_mid(
         x = tap(prefix + "resid_pre", x)
         unseen, seen = future(x.shape[1], first, x) if is_causal else None, layer.before(x, "ln1")
         out = attention(seen[:, first:], seen, layer, tap, prefix, unseen, mix)
-        x = tap(prefix + "resid_mid", layer.after(x[:, first:] + out, "ln1"))
+        x = layer.after(x[:, first:] + out, "ln1")
+        x = tap(prefix + "resid_mid", x) if has_mlp else x
         if not is_last:
             x = tap(prefix + "resid_post", past_mlp(x, layer, tap, prefix) if has_mlp else x)
     return x

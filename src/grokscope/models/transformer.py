@@ -84,9 +84,12 @@ class Transformer(Model):
         self, inputs: Int[Tensor, "pair operand"], tap: Tap, first_query: int
     ) -> Float[Tensor, "pair query d"]:
         """The residual stream before the last MLP."""
-        tokens = nn.functional.pad(inputs, (0, 1), value=self.equals)
-        x = embedded(tokens, self.W_E, self.W_pos, tap)
+        x = embedded(self.tokens(inputs), self.W_E, self.W_pos, tap)
         return last_mid(x, layers_of(self), tap, first_query, mix=self.mix)
+
+    def tokens(self, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair 3"]:
+        """[a, b, =]."""
+        return nn.functional.pad(inputs, (0, 1), value=self.equals)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """One layer has tables over (position, symbol); several have a row for each pair."""

@@ -51,7 +51,7 @@ def transformer_lens4(contents: Contents) -> ForeignNetwork:
 def _old(name: str, x: Tensor, n_heads: int) -> tuple[str, Tensor]:
     """A tensor of 4.x with the name and axes that it had in 3.x."""
     place, _, last = name.rpartition(".")
-    stem, _, part = place.rpartition(".")
+    stem, _, part = place.rpartition(".")  # "blocks.0.mlp", "in"; "", "ln_final"
     side = "W" if last == "weight" else "b"
     match part:
         case "q" | "k" | "v":
@@ -59,8 +59,10 @@ def _old(name: str, x: Tensor, n_heads: int) -> tuple[str, Tensor]:
             return f"{stem}.{side}_{part.upper()}", by_head.mT if side == "W" else by_head
         case "o":
             return f"{stem}.{side}_O", x.T.unflatten(0, (n_heads, -1)) if side == "W" else x
-        case "in" | "out":
+        case "in" | "out" | "gate":
             return f"{stem}.{side}_{part}", x.T if side == "W" else x
+        case "ln1" | "ln2" | "ln_final":
+            return f"{place}.{side.lower()}", x
     match place, last:
         case ("unembed", "weight"):
             return "unembed.W_U", x.T
