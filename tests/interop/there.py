@@ -22,12 +22,16 @@ KINDS = {
     "attention alone": {"attn_only": True, "n_layers": 2, "normalization_type": None},
     "two tokens, gelu": {"d_vocab": P, "n_ctx": 2, "act_fn": "gelu", "d_head": 16},
 }
-IS_NEW = int(version("transformer_lens").split(".")[0]) >= 4
+
+
+def is_new():
+    """Whether it is 4.x, which has no `HookedTransformer`."""
+    return int(version("transformer_lens").split(".")[0]) >= 4
 
 
 def built(config):
     """A network of the package, as its version makes one."""
-    if IS_NEW:
+    if is_new():
         from transformer_lens.config import TransformerBridgeConfig
         from transformer_lens.model_bridge import TransformerBridge
 
@@ -75,9 +79,11 @@ def run(folder):
     for path in sorted(folder.glob("*.safetensors")):
         config, state = json.loads(path.with_suffix(".json").read_text()), load_file(path)
         model = built(config)
-        if IS_NEW:
+        if is_new():
             from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
 
+            is_gated = config.get("gated_mlp")  # such have no biases in 4.x
+            state = {k: x for k, x in state.items() if not (is_gated and "mlp.b_" in k)}
             state = convert_tl_checkpoint(state, model.cfg)
         model.load_state_dict(state, strict=True)
         p = config["d_vocab"] - (config["n_ctx"] == 3)

@@ -165,5 +165,10 @@ def _bridge(state: State, config: dict[str, Any]) -> nn.Module:
     bridge = import_module("transformer_lens.model_bridge").TransformerBridge
     its_config = import_module("transformer_lens.config").TransformerBridgeConfig(**config)
     theirs = bridge.boot_native(its_config)
+    if config.get("gated_mlp"):  # such have no biases there
+        biases = [name for name in state if ".mlp.b_" in name]
+        if any(state[name].any() for name in biases):
+            raise NotApplicable("the gated MLPs of TransformerLens 4 have no biases, and its have.")
+        state = {name: x for name, x in state.items() if name not in biases}
     theirs.load_state_dict(import_module(CONVERTED).convert_tl_checkpoint(state, theirs.cfg))
     return theirs
