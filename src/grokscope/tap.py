@@ -81,9 +81,7 @@ class _Reached(Exception):
     """Ends a forward pass that has shown what was asked for."""
 
 
-def record(
-    model: Callable[..., Tensor], inputs: Tensor, until: str | None = None
-) -> Activations:
+def record(model: Callable[..., Tensor], inputs: Tensor, until: str | None = None) -> Activations:
     """Every named activation of `model` on `inputs`, in the order of the computation; no further
     than the one called `until`, if the model has it."""
     seen, names = Activations(), HookNames()

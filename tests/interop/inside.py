@@ -1,6 +1,6 @@
 """What is run by the Python of an environment that has this package, TransformerLens and nnsight.
 
-    python inside.py RUN        prints as JSON how far each way of looking inside is from our own
+python inside.py RUN        prints as JSON how far each way of looking inside is from our own
 """
 
 import json

@@ -35,8 +35,10 @@ class Facts:
 
     norm: str = "none"  # none, layer or rms
     norm_after: bool = False
+    final_norm: bool = True  # one more before the output map
     eps: float = 1e-5
     causal: bool = True
+    act: str = "relu"  # where no configuration says it
     scale: float | None = None
     sequence: str | None = None
 
@@ -131,11 +133,11 @@ def _args(contents: Contents, w: State, facts: Facts, sequence: str, n: int) -> 
     args |= {} if "pos_embed.W_pos" in w else {"positions": False}
     if facts.norm != "none":
         args |= {"norm": facts.norm, "norm_eps": facts.eps, "norm_after": facts.norm_after}
-        args |= {} if "ln_final.w" in w or not facts.norm_after else {"final_norm": False}
+        args |= {} if facts.final_norm else {"final_norm": False}
     needed = max([n + ("=" in sequence), *(x + 1 for x in parsed(sequence) if isinstance(x, int))])
     args |= {"vocabulary": d_vocab} if d_vocab != needed else {}
     args |= {"classes": n_classes} if n_classes != n else {}
-    return args | act_args(contents.config)
+    return args | act_args(contents.config, facts.act)
 
 
 def _plain(w: State, args: dict[str, Any], n: int) -> str | None:
@@ -160,7 +162,7 @@ def weights(w: State, facts: Facts, n_pos: int, model: str) -> State:
         kept |= {"b_in", "b_out"} if model == "transformer" else set()
         return {name: x for name, x in ours.items() if name in kept}
     d_model = w["embed.W_E"].shape[1]
-    if facts.norm != "none" and ("ln_final.w" in w or not facts.norm_after):
+    if facts.norm != "none" and facts.final_norm:
         ours |= _norm(w, "ln_final", "ln_final", facts.norm, d_model)
     W_U = w["unembed.W_U"]
     return ours | {"b_U": w.get("unembed.b_U", W_U.new_zeros(W_U.shape[1]))}

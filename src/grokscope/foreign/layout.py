@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, unknown
 from grokscope.foreign.names import folder_name
-from grokscope.foreign.reasons import refused, why_not
+from grokscope.foreign.reasons import why_unread
 from grokscope.spec import Spec
 from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
 
@@ -90,9 +90,10 @@ class ForeignNetwork:
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order. `others` are the other networks that the same
-    arrays can be, where their shapes leave something open; `assumes` says what of it this one takes,
-    and `ask` is the error where the answers leave open how many symbols there are. `count` is how many networks the file holds, of which this is
-    one. Raises `BadInput` for so many symbols that their pairs are not written out.
+    arrays can be, where their shapes leave something open; `assumes` says what of it this one
+    takes, and `ask` is the error where the answers leave open how many symbols there are. `count`
+    is how many networks the file holds, of which this is one. Raises `BadInput` for so many
+    symbols that their pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
@@ -130,24 +131,24 @@ class Layout:
     keys: tuple[str, ...]  # tensors that are always there
     detect: Callable[[Contents], bool]
     read: Read
-    is_general: bool = False
+    rank: int = 0
 
 
 LAYOUTS: dict[str, Layout] = {}
 
 
 def layout(
-    *keys: str, where: Callable[[Contents], bool] = lambda _: True, is_general: bool = False
+    *keys: str, where: Callable[[Contents], bool] = lambda _: True, rank: int = 0
 ) -> Callable[[Read], Read]:
     """Make a layout available by the name of the function that reads it. A file has it if all of
-    `keys` are names of its tensors and `where` agrees; the layout defined last is asked first, and
-    one that is general, of a library or of no one, after those of papers."""
+    `keys` are names of its tensors and `where` agrees. Those of the smallest `rank` are asked first
+    (0: of a paper; 1: of a library; 2: of no one), among them the layout defined last."""
 
     def detect(contents: Contents) -> bool:
         return contents.has(*keys) and where(contents)
 
     def register(read: Read) -> Read:
-        LAYOUTS[read.__name__] = Layout(read.__name__, keys, detect, read, is_general)
+        LAYOUTS[read.__name__] = Layout(read.__name__, keys, detect, read, rank)
         return read
 
     return register
@@ -165,11 +166,11 @@ def layout_of(contents: Contents, name: str | None = None) -> Layout:
                 f"has: {listed(contents.state)}."
             )
         return LAYOUTS[name]
-    for candidate in sorted(reversed(LAYOUTS.values()), key=lambda x: x.is_general):
+    for candidate in sorted(reversed(LAYOUTS.values()), key=lambda x: x.rank):
         if candidate.detect(contents):
             return candidate
-    if reason := why_not(contents.state, contents.config):
-        raise BadInput(f"{contents.path} is refused: {refused(reason)}")
+    if reason := why_unread(contents.state, contents.config):
+        raise BadInput(f"{contents.path} is refused: {reason}")
     raise BadInput(
         f"{contents.path} is refused: nothing here reads {listed(contents.state)} together. A JSON "
         "beside it can say which of our models it is; see docs/foreign.md."

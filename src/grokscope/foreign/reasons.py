@@ -30,6 +30,10 @@ NAMES = (  # in a tensor's name
     (r"A_log|ssm|mamba|dt_proj", "has a state-space model"),
     (r"scales?_and_zeros|qweight|qzeros|absmax", "has quantised weights"),
 )
+UNREAD = (  # where no layout reads a network
+    (r"attn|attention|query|\bq_proj|W_Q\b", "has attention under names that nothing here reads"),
+    (r"(layer|rms|group)_?norm|\bnorm\d?\b|\bln_?\w?\b", "has a norm where no layout has one"),
+)
 Sign = Callable[[Any], bool]
 SETTINGS: tuple[tuple[str, Sign, str], ...] = (  # of TransformerLens's configurations
     ("positional_embedding_type", lambda x: x == "rotary", "has rotary positions"),
@@ -48,24 +52,37 @@ SETTINGS: tuple[tuple[str, Sign, str], ...] = (  # of TransformerLens's configur
 
 
 def why_not(names: Iterable[str], config: dict[str, Any]) -> str | None:
-    """The first reason that a network cannot be read; None where none is known."""
+    """Why none of our models is such a network; None where nothing shows it."""
     for field, is_so, reason in SETTINGS:
         value = config.get(field)
         if value is not None and is_so(value):
-            return reason
-    for name in names:
-        for sign, reason in NAMES:
-            if re.search(sign, name, re.IGNORECASE):
-                return reason
-    return None
+            return _refused(reason)
+    reason = _first(NAMES, names)
+    return reason and _refused(reason)
+
+
+def why_unread(names: Iterable[str], config: dict[str, Any]) -> str | None:
+    """The same of a network that no layout has."""
+    names = list(names)
+    reason = _first(UNREAD, names)
+    declared = f"it {reason}. A JSON beside it can declare what they are; see docs/foreign.md."
+    return why_not(names, config) or (reason and declared)
 
 
 def check(names: Iterable[str], config: dict[str, Any]) -> None:
     """Refuse a network that none of ours can be, by its reason."""
-    names = list(names)
     if reason := why_not(names, config):
-        raise refused(reason)
+        raise BadInput(reason)
 
 
-def refused(reason: str) -> BadInput:
-    return BadInput(f"it {reason}, and no model here {reason.split()[0]}.")
+def _first(rows: Iterable[tuple[str, str]], names: Iterable[str]) -> str | None:
+    """The reason of the first row whose sign is in one of the names."""
+    names = list(names)
+    for sign, reason in rows:
+        if any(re.search(sign, name, re.IGNORECASE) for name in names):
+            return reason
+    return None
+
+
+def _refused(reason: str) -> str:
+    return f"it {reason}, and no model here {reason.split()[0]}."

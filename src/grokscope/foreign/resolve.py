@@ -18,6 +18,7 @@ from grokscope.spec import Spec
 WHAT = {
     "axes": "which axis of its square maps has the residues",
     "sequence": "which tokens it reads",
+    "norm": "where its norms stand",
 }  # that an assumption can be of
 Choices = dict[str, float]  # what can be chosen, the chosen first -> the accuracy that it gives
 

@@ -1,4 +1,4 @@
-"""A network as a torch module whose activations are submodules, for what looks at submodules: torch's
+"""A network as a torch module whose activations are submodules, for what looks at those: torch's
 own hooks, nnsight, captum.
 
 Axes: pair = one input; operand = its symbols; answer; c = an output class.

@@ -126,7 +126,12 @@ def _assumed_sequence(own: tuple[str, float], *others: tuple[str, float]) -> str
     return f"Nothing says which tokens it reads: [{', '.join(own[0].split())}] is assumed."
 
 
+def _assumed_norm(own: tuple[str, float], *others: tuple[str, float]) -> str:
+    return f"Nothing says where its norms stand: {own[0]} is assumed."
+
+
 ASSUMED = {
+    "norm": _assumed_norm,
     "activation": _assumed_activation,
     "axes": _assumed_axes,
     "sequence": _assumed_sequence,

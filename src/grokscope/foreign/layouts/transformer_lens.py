@@ -26,7 +26,7 @@ def _has_heads(contents: Contents) -> bool:
     return contents.state["blocks.0.attn.W_O"].ndim == 3
 
 
-@layout("embed.W_E", "blocks.0.attn.W_O", "unembed.W_U", where=_has_heads, is_general=True)
+@layout("embed.W_E", "blocks.0.attn.W_O", "unembed.W_U", where=_has_heads, rank=1)
 def transformer_lens(contents: Contents) -> ForeignNetwork:
     """A `HookedTransformer` of TransformerLens 2.x or 3.x."""
     return _read(contents, lambda w: w)
