@@ -132,7 +132,9 @@ def _args(contents: Contents, w: State, facts: Facts, sequence: str, n: int) -> 
     args |= {} if facts.causal else {"causal": False}
     args |= {} if "pos_embed.W_pos" in w else {"positions": False}
     if facts.norm != "none":
-        args |= {"norm": facts.norm, "norm_eps": facts.eps, "norm_after": facts.norm_after}
+        args |= {"norm": facts.norm}
+        args |= {} if facts.eps == 1e-5 else {"norm_eps": facts.eps}
+        args |= {"norm_after": True} if facts.norm_after else {}
         args |= {} if facts.final_norm else {"final_norm": False}
     needed = max([n + ("=" in sequence), *(x + 1 for x in parsed(sequence) if isinstance(x, int))])
     args |= {"vocabulary": d_vocab} if d_vocab != needed else {}

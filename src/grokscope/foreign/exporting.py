@@ -34,6 +34,16 @@ def export(run: Run, step: int | None = None, file: Path | None = None) -> tuple
     return path, beside
 
 
+def export_all(run: Run, folder: Path | None = None) -> list[Path]:
+    """Write every checkpoint, by default into a folder `transformer_lens` in the run's, as
+    step-000100.safetensors with its configuration; their paths."""
+    home = folder or run.folder / "transformer_lens"
+    if home.exists() and not home.is_dir():
+        raise BadInput(f"--file {home} is a file, and --all writes a folder. Choose another name.")
+    home.mkdir(parents=True, exist_ok=True)
+    return [export(run, step, home / f"step-{step:06d}.safetensors")[0] for step in run.steps]
+
+
 def _content(state: State, path: Path) -> bytes:
     if path.suffix == ".safetensors":
         return save(state)
