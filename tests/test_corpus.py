@@ -3,6 +3,7 @@ by its true reason. The papers' own forms are in `test_foreign.py`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def of_transformer_lens() -> Iterator[tuple[str, Form]]:
     )
 
 
-# ---- PyTorch, GPT ---------------------------------------------------------------------------------
+# ---- PyTorch, GPT --------------------------------------------------------------------------------
 
 
 class Encoder(nn.Module):
@@ -169,7 +170,7 @@ class Encoder(nn.Module):
 
 
 def gpt(is_conv1d: bool, tied: bool) -> Form:
-    """GPT-2's names for a network of TransformerLens's form, as nanoGPT or Hugging Face store it."""
+    """A network of TransformerLens's form as nanoGPT or Hugging Face store GPT-2's."""
     w = hooked(EQUALS, norm="LN", classes=P + 1)
     w["unembed.b_U"] = torch.zeros(P + 1, dtype=torch.float64)
     w["unembed.W_U"] = w["embed.W_E"].T if tied else w["unembed.W_U"]
@@ -207,12 +208,18 @@ def of_libraries() -> Iterator[tuple[str, Form]]:
     yield "GPT-2 of Hugging Face, tied", gpt(is_conv1d=True, tied=True)
 
 
-# ---- nn.Embedding and nn.Linear -------------------------------------------------------------------
+# ---- nn.Embedding and nn.Linear ------------------------------------------------------------------
 
 
 class Perceptron(nn.Module):
-    def __init__(self, join: str, embeddings: int = 1, widths: tuple[int, ...] = (11,), bias: bool = True,
-                 tied: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        join: str,
+        embeddings: int = 1,
+        widths: tuple[int, ...] = (11,),
+        bias: bool = True,
+        tied: bool = False,
+    ):
         super().__init__()
         if embeddings == 1:
             self.embed = nn.Embedding(P, 6)
@@ -220,9 +227,7 @@ class Perceptron(nn.Module):
             self.emb_a, self.emb_b = nn.Embedding(P, 6), nn.Embedding(P, 6)
         width = (6 if embeddings else P) * (2 if join == "concat" else 1)
         sizes = [width, *widths, 6 if tied else P]
-        self.fc = nn.ModuleList(
-            nn.Linear(i, o, bias) for i, o in zip(sizes, sizes[1:], strict=False)
-        )
+        self.fc = nn.ModuleList(nn.Linear(i, o, bias) for i, o in pairwise(sizes))
         self.join, self.embeddings, self.tied = join, embeddings, tied
 
     def forward(self, pairs: Tensor) -> Tensor:
@@ -265,7 +270,7 @@ def of_plain_maps() -> Iterator[tuple[str, Form]]:
     yield "embeddings that are the hidden layer", Form(state, config, logits=logits, model="dense")
 
 
-# ---- what is refused ------------------------------------------------------------------------------
+# ---- what is refused ----------------------------------------------------------------------------
 
 
 def of_others() -> Iterator[tuple[str, Form]]:

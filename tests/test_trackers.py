@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from grokscope.errors import BadInput
 from grokscope.trackers import TRACKERS, log_to, tracked
-from grokscope.trackers.tracker import numbers
+from grokscope.trackers.tracker import Tracker, numbers
 from grokscope.training.run import Run
 from grokscope.training.train import train
 
@@ -19,9 +20,7 @@ Points = dict[tuple[str, int], float]
 
 
 def of_tensorboard(folder: Path) -> Points:
-    loader = import_module("tensorboardX.record_writer")
     event = import_module("tensorboardX.proto.event_pb2").Event
-    assert loader
     points = Points()
     for file in folder.glob("events.*"):
         content, at = file.read_bytes(), 0
@@ -106,10 +105,6 @@ def test_a_row_is_told_when_it_is_made_and_none_twice(tiny, tmp_path):
 
 
 def test_each_run_is_logged_by_itself_while_it_trains(tiny, tmp_path, monkeypatch):
-    from contextlib import contextmanager
-
-    from grokscope.trackers.tracker import Tracker
-
     told: dict[str, list[int]] = {}
 
     @contextmanager
