@@ -5,8 +5,9 @@ python inside.py RUN        prints as JSON how far each way of looking inside is
 
 import json
 import sys
+from importlib import import_module
+from typing import Any
 
-import nnsight
 import torch
 
 from grokscope.models.hooked import tokens_of
@@ -23,13 +24,14 @@ def far(x: torch.Tensor, y: torch.Tensor) -> float:
 def main(run: Run) -> dict[str, float]:
     model, inputs = run.model(), run.task.inputs
     seen, module, theirs = record(model, inputs), run.module(), run.hooked()
-    traced = nnsight.NNsight(module)
+    traced = import_module("nnsight").NNsight(module)
     with traced.trace(inputs):
         post = traced.blocks[0].mlp.hook_post.output.save()
     with traced.trace(inputs):
         traced.blocks[0].mlp.hook_post.output = torch.zeros_like(seen[MLP])
         without = traced.output.save()
-    logits, cache = theirs.run_with_cache(tokens_of(model, inputs))
+    its: Any = theirs
+    logits, cache = its.run_with_cache(tokens_of(model, inputs))
     return {
         "seen by nnsight": far(post, seen[MLP]),
         "changed by nnsight": far(without, edit(model, inputs, {MLP: torch.zeros_like})),

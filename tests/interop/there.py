@@ -7,6 +7,7 @@ runs those that were exported. It knows nothing of this package.
 
 import json
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 torch.set_num_threads(1)
 P = 13
+CONVERTED = "transformer_lens.utilities.tl_checkpoint_conversion"
 WIDTHS = {"d_model": 32, "d_head": 8, "n_heads": 4, "d_vocab": P + 1, "n_ctx": 3, "act_fn": "relu"}
 KINDS = {
     "default": {"d_vocab_out": P + 1},
@@ -32,13 +34,11 @@ def is_new():
 def built(config):
     """A network of the package, as its version makes one."""
     if is_new():
-        from transformer_lens.config import TransformerBridgeConfig
-        from transformer_lens.model_bridge import TransformerBridge
-
-        return TransformerBridge.boot_native(TransformerBridgeConfig(**config))
-    from transformer_lens import HookedTransformer, HookedTransformerConfig
-
-    return HookedTransformer(HookedTransformerConfig(**config))
+        its_config = import_module("transformer_lens.config").TransformerBridgeConfig(**config)
+        bridge = import_module("transformer_lens.model_bridge").TransformerBridge
+        return bridge.boot_native(its_config)
+    tl = import_module("transformer_lens")
+    return tl.HookedTransformer(tl.HookedTransformerConfig(**config))
 
 
 def tokens_of(config):
@@ -80,11 +80,9 @@ def run(folder):
         config, state = json.loads(path.with_suffix(".json").read_text()), load_file(path)
         model = built(config)
         if is_new():
-            from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
-
             is_gated = config.get("gated_mlp")  # such have no biases in 4.x
             state = {k: x for k, x in state.items() if not (is_gated and "mlp.b_" in k)}
-            state = convert_tl_checkpoint(state, model.cfg)
+            state = import_module(CONVERTED).convert_tl_checkpoint(state, model.cfg)
         model.load_state_dict(state, strict=True)
         p = config["d_vocab"] - (config["n_ctx"] == 3)
         tokens, _ = tokens_of(config | {"p": p})

@@ -82,9 +82,10 @@ def _weights(asked: Any, model: str, args: dict[str, Any], n: int) -> Callable[[
 
 def _made(name: str, how: Any, w: State) -> Tensor:
     """One weight of ours. Raises `BadInput` where it cannot be made so."""
-    theirs, *steps = [how] if isinstance(how, str) else how if isinstance(how, list) else [None]
-    if not isinstance(theirs, str) or not all(isinstance(step, str) for step in steps):
+    words = [how] if isinstance(how, str) else how if isinstance(how, list) else []
+    if not words or not all(isinstance(word, str) for word in words):
         raise BadInput(f"{name} is declared as {how!r}. Write a tensor's name, and steps after it.")
+    theirs, *steps = map(str, words)
     if "{i}" not in theirs:
         return _stepped(name, _there(name, theirs, w), steps)
     names, i = list[str](), 0

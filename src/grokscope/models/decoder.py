@@ -133,8 +133,8 @@ class Decoder(Model):
         post = tap("resid_post", past_mlp(mid, layer, tap) if self.has_mlp else mid)[:, -1]
         if self.has_final_norm:
             assert self.norm is not None
-            shift = getattr(self, "ln_final_b", None)
-            post = self.norm.normalise(post, self.ln_final_w, shift, self.norm.eps)
+            w, b = self.get_parameter("ln_final_w"), getattr(self, "ln_final_b", None)
+            post = self.norm.normalise(post, w, b, self.norm.eps)
         return tap("logits", post @ self.W_U + self.b_U)
 
     def _last_mid(

@@ -117,7 +117,10 @@ class Dense(Model):
 
     def _maps_of_operands(self) -> tuple[Tensor, Tensor]:
         """The first map as it reads a, and as it reads b."""
-        return (self._map(1), self._map(1)) if self.is_added else self._map(1).chunk(2)
+        if self.is_added:
+            return self._map(1), self._map(1)
+        of_a, of_b = self._map(1).chunk(2)
+        return of_a, of_b
 
     def sides(self) -> tuple[Float[Tensor, "symbol neuron"], Float[Tensor, "symbol neuron"]]:
         """What each symbol adds to the first hidden layer, as a (with the bias) and as b."""

@@ -3,7 +3,7 @@
 Each stands in a file of its own. Its package is an extra, imported when it is asked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -62,7 +62,7 @@ def settings(run: Run) -> dict[str, Any]:
     return flat
 
 
-def numbers(row: dict[str, Any]) -> tuple[int, Numbers]:
+def numbers(row: Mapping[str, int | float]) -> tuple[int, Numbers]:
     """The step of an evaluation, and its numbers; what is none, as the test loss of a run without
     test pairs, is left out."""
     values = {k: float(v) for k, v in row.items() if k != "step" and isfinite(v)}
@@ -90,7 +90,7 @@ def _place(run: Run, name: str, place: Path | None) -> Path:
 @contextmanager
 def log_to(
     name: str | None, place: Path | None = None
-) -> Iterator[Callable[[Run, dict[str, Any]], None]]:
+) -> Iterator[Callable[[Run, Mapping[str, int | float]], None]]:
     """What `train` takes as `on_row` to log each evaluation as it is made, each run by itself; of
     no name nothing. Raises as `found`."""
     if name is None:
@@ -99,7 +99,7 @@ def log_to(
     one, logs = found(name), dict[str, Log]()
     with ExitStack() as opened:
 
-        def on_row(run: Run, row: dict[str, Any]) -> None:
+        def on_row(run: Run, row: Mapping[str, int | float]) -> None:
             if run.name not in logs:
                 logs[run.name] = opened.enter_context(one.open(run, _place(run, name, place)))
             logs[run.name](*numbers(row))
