@@ -18,6 +18,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput, GrokscopeError, StorageError
+from grokscope.foreign.declared import declared_by
 from grokscope.foreign.files import Reader
 from grokscope.foreign.fit import load_model, note_of_kinds, precision_of
 from grokscope.foreign.history import find_split, rows_of
@@ -83,8 +84,9 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
             split, unread = pairs_beside(source, reader)
         else:
             split, unread = parse_split(said.split, reader), ()
-        contents = replace(open_source(source, reader), instance=said.instance)
-    chosen = layout_of(contents, said.layout)
+        contents = replace(open_source(source, reader), instance=said.instance, reads=said.reads)
+        contents, layout = declared_by(contents, said.layout, reader)
+    chosen = layout_of(contents, layout)
     try:
         with warnings.catch_warnings():
             # torch warns where a tensor has too few axes to be turned
