@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults docs gallery bench native clean
+.PHONY: help demo test test-all faults interop docs gallery bench native clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -26,6 +26,9 @@ test-all: .venv/.tools ## run every test, the long ones too: the README's demo u
 
 faults: .venv/.tools ## break it in every way the tests know: kills, full disks, hostile files (20 minutes)
 	@.venv/bin/pytest -n 2 -m "long or not long" tests/faults
+
+interop: .venv/.tools ## train, export and look inside with the real TransformerLens (installs two; 1.6 GB)
+	@scripts/interop
 
 docs: .venv/.tools ## build the documentation into docs/_build
 	@.venv/bin/sphinx-build -W -q docs docs/_build

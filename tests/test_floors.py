@@ -22,7 +22,7 @@ FLOORS = [
     {"training"},
     {"snapshot"},
     {"canonical"},
-    {"measures", "foreign"},
+    {"measures", "foreign", "trackers"},
     {"integrity"},
     {"verify.rounding", "verify.traced", "verify.running"},
     {"verify.network", "verify.low_rank"},

@@ -110,8 +110,8 @@ def test_activations_can_be_seen_and_changed():
     model = small("transformer")
     seen = record(model, TASK.inputs)
     assert list(seen) == [
-        "embed", "resid_pre", "pattern", "z", "attn_out", "resid_mid", "mlp_pre", "mlp_post",
-        "mlp_out", "resid_post", "logits",
+        "pos_embed", "embed", "resid_pre", "q", "k", "attn_scores", "pattern", "v", "z", "attn_out",
+        "resid_mid", "mlp_pre", "mlp_post", "mlp_out", "resid_post", "logits",
     ]  # fmt: skip
     assert seen["pattern"].shape == (49, 3, 3, 3)
     assert seen["pattern"].triu(1).abs().max() == 0  # no attention to the future

@@ -27,7 +27,12 @@ def import_(
     ],
     /,
     layout: Annotated[
-        str | None, absent("NAME", "how the weights are stored; by default told by their names")
+        str | None,
+        absent(
+            "NAME|FILE.json",
+            "how the weights are stored: a layout of ours, or a file that declares one; by default "
+            "told by their names",
+        ),
     ] = None,
     task: Annotated[
         str | None,
@@ -53,6 +58,14 @@ def import_(
             "FILE|SCHEME:SEED:FRACTION|all|unknown",
             "which pairs it was shown: a file of pairs, a scheme as in ordered:0:0.3, every "
             "pair, or not known; by default what the source or train_data.* beside it says",
+        ),
+    ] = None,
+    reads: Annotated[
+        str | None,
+        absent(
+            "TOKENS",
+            "which tokens a Transformer reads, as in 'a b =' (= is its last token) or 'a 97 b'; by "
+            "default what its sizes leave and its answers tell",
         ),
     ] = None,
     instance: Annotated[
@@ -81,7 +94,7 @@ def import_(
     with bar("reading the files") as track:
         imported, refused = import_networks(
             sources, out, track, layout=layout, task=task, instance=instance, model=model,
-            activation=activation, split=split,
+            activation=activation, split=split, reads=reads,
         )  # fmt: skip
     rows = [
         {

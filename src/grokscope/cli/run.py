@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -38,6 +38,12 @@ def run(
     stacked: Annotated[bool, arg(help="keep new networks in one folder, with few files")] = False,
     dry_run: Annotated[bool, arg(help="say what would be trained, and train nothing")] = False,
     watch: Annotated[bool, arg(help="show its page in a browser while it trains")] = False,
+    log: Annotated[
+        Literal["tensorboard", "trackio", "wandb", "mlflow"] | None,
+        absent(
+            "TRACKER", "tensorboard, trackio, wandb or mlflow: log each evaluation as it is made"
+        ),
+    ] = None,
     long: Long = False,
     json: Json = False,
     use: Plugins = (),
@@ -52,6 +58,7 @@ def run(
     from grokscope.runs import table
     from grokscope.sweep.settings import is_list
     from grokscope.terminal import print_json, print_runs, print_upright
+    from grokscope.trackers import log_to
     from grokscope.training.machine import use_threads
     from grokscope.training.progress import progress_bar
     from grokscope.training.train import train
@@ -70,8 +77,8 @@ def run(
     tell_earlier(specs, out)
     with _watched(specs, out, notes) if watch else nullcontext() as live:
         try:
-            with progress_bar(specs, notes) as track:
-                runs = train(specs, out, device=device, track=track, stacked=stacked)
+            with progress_bar(specs, notes) as track, log_to(log) as on_row:
+                runs = train(specs, out, device=device, track=track, on_row=on_row, stacked=stacked)
         except Ended as end:
             raise type(end)(f" {_goes_on(specs, out)}") from None
         if live is not None:
@@ -152,7 +159,7 @@ def settings_together(args: list[str]) -> list[str]:
     if args[:1] not in (["run"], ["sweep"]):
         return args
     with_value = ("--out", "--device", "--threads", "--seeds", "--use", "--sample", "--list")
-    with_value += ("--read", "--keep", "--workers", "--engine")
+    with_value += ("--read", "--keep", "--workers", "--engine", "--log")
     settings, options = [], []
     for before, word in itertools.pairwise(args):
         is_setting = not word.startswith("-") and before not in with_value

@@ -15,7 +15,10 @@ from grokscope.models import MODELS
 from grokscope.spec import Spec
 
 TRIED = ("relu", "square", "gelu")  # what the published networks of this kind have
-KEYS = ("act", "act_fn", "act_type", "act_name", "activation", "nonlinearity")
+KEYS = (
+    "act", "act_fn", "act_type", "act_name", "activation", "nonlinearity", "activation_function",
+    "hidden_act",
+)  # fmt: skip
 OTHER_NAMES = {"quadratic": "square", "x^2": "square", "x**2": "square", "swish": "silu"}
 
 
@@ -31,10 +34,10 @@ def said_by(config: dict[str, Any]) -> str | None:
     return name
 
 
-def act_args(config: dict[str, Any]) -> dict[str, str]:
-    """The model's setting for the activation that a configuration names; none for a ReLU, which is
-    also assumed where it names none. Raises `BadInput` as `said_by`."""
-    name = said_by(config)
+def act_args(config: dict[str, Any], otherwise: str = RELU.name) -> dict[str, str]:
+    """The model's setting for the activation that a configuration names, or for the one it has
+    `otherwise`; none for a ReLU. Raises `BadInput` as `said_by`."""
+    name = said_by(config) or otherwise
     return {} if name in (None, RELU.name) else {"act": str(name)}
 
 

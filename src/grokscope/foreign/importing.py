@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput, GrokscopeError, StorageError
+from grokscope.foreign.declared import declared_by
 from grokscope.foreign.files import Reader
 from grokscope.foreign.fit import load_model, note_of_kinds, precision_of
 from grokscope.foreign.history import find_split, rows_of
@@ -70,6 +71,7 @@ class Recognised:
     networks: dict[int, Model]
     accuracy: float
     losses: Losses | None
+    rows: tuple[dict[str, int | float], ...]
     is_train: Bool[Tensor, " pair"] | None  # a split that was saved with the weights
     notes: tuple[str, ...]
 
@@ -82,8 +84,9 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
             split, unread = pairs_beside(source, reader)
         else:
             split, unread = parse_split(said.split, reader), ()
-        contents = replace(open_source(source, reader), instance=said.instance)
-    chosen = layout_of(contents, said.layout)
+        contents = replace(open_source(source, reader), instance=said.instance, reads=said.reads)
+        contents, layout = declared_by(contents, said.layout, reader)
+    chosen = layout_of(contents, layout)
     try:
         with warnings.catch_warnings():
             # torch warns where a tensor has too few axes to be turned
@@ -120,6 +123,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
         networks=networks,
         accuracy=resolved.answered.fit.accuracy,
         losses=foreign.losses,
+        rows=foreign.rows,
         is_train=is_train,
         notes=(*foreign.notes, *converted, *resolved.notes, *split_notes, *unread),
     )
@@ -162,11 +166,9 @@ def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
     """Which pairs of a task it is said to have been shown; None where some are not known."""
     if split is not None:
         return None if split.scheme == UNKNOWN_SPLIT else split.shown
-    table = foreign.is_train
-    if table is None:
+    if foreign.is_train is None:
         return None
-    at = torch.tensor([foreign.n, 1])
-    return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
+    return lambda task: cast(Tensor, foreign.shown(task))
 
 
 def _check_split(spec: Spec, task: Task, source: Source) -> None:
@@ -209,7 +211,7 @@ def _write(run: Run, recognised: Recognised) -> None:
     if recognised.is_train is not None:
         write_tensors(run.folder / SPLIT_FILE, {"is_train": recognised.is_train}, {})
     run.write_spec()
-    rows = list(rows_of(run, recognised.losses, recognised.networks))
+    rows = list(rows_of(run, recognised.losses, recognised.networks, recognised.rows))
     if rows:
         text = "".join(as_json(row) + "\n" for row in rows)
         write_atomically(run.folder / "metrics.jsonl", text.encode())

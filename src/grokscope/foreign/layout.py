@@ -9,8 +9,6 @@ Axes: none are fixed; a state is a dictionary of tensors by their foreign names.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,13 @@ from torch import Tensor
 
 from grokscope.errors import BadInput, unknown
 from grokscope.foreign.names import folder_name
+from grokscope.foreign.reasons import why_unread
 from grokscope.spec import Spec
-from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
+from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT, Task
 
 State = dict[str, Tensor]
 SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
 MOST_NAMES = 12  # that an error lists
-MOST_COMPARED = 200  # with those of the layouts, to tell the nearest
 LONGEST = 60  # letters of a name in an error
 
 
@@ -57,6 +55,7 @@ class Contents:
     config: dict[str, Any] = field(default_factory=dict)  # the JSON beside it, or a pickled one
     record: dict[str, Any] = field(default_factory=dict)  # losses, optimiser, ...
     instance: int | None = None  # which network, of a file that holds several
+    reads: str | None = None  # the tokens of its sequence, as its user says
 
     @property
     def state(self) -> State:
@@ -90,10 +89,12 @@ class ForeignNetwork:
     `specs` are the models that it can be, the likeliest first (as a rule one); their task counts
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
-    over all n x n pairs in lexicographic order. `others` are the other networks that the same
-    arrays can be, where their shapes leave open which axis is which, and `ask` is the error where
-    the answers leave it open too. `count` is how many networks the file holds, of which this is
-    one. Raises `BadInput` for so many symbols that their pairs are not written out.
+    over all n x n pairs in lexicographic order, or over the inputs of its task where these are no
+    pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the
+    same arrays can be, where their shapes leave something open; `assumes` says what of it this one
+    takes, and `ask` is the error where the answers leave open how many symbols there are. `count`
+    is how many networks the file holds, of which this is one. Raises `BadInput` for so many
+    symbols that their pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
@@ -103,13 +104,22 @@ class ForeignNetwork:
     elements: str = "lexicographic"  # the order of permutations that is likeliest
     losses: Losses | None = None
     is_train: Tensor | None = None
+    rows: tuple[dict[str, int | float], ...] = ()
     notes: tuple[str, ...] = ()
     others: tuple["ForeignNetwork", ...] = ()
+    assumes: dict[str, str] = field(default_factory=dict)  # "axes", "sequence" -> which
     ask: str = ""
     count: int = 1
 
     def __post_init__(self) -> None:
         check_symbols(self.n)
+
+    def shown(self, task: Task) -> Tensor | None:
+        """Which inputs of its task are trained on, where that was saved with the weights."""
+        if self.is_train is None or not task.is_of_pairs:
+            return self.is_train
+        a, b = task.inputs[:, :2].unbind(dim=1)
+        return self.is_train.view(self.n, self.n)[a, b]
 
 
 def check_symbols(n: int) -> None:
@@ -130,22 +140,24 @@ class Layout:
     keys: tuple[str, ...]  # tensors that are always there
     detect: Callable[[Contents], bool]
     read: Read
+    rank: int = 0
 
 
 LAYOUTS: dict[str, Layout] = {}
 
 
 def layout(
-    *keys: str, where: Callable[[Contents], bool] = lambda _: True
+    *keys: str, where: Callable[[Contents], bool] = lambda _: True, rank: int = 0
 ) -> Callable[[Read], Read]:
     """Make a layout available by the name of the function that reads it. A file has it if all of
-    `keys` are names of its tensors and `where` agrees; the layout defined last is asked first."""
+    `keys` are names of its tensors and `where` agrees. Those of the smallest `rank` are asked first
+    (0: of a paper; 1: of a library; 2: of no one), among them the layout defined last."""
 
     def detect(contents: Contents) -> bool:
         return contents.has(*keys) and where(contents)
 
     def register(read: Read) -> Read:
-        LAYOUTS[read.__name__] = Layout(read.__name__, keys, detect, read)
+        LAYOUTS[read.__name__] = Layout(read.__name__, keys, detect, read, rank)
         return read
 
     return register
@@ -163,17 +175,14 @@ def layout_of(contents: Contents, name: str | None = None) -> Layout:
                 f"has: {listed(contents.state)}."
             )
         return LAYOUTS[name]
-    for candidate in reversed(LAYOUTS.values()):
+    for candidate in sorted(reversed(LAYOUTS.values()), key=lambda x: x.rank):
         if candidate.detect(contents):
             return candidate
-    layouts = ", ".join(
-        f"{x.name} ({listed(x.keys)})" if x.keys else x.name for x in LAYOUTS.values()
-    )
-    near = max(LAYOUTS.values(), key=lambda x: _likeness(contents, x))
-    hint = f" The nearest is {near.name}." if _likeness(contents, near) > 0.3 else ""
+    if reason := why_unread(contents.state, contents.config):
+        raise BadInput(f"{contents.path} is refused: {reason}")
     raise BadInput(
-        f"{contents.path} has an unknown layout. It has: {listed(contents.state)}.{hint} Known: "
-        f"{layouts}. docs/foreign.md says how to add one."
+        f"{contents.path} is refused: nothing here reads {listed(contents.state)} together. A JSON "
+        "beside it can say which of our models it is; see docs/foreign.md."
     )
 
 
@@ -187,13 +196,3 @@ def listed(names: Any) -> str:
 def shortened(name: str) -> str:
     """A name as an error shows it."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
-
-
-def _likeness(contents: Contents, layout: Layout) -> float:
-    """How much of the layout's names a source has, or has nearly."""
-
-    def near(key: str) -> float:
-        return max((SequenceMatcher(None, key, x).ratio() ** 3 for x in names), default=0.0)
-
-    names = [name for name in islice(contents.state, MOST_COMPARED) if len(name) <= LONGEST]
-    return sum(map(near, layout.keys)) / max(1, len(layout.keys))

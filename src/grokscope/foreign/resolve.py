@@ -3,7 +3,8 @@
 What is not said is told by the answers, or assumed and said to be: `Spec.assumed`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grokscope.errors import BadInput
@@ -14,6 +15,11 @@ from grokscope.foreign.layout import Contents, ForeignNetwork
 from grokscope.foreign.tasks import KNOWN, Answered, Shown, resolve_task
 from grokscope.spec import Spec
 
+WHAT = {
+    "axes": "which axis of its square maps has the residues",
+    "sequence": "which tokens it reads",
+    "norm": "where its norms stand",
+}  # that an assumption can be of
 Choices = dict[str, float]  # what can be chosen, the chosen first -> the accuracy that it gives
 
 
@@ -27,6 +33,7 @@ class Said:
     model: str | None = None
     activation: str | None = None
     split: str | None = None
+    reads: str | None = None  # the tokens of a sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +43,7 @@ class Resolved:
     foreign: ForeignNetwork
     answered: Answered
     act: Choices  # empty where it is said, or where there is none
-    is_turned_by_guess: bool = False  # nothing says which axis of square maps has the residues
+    assumes: dict[str, str] = field(default_factory=dict)  # what nothing says, and what is taken
 
     @property
     def spec(self) -> Spec:
@@ -46,14 +53,13 @@ class Resolved:
             assumed["task"] = {describe(fit.spec): fit.accuracy}
         if self.act:
             assumed["activation"] = self.act
-        if self.is_turned_by_guess:
-            assumed["axes"] = {"residues along rows": fit.accuracy}
+        assumed |= {what: {taken: fit.accuracy} for what, taken in self.assumes.items()}
         return replace(fit.spec, assumed=assumed)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say of it in a table."""
-        return (*self.answered.notes, *self._note_of_act(), *self._note_of_axes())
+        return (*self.answered.notes, *self._note_of_act(), *self._others())
 
     def _note_of_act(self) -> tuple[str, ...]:
         if not self.act:
@@ -67,10 +73,9 @@ class Resolved:
             f"others fit too ({also}); --activation states it",
         )
 
-    def _note_of_axes(self) -> tuple[str, ...]:
-        if not self.is_turned_by_guess:
-            return ()
-        return ("which axis of its square maps has the residues is not said: rows are assumed",)
+    def _others(self) -> Iterator[str]:
+        for what, taken in self.assumes.items():
+            yield f"{WHAT[what]} is not said: {taken} is assumed"
 
 
 def resolve(
@@ -95,7 +100,7 @@ def resolve(
     if not fitting and len({x.foreign.n for x in readings}) > 1:
         raise BadInput(foreign.ask)
     if not fitting:
-        return replace(readings[0], is_turned_by_guess=True)
+        return replace(readings[0], assumes=foreign.assumes)
     return max(fitting, key=lambda x: x.answered.fit.accuracy)
 
 

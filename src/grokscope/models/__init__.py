@@ -9,6 +9,8 @@ import torch
 
 from grokscope.errors import BadInput, lookup, must_be, unknown
 from grokscope.models import chughtai as _chughtai  # noqa: F401  (registers itself)
+from grokscope.models import decoder as _decoder  # noqa: F401
+from grokscope.models import dense as _dense  # noqa: F401
 from grokscope.models import five_neurons as _five_neurons  # noqa: F401
 from grokscope.models import furuta as _furuta  # noqa: F401
 from grokscope.models import linear as _linear  # noqa: F401

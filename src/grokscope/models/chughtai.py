@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.models.layers import (
+    embedded,
     fold_at_equals,
     last_mid,
     layers_of,
@@ -68,10 +69,13 @@ class Chughtai(Model):
         self, inputs: Int[Tensor, "pair operand"], tap: Tap, first_query: int
     ) -> Float[Tensor, "pair c"]:
         """The logits at "=", computing the positions from `first_query` on."""
-        layers, tokens = layers_of(self), nn.functional.pad(inputs, (0, 1), value=self.equals)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        layers, x = layers_of(self), embedded(self.tokens(inputs), self.W_E, self.W_pos, tap)
         mid = last_mid(x, layers, tap, first_query, mix=self.mix)
         return read(mid, layers[0], self.W_U, tap)
+
+    def tokens(self, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair 3"]:
+        """[a, b, =]."""
+        return nn.functional.pad(inputs, (0, 1), value=self.equals)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         (layer,) = layers_of(self)

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.errors import BadInput
-from grokscope.models.layers import fold_pairs, fold_rows, last_mid, layers_of, rate_of, read
+from grokscope.models.layers import (
+    embedded,
+    fold_pairs,
+    fold_rows,
+    last_mid,
+    layers_of,
+    rate_of,
+    read,
+)
 from grokscope.models.model import Fold, Model, model, randn
 from grokscope.tap import Tap, no_tap
 
@@ -90,15 +98,18 @@ class Pizza(Model):
         self, inputs: Int[Tensor, "pair operand"], tap: Tap, first_query: int
     ) -> Float[Tensor, "pair query d"]:
         """The residual stream before the last MLP."""
-        a, b = inputs.unbind(dim=1)
-        tokens = torch.stack([a, b + self.shift], dim=1)
-        tokens = nn.functional.pad(tokens, (0, self.n_pos - 2), value=len(self.W_E) - 1)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        x = embedded(self.tokens(inputs), self.W_E, self.W_pos, tap)
         return last_mid(x, layers_of(self), tap, first_query, is_causal=False, mix=self._mixed)
 
     def _mixed(self, attention: Tensor, _: Tensor | float) -> Tensor:
         """A' of the softmax of the scores."""
         return self.attention_rate * attention + (1 - self.attention_rate)
+
+    def tokens(self, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair pos"]:
+        """[a, b], or [a, b, =]."""
+        a, b = inputs.unbind(dim=1)
+        tokens = torch.stack([a, b + self.shift], dim=1)
+        return nn.functional.pad(tokens, (0, self.n_pos - 2), value=len(self.W_E) - 1)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """One layer has tables over (position, symbol); several have a row for each pair."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.errors import BadInput
-from grokscope.models.layers import last_mid, layers_of, mlp, width_of_heads
+from grokscope.models.layers import embedded, last_mid, layers_of, past_mlp, width_of_heads
 from grokscope.models.model import Model, model, randn
 from grokscope.tap import Tap, no_tap
 
@@ -82,9 +82,9 @@ class Sequence(Model):
         self, inputs: Int[Tensor, "pair operand"], tap: Tap, first_query: int
     ) -> Float[Tensor, "pair *answer c"]:
         """The logits, computing of the last layer the positions from `first_query` on."""
-        layers, x = layers_of(self), tap("embed", self.W_E[inputs]) + self.W_pos
+        layers, x = layers_of(self), embedded(inputs, self.W_E, self.W_pos, tap)
         mid = last_mid(x, layers, tap, first_query, has_mlp=self.has_mlp)
-        post = tap("resid_post", mid + mlp(mid, layers[-1], tap) if self.has_mlp else mid)
+        post = tap("resid_post", past_mlp(mid, layers[-1], tap) if self.has_mlp else mid)
         logits = post[:, -self.n_read :] @ self.W_U
         return tap("logits", logits if self.n_read > 1 else logits[:, 0])
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grokscope.activations import activation
 from grokscope.models.layers import (
+    embedded,
     fold_at_equals,
     fold_pairs,
     last_mid,
@@ -83,9 +84,12 @@ class Transformer(Model):
         self, inputs: Int[Tensor, "pair operand"], tap: Tap, first_query: int
     ) -> Float[Tensor, "pair query d"]:
         """The residual stream before the last MLP."""
-        tokens = nn.functional.pad(inputs, (0, 1), value=self.equals)
-        x = tap("embed", self.W_E[tokens]) + self.W_pos
+        x = embedded(self.tokens(inputs), self.W_E, self.W_pos, tap)
         return last_mid(x, layers_of(self), tap, first_query, mix=self.mix)
+
+    def tokens(self, inputs: Int[Tensor, "pair operand"]) -> Int[Tensor, "pair 3"]:
+        """[a, b, =]."""
+        return nn.functional.pad(inputs, (0, 1), value=self.equals)
 
     def fold(self, inputs: Int[Tensor, "pair operand"]) -> Fold:
         """One layer has tables over (position, symbol); several have a row for each pair."""

@@ -122,7 +122,20 @@ def _assumed_axes(own: tuple[str, float], *others: tuple[str, float]) -> str:
     return f"Nothing says which axis of its square maps is which: {own[0]} are assumed."
 
 
-ASSUMED = {"activation": _assumed_activation, "axes": _assumed_axes}
+def _assumed_sequence(own: tuple[str, float], *others: tuple[str, float]) -> str:
+    return f"Nothing says which tokens it reads: [{', '.join(own[0].split())}] is assumed."
+
+
+def _assumed_norm(own: tuple[str, float], *others: tuple[str, float]) -> str:
+    return f"Nothing says where its norms stand: {own[0]} is assumed."
+
+
+ASSUMED = {
+    "norm": _assumed_norm,
+    "activation": _assumed_activation,
+    "axes": _assumed_axes,
+    "sequence": _assumed_sequence,
+}
 
 
 COARSE = 0.25  # of a step: from there on the evaluation before it is told

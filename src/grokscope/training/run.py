@@ -59,7 +59,7 @@ from grokscope.training.files import (
 if TYPE_CHECKING:
     import polars as pl
     from jaxtyping import Bool, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from grokscope.models.model import Model
     from grokscope.task import Task
@@ -402,6 +402,20 @@ class Run:
                 model = self._model_for(weights, path) if model is None else model
                 load_weights(model, weights, path)
             yield step, model
+
+    def module(self, step: int | None = None) -> "nn.Module":
+        """The network at a checkpoint, by default the last one, as a torch module whose activations
+        are submodules: see `models.hook_points`. Raises as `model`."""
+        from grokscope.models.hook_points import HookPoints
+
+        return HookPoints(self.model(step), self.task.inputs[:1])
+
+    def hooked(self, step: int | None = None) -> "nn.Module":
+        """The same as a model of TransformerLens, where that is installed. Raises as `model`, and
+        `NotApplicable` and `BadInput` as `models.hooked.hooked`."""
+        from grokscope.models.hooked import hooked
+
+        return hooked(self.model(step))
 
     @contextmanager
     def _with_older(self, step: int) -> Iterator[None]:

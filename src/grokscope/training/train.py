@@ -43,6 +43,7 @@ from grokscope.training.transfer import frozen
 from grokscope.training.update import Update
 
 TrackRun = Callable[[Run, Row, Events], None]  # called after every evaluation
+OnRow = Callable[[Run, Row], None]  # the same, of whom events do not concern
 
 SHARE_OF_MEMORY = 0.6  # of what is free; more members than fit train in turns
 
@@ -54,6 +55,7 @@ def train(
     *,
     device: str = ...,
     track: TrackRun = ...,
+    on_row: OnRow = ...,
     save_every: float = ...,
     stacked: bool = ...,
 ) -> Run: ...
@@ -64,6 +66,7 @@ def train(
     *,
     device: str = ...,
     track: TrackRun = ...,
+    on_row: OnRow = ...,
     save_every: float = ...,
     stacked: bool = ...,
 ) -> list[Run]: ...
@@ -73,6 +76,7 @@ def train(
     *,
     device: str = "cpu",
     track: TrackRun = untracked,
+    on_row: OnRow = untracked,
     save_every: float = 10.0,
     stacked: bool = False,
 ) -> Run | list[Run]:
@@ -81,12 +85,14 @@ def train(
     A run that is finished is not repeated; one that differs from it in a larger `steps` alone, or
     in a looser rule to stop, goes on from its end. The state to resume from is written every
     `save_every` seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps.
+    `on_row(run, row)` is called with each new evaluation, once it is written.
     `stacked`: what was not begun before, and can train together, is kept as a batch, with few files
     however many networks; what was begun stays where it is. Raises `BadInput`, before anything is
     written, if a spec cannot be trained; `StorageError` if the disk refuses or another process is
     training the same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
+    track = both(track, on_row)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
     runs = {run.spec.id: run for run in runs_of(asked, out)}
     for run in runs.values():
@@ -115,6 +121,16 @@ def train(
                 _train_those_unfinished(some, kept, device, track, save_every)
     ordered = [runs[spec.id] for spec in asked]
     return ordered[0] if isinstance(specs, Spec) else ordered
+
+
+def both(track: TrackRun, on_row: OnRow) -> TrackRun:
+    """What tells both of an evaluation."""
+
+    def tracked(run: Run, row: Row, events: Events) -> None:
+        track(run, row, events)
+        on_row(run, row)
+
+    return tracked
 
 
 def train_in(

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from grokscope.errors import BadInput, lookup
+from grokscope.foreign.decoders import Facts, weights
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import says_split, with_training
-from grokscope.foreign.layouts.transformer_lens import weights_of
+from grokscope.foreign.recorded import says_split, with_training
 from grokscope.spec import Spec
 
 GROUPS = {
@@ -52,7 +52,7 @@ def chughtai_transformer(contents: Contents) -> ForeignNetwork:
     ):
         raise BadInput("its biases are not 0. Read it with --layout transformer_lens.")
     spec = replace(SPEC, model="chughtai", model_args=args)
-    return _of_group(contents, n, spec, lambda w: weights_of(w, ("W_in", "W_out")))
+    return _of_group(contents, n, spec, lambda w: weights(w, Facts(), 3, "chughtai"))
 
 
 def _sizes(contents: Contents) -> dict[str, Any]:

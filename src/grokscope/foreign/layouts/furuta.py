@@ -17,15 +17,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from grokscope.errors import BadInput
+from grokscope.foreign.decoders import count_layers
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, check_symbols, layout
-from grokscope.foreign.layouts.nanda import (
-    FORMULAS,
-    count_layers,
-    losses_of,
-    split_of,
-    turned,
-    with_training,
-)
+from grokscope.foreign.layouts.nanda import FORMULAS, turned
+from grokscope.foreign.recorded import losses_of, split_of, with_training
 
 SPECIALS = 5
 OPERATORS = {"a+b": "+", "a-b": "-", "a*b": "*"}  # of all others: =

@@ -42,7 +42,8 @@ def pair_collapsed(contents: Contents) -> ForeignNetwork:
         f"its answers do not tell whether it has {sizes} residues. Put a hyper.json with "
         f"{{\"n_tokens\": {first.n}}} beside it, or import it with --task 'a+b p={first.n}'."
     )
-    return replace(first, others=tuple(others), ask=ask)
+    assumes = {"axes": "residues along rows"} if others else {}
+    return replace(first, others=tuple(others), assumes=assumes, ask=ask)
 
 
 def _collapsed(contents: Contents, turn_in: bool, turn_out: bool) -> ForeignNetwork:

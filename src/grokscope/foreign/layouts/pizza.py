@@ -11,8 +11,10 @@ from typing import Any
 
 from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
+from grokscope.foreign.decoders import count_layers
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import count_layers, turned, with_training
+from grokscope.foreign.layouts.nanda import turned
+from grokscope.foreign.recorded import with_training
 from grokscope.spec import Spec
 from grokscope.tasks.formula import is_formula
 

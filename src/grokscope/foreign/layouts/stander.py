@@ -19,7 +19,7 @@ from grokscope.border.regular import kind_of
 from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, check_symbols, layout
-from grokscope.foreign.layouts.nanda import with_training
+from grokscope.foreign.recorded import with_training
 
 UNREADABLE = (  # what reading a table can end in
     pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, TypeError, RuntimeError,

@@ -15,7 +15,7 @@ from torch import Tensor
 from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout
-from grokscope.foreign.layouts.nanda import with_training
+from grokscope.foreign.recorded import with_training
 
 BATCH = replace(
     SPEC,

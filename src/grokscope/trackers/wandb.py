@@ -1,0 +1,50 @@
+"""Weights & Biases, and trackio, which takes the same calls.
+
+Both stay on this machine unless their own variables say otherwise: WANDB_MODE, and for trackio
+what its `init` reads.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from grokscope.trackers.tracker import Log, Numbers, settings, tracker
+from grokscope.training.run import Run
+
+PROJECT = "grokscope"
+
+
+@tracker("wandb", extra="wandb")
+@contextmanager
+def wandb(run: Run, place: Path) -> Iterator[Log]:
+    """A run of the project "grokscope", offline; `wandb sync` sends it."""
+    place.mkdir(parents=True, exist_ok=True)
+    mode = os.environ.get("WANDB_MODE", "offline")
+    with _opened(import_module("wandb"), run, dir=str(place), mode=mode) as log:
+        yield log
+
+
+@tracker("trackio", extra="trackio")
+@contextmanager
+def trackio(run: Run, place: Path) -> Iterator[Log]:
+    """A run of the project "grokscope", in trackio's database under `place` (TRACKIO_DIR)."""
+    place.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("TRACKIO_DIR", str(place))
+    with _opened(import_module("trackio"), run) as log:
+        yield log
+
+
+@contextmanager
+def _opened(package: Any, run: Run, **options: Any) -> Iterator[Log]:
+    began = package.init(project=PROJECT, name=run.name, config=settings(run), **options)
+
+    def log(step: int, numbers: Numbers) -> None:
+        began.log(numbers, step=step)
+
+    try:
+        yield log
+    finally:
+        began.finish()
