@@ -208,7 +208,7 @@ def _deep(layers: Sequence[int], count: int, p: int, **changes: object) -> tuple
     "zhong2023:circular_share",
     shows="a third of the networks of one layer have circular embeddings, of deeper ones a tenth",
     full=Size(_deep(tuple(CIRCULAR), 100, 59), hours=110),
-    quick=Size(_deep((1, 2), 2, 23, steps=2_000, stop_after_grok=1_000, eval_every=25), hours=0.06),
+    quick=Size(_deep((1, 2), 2, 23, steps=800, stop_after_grok=300, eval_every=25), hours=0.06),
     published=tuple(
         Published("is circular", x, "share", {"layers": n}) for n, x in CIRCULAR.items()
     ),
