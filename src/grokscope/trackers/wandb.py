@@ -23,7 +23,9 @@ def wandb(run: Run, place: Path) -> Iterator[Log]:
     """A run of the project "grokscope", offline; `wandb sync` sends it."""
     place.mkdir(parents=True, exist_ok=True)
     mode = os.environ.get("WANDB_MODE", "offline")
-    with _opened(import_module("wandb"), run, dir=str(place), mode=mode) as log:
+    package = import_module("wandb")
+    quiet = package.Settings(silent=True)
+    with _opened(package, run, dir=str(place), mode=mode, settings=quiet) as log:
         yield log
 
 
