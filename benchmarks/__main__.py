@@ -3,8 +3,8 @@
 from importlib import import_module
 
 NAMES = (
-    "step", "native", "growth", "reading", "explaining", "report", "recipes", "scrubbing", "peers",
-    "gpu", "sweep",
+    "step", "native", "growth", "reading", "explaining", "report", "recipes", "scrubbing",
+    "playground", "peers", "gpu", "sweep",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training.train import train
 from grokscope.verify.ablations import ablate, of_degree_two
+from grokscope.verify.interchange import interchange
 
 planted = waves.clock_relu(seed=1, noise=0.0, p=31, frequencies=4, neurons=32).snapshot
 FOUND = {x.what: x for x in ablate(planted)}
@@ -68,11 +69,52 @@ def test_what_is_of_degree_two_is_its_own_polynomial():
     assert once.norm() < x.norm() / 3  # 9 of 961 functions
 
 
-def transformer() -> Snapshot:
+def transformer(n_heads: int = 2) -> Snapshot:
     task = make_task("a+b", {"p": 7})
     torch.manual_seed(0)
-    model = Transformer(7, 7, d_model=8, n_heads=2, d_mlp=6).requires_grad_(False)
+    model = Transformer(7, 7, d_model=8, n_heads=n_heads, d_mlp=6).requires_grad_(False)
     return Snapshot(task, task.is_train(0.5, 0), model)
+
+
+def test_without_the_key_parts_of_the_product_a_network_guesses_and_without_others_not():
+    x = FOUND["key parts of the product"]
+    assert x.accuracy < 0.2
+    assert min(x.control_accuracies) == 1
+
+
+def test_pairs_that_are_given_the_key_parts_of_others_answer_as_these():
+    found = interchange(planted)
+    assert found.share == 1
+    assert found.control is not None
+    assert found.control < 0.05
+
+
+def linear_in_one_wave(slope: float) -> Snapshot:
+    """A network whose only head prefers a to b by slope times the difference of their cosines."""
+    s = transformer(n_heads=1)
+    cosine = (2 * torch.pi * torch.arange(8) / 7).cos()
+    cosine[7] = -100 / slope  # nothing attends to "="
+    with torch.no_grad():
+        for name in ("W_E", "W_pos", "W_Q", "W_K"):
+            s.model.get_parameter(name).zero_()
+        s.model.get_parameter("W_E")[:, 0] = cosine
+        s.model.get_parameter("W_E")[:, 1] = (torch.arange(8) == 7).float()
+        s.model.get_parameter("W_E")[:, 2:] = torch.randn(8, 6)
+        s.model.get_parameter("W_Q")[0, 1, 0] = slope * 8**0.5
+        s.model.get_parameter("W_K")[0, 0, 0] = 1
+    return Snapshot(s.task, s.is_train, s.model)
+
+
+def test_attention_to_a_faint_wave_is_linear_and_to_a_strong_one_not():
+    losses = {}
+    for slope in (0.05, 20.0):
+        s = linear_in_one_wave(slope)
+        whole, *found = ablate(s)
+        x = next(x for x in found if x.what == "attention")
+        losses[slope] = abs(x.loss - whole.loss)
+        assert min(abs(y - whole.loss) for y in x.control_losses) >= losses[slope]
+    assert losses[0.05] < 1e-3
+    assert losses[20.0] > 100 * losses[0.05]
 
 
 def test_a_path_that_is_removed_is_the_network_without_it():
@@ -83,6 +125,12 @@ def test_a_path_that_is_removed_is_the_network_without_it():
     by_hand = ((post - mid)[:, -1] @ s.model.get_parameter("W_U"))[:, :7]
     loss = torch.nn.functional.cross_entropy(by_hand.double(), s.task.answers)
     assert found["MLP skip", "zero"].loss == pytest.approx(float(loss), rel=1e-5)
+    W, W_U = dict(s.model.named_parameters()), s.model.get_parameter("W_U")
+    skip = mid - s.activation("attn_out")
+    hidden = torch.relu(skip @ W["W_in"] + W["b_in"])
+    by_hand = ((mid + hidden @ W["W_out"] + W["b_out"])[:, -1] @ W_U)[:, :7]
+    loss = torch.nn.functional.cross_entropy(by_hand.double(), s.task.answers)
+    assert found["heads to the MLP", "zero"].loss == pytest.approx(float(loss), rel=1e-5)
     # past attention there is "=" alone, which does not vary: its mean is itself
     assert ("attention skip", "mean") not in found
 
@@ -120,11 +168,12 @@ def test_the_command_prints_a_line_an_ablation_and_draws_them(run, call, tmp_pat
     picture = tmp_path / "ablations.svg"
     said = call("ablate", run, "--draws", "2", "--plot", picture)
     assert said.code == 0, said.err
-    for what in ("nothing", "all heads", "attention skip", "MLP skip", "directions of W_L"):
+    for what in ("nothing", "all heads", "linear", "attention skip", "MLP skip", "answer as it"):
         assert what in said.out
     assert picture.is_file()
-    found = json.loads(call("ablate", run, "--draws", "2", "--json").out)["ablations"]
-    assert all(len(x["control_losses"]) == 2 for x in found[1:])
+    found = json.loads(call("ablate", run, "--draws", "2", "--json").out)
+    assert all(len(x["control_losses"]) == 2 for x in found["ablations"][1:])
+    assert 0 <= found["interchange"]["share"] <= 1
 
 
 def test_the_command_refuses_what_makes_no_sense(run, call):

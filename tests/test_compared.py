@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from grokscope.planted import groups
+from grokscope.plots.prices import plot_prices
 from grokscope.reading.accounts import compared_accounts
 from grokscope.reading.compared import Compared, compared
 from grokscope.reading.record import of_compared
 from grokscope.terminal import print_compared
-from grokscope.verify.evidence import OfAll, at_least
+from grokscope.verify.evidence import ANSWERS, OfAll, at_least
 
 AGAINST = at_least(OfAll.SAME_LOGITS, 0.2, 0.9, 0.7)
 
@@ -47,6 +48,15 @@ def test_the_interventions_say_the_same_of_a_network_without_cosets(accounts):
     assert scores["right sign"] < 0.1
     assert scores["embeddings exchanged"] < 0.1
     assert scores["|x| for relu"] > 0.99
+
+
+def test_what_finer_numbers_cost_is_drawn_for_each_account(accounts):
+    figure = plot_prices(accounts)
+    panel = figure.axes[0]
+    assert [line.get_label() for line in panel.lines] == [
+        *(c.form for c in accounts.network.certificates if accounts.curves[c.form]),
+        ANSWERS,
+    ]
 
 
 def test_the_control_is_as_sure_as_the_network(accounts):

@@ -18,14 +18,16 @@ from grokscope.explain.explanation import explain, path
 from grokscope.explain.program import circuit_file, write_circuits
 from grokscope.models import make_model
 from grokscope.models.model import Model
-from grokscope.planted import TRUTHS, groups
+from grokscope.planted import TRUTHS, groups, waves
 from grokscope.planted.impostors import solved
 from grokscope.planted.neurons import Neurons
 from grokscope.reading.explained import explanation_facts
+from grokscope.reading.plain import from_plain, to_plain
 from grokscope.reading.record import of_explanation
-from grokscope.reading.sentences import reason, rule
+from grokscope.reading.sentences import account, reason, rule
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
+from grokscope.tap import no_tap
 from grokscope.tasks import make_task
 from grokscope.training.files import as_json
 from grokscope.training.run import Run, spread
@@ -127,6 +129,43 @@ def test_of_a_mixture_the_mirror_with_the_same_operator_gives_an_answer_away():
     found = explain(Snapshot(task, is_train, OfInputs(logits)), ["lookup"])
     assert found.accuracy["test"] > 0.3
     assert (found.accuracy["unseen"], found.gate.verdict) == (0, "not generalised")
+
+
+class AddsOrSubtracts(Model):
+    """A planted clock that is asked a+b, or a-b as a+(-b)."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock, self.n_answers, self.act = clock, clock.n_answers, clock.act
+
+    def _asked(self, inputs):
+        a, b, operator = inputs.T
+        return torch.stack([a, torch.where(operator == 1, -b % 13, b)], dim=1)
+
+    def forward(self, inputs, tap=no_tap):
+        return self.clock(self._asked(inputs), tap)
+
+    def last(self, inputs, tap=no_tap):
+        return self.clock.last(self._asked(inputs), tap)
+
+    def fold(self, inputs):
+        return self.clock.fold(self._asked(inputs))
+
+    def symbol_weights(self):
+        return self.clock.symbol_weights()
+
+
+def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas():
+    task = make_task("mixture", {"formulas": "a+b,a-b", "p": 13})
+    clock = waves.clock_relu(1, 0.0, p=13).model
+    is_train = torch.arange(len(task.inputs)) % 3 > 0
+    found = explain(Snapshot(task, is_train, AddsOrSubtracts(clock)))
+    assert found.verdict == "generalised"
+    assert {k: x.algorithm for k, x in found.operators.items()} == {"a+b": "clock", "a-b": "clock"}
+    facts = explanation_facts(found)
+    assert repr(from_plain(json.loads(json.dumps(to_plain(facts))))) == repr(facts)
+    assert "a+b, clock; a-b, clock" in " ".join(account(facts))
+    assert of_explanation(facts)["operators"]["a-b"]["algorithm"] == "clock"
 
 
 def test_a_task_with_one_answer_is_no_task_to_generalise_on():

@@ -95,6 +95,14 @@ def test_a_second_explanation_computes_nothing(run, nothing_is_computed):
     assert again.why == ()
 
 
+def test_a_model_that_was_not_loaded_yet_is_no_other_model(run, nothing_is_computed, monkeypatch):
+    monkeypatch.setattr(module, "outside_code", lambda maker: "")  # as of what is this package's
+    explained(run)
+    nothing_is_computed()
+    monkeypatch.setattr(module, "MODELS", {})
+    assert explained(run).is_kept
+
+
 def test_report_and_reading_use_the_kept_one(run, nothing_is_computed):
     fresh = read(run)
     page = write_page(fresh).read_text()

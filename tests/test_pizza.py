@@ -12,6 +12,7 @@ from torch.nn import Parameter
 
 from grokscope import models
 from grokscope.errors import BadInput, NotApplicable, UnknownName
+from grokscope.measures import circles
 from grokscope.measures import pizza as measures
 from grokscope.models import make_model
 from grokscope.models.model import Model
@@ -412,6 +413,23 @@ def test_isolated_accuracy_is_by_key_and_of_all_pairs():
     assert measures.isolated_accuracy_all_keys(s) == 1
 
 
+def test_circles_of_unequal_waves_are_those_of_their_frequencies():
+    model = small("pizza", {"d_model": 8})
+    waves = 2 * math.pi * torch.arange(7).double()[:, None] * torch.tensor([2.0, 1.0, 3.0]) / 7
+    with torch.no_grad():
+        model.get_parameter("W_E").zero_()[:, :6] = torch.cat([waves.cos(), waves.sin()], dim=1)
+        model.get_parameter("W_E")[:, :6] *= torch.tensor([3, 2, 1, 3, 2, 1.0])
+    s = Snapshot(TASK, TASK.is_train(0.5, 0), model)
+    found = circles.circles(s)
+    assert [x.k for x in found] == [2, 1, 3]
+    for x in found:
+        by_frequency = measures.isolated_logits(s, (f"frequency {x.k}",))
+        assert torch.allclose(x.logits, by_frequency, atol=1e-10)
+    assert circles.circle_accuracy(s)["circle 1"] == pytest.approx(
+        measures.isolated_accuracy(replace(s, keys=("frequency 2",)))["frequency 2"]
+    )
+
+
 def test_measures_of_pizzas_say_where_they_have_no_meaning():
     product = make_task("a*b", {"p": 7})
     s = Snapshot(product, product.is_train(0.5, 0), small("pizza", {"d_model": 8}, product))
@@ -454,6 +472,14 @@ def test_the_published_networks_have_their_published_measures(
     assert measures.gradient_symmetricity(s) == pytest.approx(s_g, abs=within(s_g) / 2 + 1e-6)
     assert measures.distance_irrelevance(s) == pytest.approx(q, abs=within(q))
     assert measures.circularity(s) == pytest.approx(circular, abs=within(circular))
+    if run == "p99zdpze5l":  # Table 1 and their notebook
+        assert [*circles.circle_frequency(s).values()] == [17, 3, 15]
+        for found, published in (
+            (circles.circle_clock_fve(s), (0.7541, 0.7562, 0.7538)),
+            (circles.circle_pizza_fve(s), (0.9831, 0.9831, 0.9841)),
+            (circles.circle_accuracy(s), (0.348, 0.328, 0.260)),
+        ):
+            assert [*found.values()] == pytest.approx(published, abs=6e-4)
     by_clock, by_pizza = measures.clock_fve(s), measures.pizza_fve(s)
     assert set(by_clock) == {f"frequency {k}" for k in keys}
     if run in ("p99zdpze5l", "p71frej8t7"):  # the pizzas: theirs are .747 to .756, .975 to .984

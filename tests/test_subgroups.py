@@ -80,12 +80,23 @@ def test_classes_have_names(name, names):
     [
         ("C12", "C12"), ("C3xC4", "C12"), ("U15", "C2xC4"), ("C6xC4", "C2xC12"), ("C2^3", "C2^3"),
         ("D3", "S3"), ("D5", "D5"), ("Q8", "Q8"), ("A4", "A4"), ("S4", "S4"), ("A5", "A5"),
-        ("S5", "S5"), ("A6", "A6"), ("S6", "S6"), ("Dic3", None), ("A5xC2", None), ("Q8xC3", None),
+        ("S5", "S5"), ("A6", "A6"), ("S6", "S6"), ("Dic3", "Dic3"), ("Dic6", "Dic6"),
+        ("D8", "D8"), ("A5xC2", None), ("Q8xC3", None),
         ("A4xC2", None), ("A6xC2", None), ("A5xS3", None), ("D7xC3", None),
     ],
 )  # fmt: skip
 def test_isomorphism_types_are_told_from_the_table(name, known):
     assert abstract_name(group(name)) == known
+
+
+@pytest.mark.parametrize("name", ["C4xQ8", "S4xC4", "C2xD8", "D4xC4", "Dic8", "C3xQ8"])
+def test_no_class_is_known_by_its_order_alone(name):
+    assert not [c.name for c in subgroups(group(name)) if "order" in c.name]
+
+
+def test_an_extension_is_a_normal_subgroup_and_one_that_meets_it_in_the_identity():
+    found = {c.name for c in subgroups(group("S4xC4"))}
+    assert {"A4⋊C4", "S4xC4"} <= found  # pairs of equal sign, and the whole
 
 
 def test_the_natural_classes_of_s6_come_first():
@@ -95,7 +106,7 @@ def test_the_natural_classes_of_s6_come_first():
     fixed = (g.points == torch.arange(6)).sum(dim=1)
     assert fixed[by_name["S5 a"].representative].sum() == 240  # 2 orbits: fixes a point
     assert fixed[by_name["S5 b"].representative].sum() == 120  # transitive
-    assert {"A6", "A5 a", "S4xC2 a", "S3xS3 a", "F20", "order 72"} <= set(by_name)
+    assert {"A6", "A5 a", "S4xC2 a", "S3xS3 a", "F20", "C3^2⋊D4"} <= set(by_name)
 
 
 @pytest.mark.parametrize("g", GROUPS, ids=lambda g: g.name)

@@ -132,6 +132,12 @@ def test_a_table_of_settings_says_the_same_in_every_format(tmp_path):
         grid(Spec(), ["lr=.3"], listed(tmp_path / "x.csv"))
 
 
+def test_a_setting_that_only_later_rows_have_is_read(tmp_path):
+    rows = ['{"seed": 0}'] * 300 + ['{"seed": 1, "task": "composition", "task.group": "C7"}']
+    (tmp_path / "x.jsonl").write_text("\n".join(rows))
+    assert listed(tmp_path / "x.jsonl")[-1] == ("seed=1", "task=composition", "task.group=C7")
+
+
 def test_the_sweep_of_the_page_has_its_1125_networks():
     whole = SWEEPS["pair_parity_sweep"].grid()
     assert len({spec.id for spec in whole}) == 1125

@@ -15,6 +15,9 @@ const shared = {
 await build({ ...shared, entryPoints: [`${source}main.js`], outfile: `${folder}/explorable.js`, format: "iife" });
 await build({ ...shared, entryPoints: [`${source}construct/main.js`], outfile: `${folder}/construct.js`, format: "iife" });
 await build({ ...shared, entryPoints: [`${source}many/main.js`], outfile: `${folder}/many.js`, format: "esm" });
+await build({ ...shared, entryPoints: [`${source}playground/main.js`], outfile: `${folder}/playground.js`, format: "iife" });
+await build({ ...shared, entryPoints: [`${source}playground/worker.js`], outfile: `${folder}/playground_worker.js`, format: "iife" });
+await build({ ...shared, entryPoints: [`${source}playground/playground.css`], outfile: `${folder}/playground.css` });
 await build({ ...shared, entryPoints: [`${source}many/many.css`], outfile: `${folder}/many.css` });
 
 // A page can stand in a document of others' making, whose look is its own.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from grokscope.errors import BadInput, DamagedFile, GrokscopeError, NotApplicable
 from grokscope.training.events import Events, Phases, Row, find_events
 from grokscope.training.run import Run
+from grokscope.verify.evidence import OfAll
 
 if TYPE_CHECKING:
     from grokscope.explain.explanation import Explanation
@@ -363,6 +364,14 @@ def form(x: Entry) -> str | None:
 def size(x: Entry) -> int | None:
     """How many numbers that circuit has."""
     return None if x.best is None else x.best.circuit.size
+
+
+@column(of="explain")
+def price(x: Entry) -> float | None:
+    """What that circuit takes in bits, its numbers as coarse as keeps its answers; see
+    `verify.price`."""
+    evidence = None if x.best is None else x.best.get(OfAll.PRICE)
+    return None if evidence is None else evidence.value
 
 
 @column(of="explain")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from grokscope.reading.differences import Differences
     from grokscope.reading.spectrum import Spectrum
     from grokscope.verify.ablations import Ablated
+    from grokscope.verify.interchange import Interchange
 
 LONGEST_ID = 75
 IN_FULL = (
@@ -92,6 +93,10 @@ def print_explanation(name: str, e: ExplanationFacts, circuit: Path | None) -> N
     console = _console()
     console.print(Text(f"{name}: {short(e)}, {e.algorithm or 'no algorithm'}", style="bold"))
     _print_paragraphs(account(e))
+    if e.operators:
+        rows = [(k, c) for k, x in e.operators.items() for c in x.certificates]
+        print_table([{"formula": k, **_circuit_row(c)} for k, c in rows])
+        return
     print_table([_circuit_row(c) for c in e.certificates])
     for c in e.certificates:
         if not c.holds:
@@ -242,6 +247,16 @@ def print_ablations(found: "Sequence[Ablated]") -> None:
             for x in found
         ]
     )
+
+
+def print_interchange(found: "Interchange | None") -> None:
+    """How many pairs answer as those whose product they were given."""
+    if found is None:
+        return
+    line = f"Given the product of another pair in the key parts, {found.share:.1%} answer as it"
+    if found.control is not None:
+        line += f"; in as many other parts {found.control:.1%}"
+    _console().print(Text(f"\n{line}."))
 
 
 def _span(values: Sequence[float], form: str) -> str:

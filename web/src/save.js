@@ -76,7 +76,7 @@ function escaped(text) {
 }
 
 /** @param {string} name @param {string | Blob} content @param {string} type */
-function save(name, content, type) {
+export function save(name, content, type) {
   const link = el("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

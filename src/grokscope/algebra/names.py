@@ -199,8 +199,8 @@ def abstract_name(group: Group) -> str | None:
         return _abelian_name(group)
     if rotation(group) is not None:
         return "S3" if n == 6 else f"D{n // 2}"
-    if n == 8:
-        return "Q8"
+    if _is_dicyclic(group):
+        return "Q8" if n == 8 else f"Dic{n // 4}"
     fifth, is_centreless = int((orders == 5).sum()), int(group.centre.sum()) == 1
     tests = {
         "A4": n == 12 and not (orders == 6).any(),
@@ -213,6 +213,20 @@ def abstract_name(group: Group) -> str | None:
         "S6": n == 720 and fifth == 144 and int(orders.max()) == 6,
     }
     return next((name for name, holds in tests.items() if holds), None)
+
+
+def _is_dicyclic(group: Group) -> bool:
+    """Whether half of its elements are the powers of one, and all others are of order 4: squares of
+    these are then the one involution, so that they invert the powers."""
+    n, orders = group.order, group.orders
+    halves = (orders == n // 2).nonzero()[:, 0] if n % 4 == 0 else orders.new_zeros(0)
+    if not len(halves):
+        return False
+    outside, x = torch.ones(n, dtype=torch.bool), group.identity
+    for _ in range(n // 2):
+        outside[x] = False
+        x = int(group.table[x, halves[0]])
+    return bool((orders[outside] == 4).all())
 
 
 def _abelian_name(group: Group) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 from grokscope.algebra.cache import cached
 from grokscope.algebra.groups import Group
 from grokscope.algebra.irreps import Irrep
-from grokscope.algebra.names import abstract_name, letter
+from grokscope.algebra.names import abstract_name, is_prime, letter
 from grokscope.algebra.splits import part_characters
 from grokscope.errors import BadInput
 
@@ -292,12 +292,36 @@ def _type(group: Group, H: Subset, smaller: Sequence[tuple[str, SubgroupClass]])
         for other, B in normal:
             whole = int(A.sum()) * int(B.sum()) == int(H.sum())
             if whole and A.sum() >= B.sum() > 1 and int((A & B).sum()) == 1:
-                return f"{name}x{other}" if "order" not in name + other else _of_order(H)
-    return abstract_name(inner) or _of_order(H)
+                return f"{_factor(name, '⋊.')}x{_factor(other, '⋊.')}"
+    return abstract_name(inner) or _extension(H, normal, smaller)
 
 
-def _of_order(H: Subset) -> str:
-    return f"order {int(H.sum())}"
+def _extension(
+    H: Subset,
+    normal: Sequence[tuple[str, Subset]],
+    smaller: Sequence[tuple[str, SubgroupClass]],
+) -> str:
+    """The shortest name of a semidirect product A⋊B that it is, A normal; where it is none, A.Cp of
+    a normal subgroup of prime index p; else its order."""
+    order, split = int(H.sum()), []
+    for name, A in normal:
+        for other, one in smaller:
+            if one.order * int(A.sum()) != order or one.order == order:
+                continue
+            within = (one.members & ~H).sum(dim=1) == 0
+            if bool((within & ((one.members & A).sum(dim=1) == 1)).any()):
+                split.append(f"{_factor(name)}⋊{_factor(other)}")
+    over = [
+        f"{_factor(name)}.C{order // int(A.sum())}"
+        for name, A in normal
+        if is_prime(order // int(A.sum()))
+    ]
+    return min(split or over, key=lambda name: (len(name), name), default=f"order {order}")
+
+
+def _factor(name: str, binds_less: str = "x⋊.") -> str:
+    """A name as part of a longer one, in brackets where it has one of these signs."""
+    return f"({name})" if any(sign in name for sign in binds_less) else name
 
 
 def _normal_in(

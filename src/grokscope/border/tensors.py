@@ -1,4 +1,7 @@
-"""safetensors: a JSON header of names, kinds, shapes and places, then the numbers."""
+"""safetensors: a JSON header of names, kinds, shapes and places, then the numbers.
+
+Of what else a header says, a record of the playground is read, and nothing more.
+"""
 
 import json
 import math
@@ -15,6 +18,8 @@ KINDS = {
     "U64": "uint64", "BOOL": "bool", "C64": "complex64",
 }  # fmt: skip
 
+RECORD = "grokscope_playground"  # the name in a header's metadata under which a run is described
+
 
 def safetensors(file: BinaryIO, size: int) -> Held:
     """A file of safetensors: its tensors lie one behind the other, and fill it."""
@@ -24,7 +29,8 @@ def safetensors(file: BinaryIO, size: int) -> Held:
     within(length, LARGEST_TEXT, "its header has")
     tensors: dict[str, Declared] = {}
     ends: dict[str, tuple[int, int]] = {}
-    for name, about in _header(file.read(length)).items():
+    header = _header(file.read(length))
+    for name, about in header.items():
         if name != "__metadata__":
             tensors[name], ends[name] = _declared(name, about)
     at = 0
@@ -42,7 +48,7 @@ def safetensors(file: BinaryIO, size: int) -> Held:
         file.seek(8 + length + ends[storage.key][0])
         return blocks(file, storage.size)
 
-    return Held(Tree(tensors), numbers)
+    return Held(Tree({**tensors, **_record(header.get("__metadata__"))}), numbers)
 
 
 def _header(text: bytes) -> dict[str, Any]:
@@ -53,6 +59,20 @@ def _header(text: bytes) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise BadInput(f"it is damaged or cut off (its header is no JSON object). {AGAIN}")
     return header
+
+
+def _record(metadata: Any) -> dict[str, Any]:
+    """What the playground wrote of a run, by its name; empty in any other file."""
+    text = metadata.get(RECORD) if isinstance(metadata, dict) else None
+    if text is None:
+        return {}
+    try:
+        record = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise BadInput(f"it is damaged: what it says of its run is no JSON object. {AGAIN}")
+    return {RECORD: record}
 
 
 def _declared(name: str, about: Any) -> tuple[Declared, tuple[int, int]]:

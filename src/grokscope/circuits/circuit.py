@@ -98,6 +98,11 @@ class Circuit(ABC):
         """Which of the network's neurons each part claims."""
         return {}
 
+    def rounded(self, bits: int) -> "Circuit | None":
+        """The same with numbers of so many bits (see `to_bits`), for its price; None of a form that
+        does not say what its numbers are."""
+        return None
+
     def others(self, seed: int) -> "Circuit | None":
         """A control: parts that the circuit leaves out, drawn at random, of as many dimensions;
         None where too few are left out."""

@@ -14,6 +14,8 @@ from textwrap import fill, indent
 from types import ModuleType
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from grokscope.algebra.groups import Group
 
@@ -73,6 +75,15 @@ def in_lines(rows: Iterable[str], brackets: str = "[]") -> str:
 def round_(x: float) -> float:
     """To the digits that are printed."""
     return float(f"{x:.{DIGITS}g}")
+
+
+def to_bits(x: Float[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape"]:
+    """Numbers of one kind as whole numbers of so many bits, the sign's among them, times one step,
+    of which the largest takes as many as there are."""
+    if not x.any():
+        return x
+    step = x.abs().max() / (2 ** (bits - 1) - 1)
+    return (x / step).round() * step
 
 
 def moves_of(group: Group) -> dict[str, str]:

@@ -16,7 +16,7 @@ from grokscope.activations import Activation
 from grokscope.algebra.groups import Group
 from grokscope.algebra.splits import isotypic
 from grokscope.canonical import activation_of
-from grokscope.circuits.printed import listed, moves_of, round_
+from grokscope.circuits.printed import listed, moves_of, round_, to_bits
 from grokscope.errors import NotApplicable
 from grokscope.measures.sides import PURE, elements, sides
 from grokscope.measures.weights import output_map
@@ -53,6 +53,12 @@ class Summed:
         inner = sum((f - f.mean(dim=0)).square().sum(dim=0) for f in (self.left, self.right))
         energy = inner * self.output.square().sum(dim=0)
         return energy / energy.sum().clamp(min=1e-300)
+
+    def rounded(self, bits: int) -> "Summed":
+        """The same with values of so many bits; see `to_bits`."""
+        sides = (self.left, self.right, self.output, self.bias)
+        left, right, output, bias = (to_bits(x, bits) for x in sides)
+        return replace(self, left=left, right=right, output=output, bias=bias)
 
     def pick(self, neurons: Bool[Tensor, " neuron"] | Int[Tensor, " some"]) -> "Summed":
         """The same with these neurons alone."""

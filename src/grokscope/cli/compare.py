@@ -1,11 +1,12 @@
 """`grokscope compare`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from grokscope.cli.options import Json, OneRun, Out, Plugins, Step, load, names
+from grokscope.cli.options import Json, OneRun, Out, Plot, Plugins, Step, check_plot, load, names
 from grokscope.errors import BadInput
 
 
@@ -16,6 +17,7 @@ def compare(
         "coset,rho-set,convolution"
     ),
     step: Step = None,
+    plot: Plot = None,
     out: Out = Path("runs"),
     json: Json = False,
     use: Plugins = (),
@@ -24,16 +26,21 @@ def compare(
 
     Beside them stands a network on Z/p, which has no subgroups, as a control.
 
-    Example: grokscope compare composition-groupS5 --circuits coset,convolution
+    With --plot what each costs to write down, in bits, beside what it leaves over.
+
+    Example: grokscope compare composition-groupS5 --circuits coset,convolution --plot prices.svg
     """
     from grokscope.cli.find import find
+    from grokscope.plots import save
+    from grokscope.plots.prices import plot_prices
     from grokscope.reading.compared import compared
     from grokscope.reading.record import of_compared
     from grokscope.snapshot import Snapshot
-    from grokscope.terminal import print_compared, print_json
+    from grokscope.terminal import print_compared, print_file, print_json
     from grokscope.training.machine import use_threads
 
     load(use)
+    check_plot(plot)
     use_threads()
     if not names(circuits):
         raise BadInput("--circuits names no form. Write some, as in --circuits coset,convolution.")
@@ -42,3 +49,5 @@ def compare(
         print_json(of_compared(accounts))
     else:
         print_compared(accounts)
+    if plot is not None:
+        print_file(save(plot_prices(accounts), plot), sys.stderr)

@@ -7,6 +7,7 @@ from tyro.conf import Positional, arg
 
 from grokscope.cli.ending import Ended
 from grokscope.cli.options import Json, Plugins, absent, load
+from grokscope.errors import must_be
 from grokscope.printable import Screen
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ def reproduce(
     /,
     quick: Annotated[bool, arg(help="at a size of minutes that shows the effect")] = False,
     out: Annotated[Path, arg(metavar="DIR", help="the folder of the results")] = Path("reproduced"),
+    first: Annotated[
+        int | None, absent("N", "so many of its networks, or cases; the others later")
+    ] = None,
+    tables: Annotated[
+        Path | None, absent("DIR", "copy the small tables of what is there to this folder")
+    ] = None,
     workers: Annotated[
         int | None, absent("N", "processes of a sweep; by default one a core")
     ] = None,
@@ -33,24 +40,29 @@ def reproduce(
 
     Without a name: the list of all items, with what they cost. With one: its networks are trained,
     measured and drawn; each published number is said beside ours, with whether it agrees. What is
-    there is not made again, so that the same command goes on where it was interrupted.
+    there is not made again, so that the same command goes on where it was interrupted. --tables
+    alone makes nothing, and copies what is there.
 
     Example: grokscope reproduce pair2023:construction --quick
     """
     from grokscope.papers.item import ITEMS, chosen
     from grokscope.papers.items import OPEN, load_items
+    from grokscope.papers.kept import keep
     from grokscope.papers.summary import write_summary
     from grokscope.terminal import print_file
 
     load_items()
     load(use)
-    if not what:
+    if first is not None and first < 1:
+        raise must_be("--first", "a whole number from 1", first)
+    if not what and tables is None:
         _list(list(ITEMS.values()), json)
         return
-    for item in chosen(what, ITEMS):
-        _make(item, quick, out, workers, json, use)
-    page = write_summary(ITEMS, OPEN, out)
-    if not json:
+    for item in chosen(what, ITEMS) if what else []:
+        _make(item, quick, out, first, workers, json, use)
+    pages = [write_summary(ITEMS, OPEN, out)] if what else []
+    pages += [keep(ITEMS, OPEN, out, tables)] if tables is not None else []
+    for page in pages if not json else []:
         print_file(page)
 
 
@@ -82,7 +94,13 @@ def _hours(hours: int | float) -> str:
 
 
 def _make(
-    item: "Item", quick: bool, out: Path, workers: int | None, json: bool, use: Plugins
+    item: "Item",
+    quick: bool,
+    out: Path,
+    first: int | None,
+    workers: int | None,
+    json: bool,
+    use: Plugins,
 ) -> None:
     from grokscope.papers.reproduce import home_of
     from grokscope.papers.reproduce import reproduce as make
@@ -97,14 +115,17 @@ def _make(
     if quick and item.quick is None:
         notes.print(f"{item.name} has one size, the full one.", soft_wrap=True)
     asked = item.size(size)
-    count = f"{len(asked.subjects):,} {'networks' if asked.specs else 'cases'}"
+    count = f"{len(asked.subjects[:first]):,} {'networks' if asked.specs else 'cases'}"
+    count += (
+        f" of {len(asked.subjects):,}" if len(asked.subjects[:first]) < len(asked.subjects) else ""
+    )
     notes.print(
         f"{item.name}: {item.shows}. {count}, about {_hours(asked.hours)} of one processor.",
         soft_wrap=True,
     )
     try:
         with progress_bar(asked.specs, notes) as track:
-            made = make(item, size, out, track, workers, use)
+            made = make(item, size, out, track, workers, use, first)
     except Ended as end:
         raise type(end)(" The same command goes on from what is there.") from None
     write_item(made, home_of(item, out))

@@ -3,8 +3,8 @@
 Axes: pair = one input.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 
@@ -16,6 +16,7 @@ from grokscope.circuits.circuit import FORMS, Form
 from grokscope.errors import BadInput, GrokscopeError, NotApplicable, UnknownName, lookup
 from grokscope.explain.verdict import Gate, Verdict, gate
 from grokscope.measures.losses import pair_losses
+from grokscope.measures.mixtures import by_operator
 from grokscope.snapshot import Snapshot
 from grokscope.tap import record
 from grokscope.training import memory
@@ -48,6 +49,7 @@ class Explanation:
     certificates: tuple[Certificate, ...]  # the best first
     not_found: dict[str, str]  # form -> why there is none
     n_sampled: int | None = None  # pairs that the evidence on logits is of, where it is a sample
+    operators: Mapping[str, "Explanation"] = field(default_factory=dict)  # of a mixture, by formula
 
     @cached_property
     def gate(self) -> Gate:
@@ -125,15 +127,17 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
 
     None is looked for where the task is not known. Those that hold come first. Of these a circuit
     that accounts for the neurons too goes before one of the logits alone; then the best bound
-    decides, then the size. Raises `UnknownName` for a form that does not exist, `NotApplicable` for
-    a task with several answers an input, and `BadInput` where it would need more memory than is
-    free.
+    decides, then the size. A network of a mixture is explained on each of its formulas too, as a
+    network of that one alone. Raises `UnknownName` for a form that does not exist,
+    `NotApplicable` for a task with several answers an input, and `BadInput` where it would need
+    more memory than is free.
     """
     if snapshot.task.answers.ndim > 1:
         raise NotApplicable(
             f"no form of explanation reads `{snapshot.task.name}`: an input has several answers."
         )
     keep_memory()
+    forms = None if forms is None else tuple(forms)
     chosen = list(FORMS.values()) if forms is None else [_form(name) for name in forms]
     needed = memory.explaining(snapshot.task, snapshot.model)
     what = f"explaining this network on `{snapshot.task.name}`"
@@ -154,7 +158,9 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
             not_found[form.circuit.form] = str(reason)
     certificates.sort(key=_rank)
     n_sampled = None if sample is None else len(sample.task.inputs)
-    return Explanation(snapshot, *scores, tuple(certificates), not_found, n_sampled)
+    alone = by_operator(snapshot) if snapshot.task.operators else {}
+    operators = {name: explain(one, forms) for name, one in alone.items()}
+    return Explanation(snapshot, *scores, tuple(certificates), not_found, n_sampled, operators)
 
 
 def path(

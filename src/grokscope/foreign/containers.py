@@ -34,7 +34,7 @@ def unpack(path: Path, tree: Any, config: dict[str, Any]) -> Contents:
     tree = {k: _state_of(v) if _is_module(v) else v for k, v in tree.items()}
     record = {str(k): v for k, v in tree.items() if not is_state(v)}
     config = {**_config_in(record), **config}
-    checkpoints = _many(record)
+    checkpoints = _many(record) or _by_step(tree)
     last = next((tree[name] for name in ONE if is_state(tree.get(name))), None)
     if last is not None:
         step = _step_of(path, config, record)
@@ -103,6 +103,16 @@ def _many(record: dict[str, Any]) -> dict[int, State]:
         ):
             return {int(step): clean(x) for step, x in states_there.items() if _is_step(step)}
     return {}
+
+
+def _by_step(tree: dict[str, Any]) -> dict[int, State]:
+    """The checkpoints of tensors that are named by their step and their name, as 120/W_E."""
+    checkpoints: dict[int, State] = {}
+    for key, w in tree.items():
+        step, slash, name = str(key).partition("/")
+        if slash and is_step_name(step) and isinstance(w, Tensor):
+            checkpoints.setdefault(int(step), {})[name] = w
+    return checkpoints
 
 
 def _whole_numbers(x: Any) -> list[int]:

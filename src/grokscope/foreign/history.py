@@ -4,7 +4,7 @@ Axes: pair = one input; c = an output class.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import isfinite, nan
 
@@ -40,9 +40,7 @@ def find_split(
     are the checkpoints by step."""
     if said is not None:
         return *said.of(spec, task), ()
-    if foreign.is_train is not None:
-        a, b = task.inputs[:, :2].unbind(dim=1)
-        mask = foreign.is_train.view(foreign.n, foreign.n)[a, b]
+    if (mask := foreign.shown(task)) is not None:
         if mask.all():
             return replace(spec, split=ALL_SPLIT), None, ()
         if mask.any():
@@ -112,10 +110,17 @@ def _guesses(
 
 
 def rows_of(
-    run: Run, losses: Losses | None, networks: dict[int, Model]
+    run: Run,
+    losses: Losses | None,
+    networks: dict[int, Model],
+    recorded: Sequence[dict[str, int | float]] = (),
 ) -> Iterator[dict[str, int | float]]:
-    """The recorded losses, one row each; accuracies, which were not recorded, are measured where
-    there is a checkpoint and the split is known, and so are losses, where none were."""
+    """The evaluations that were recorded whole; else the recorded losses, one row each. Accuracies,
+    which were not recorded, are then measured where there is a checkpoint and the split is known,
+    and so are losses, where none were."""
+    if recorded:
+        yield from recorded
+        return
     rows: dict[int, dict[str, float]] = {}
     for step, model in networks.items() if run.knows_split else ():
         rows[step] = _metrics(model, run.task, run.is_train)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool
@@ -71,6 +71,7 @@ class Recognised:
     networks: dict[int, Model]
     accuracy: float
     losses: Losses | None
+    rows: tuple[dict[str, int | float], ...]
     is_train: Bool[Tensor, " pair"] | None  # a split that was saved with the weights
     notes: tuple[str, ...]
 
@@ -122,6 +123,7 @@ def recognise(source: Source, said: Said = NOTHING) -> Recognised:
         networks=networks,
         accuracy=resolved.answered.fit.accuracy,
         losses=foreign.losses,
+        rows=foreign.rows,
         is_train=is_train,
         notes=(*foreign.notes, *converted, *resolved.notes, *split_notes, *unread),
     )
@@ -164,11 +166,9 @@ def _shown(foreign: ForeignNetwork, split: Split | None) -> Shown | None:
     """Which pairs of a task it is said to have been shown; None where some are not known."""
     if split is not None:
         return None if split.scheme == UNKNOWN_SPLIT else split.shown
-    table = foreign.is_train
-    if table is None:
+    if foreign.is_train is None:
         return None
-    at = torch.tensor([foreign.n, 1])
-    return lambda task: table[(task.inputs[:, :2] * at).sum(dim=1)]
+    return lambda task: cast(Tensor, foreign.shown(task))
 
 
 def _check_split(spec: Spec, task: Task, source: Source) -> None:
@@ -211,7 +211,7 @@ def _write(run: Run, recognised: Recognised) -> None:
     if recognised.is_train is not None:
         write_tensors(run.folder / SPLIT_FILE, {"is_train": recognised.is_train}, {})
     run.write_spec()
-    rows = list(rows_of(run, recognised.losses, recognised.networks))
+    rows = list(rows_of(run, recognised.losses, recognised.networks, recognised.rows))
     if rows:
         text = "".join(as_json(row) + "\n" for row in rows)
         write_atomically(run.folder / "metrics.jsonl", text.encode())

@@ -18,7 +18,7 @@ from grokscope.errors import BadInput, unknown
 from grokscope.foreign.names import folder_name
 from grokscope.foreign.reasons import why_unread
 from grokscope.spec import Spec
-from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT
+from grokscope.task import LARGEST_TABLE, UNKNOWN_SPLIT, Task
 
 State = dict[str, Tensor]
 SPEC = Spec(split=UNKNOWN_SPLIT)  # what is known of a foreign network's training before it is read
@@ -89,8 +89,9 @@ class ForeignNetwork:
     `specs` are the models that it can be, the likeliest first (as a rule one); their task counts
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
-    over all n x n pairs in lexicographic order. `others` are the other networks that the same
-    arrays can be, where their shapes leave something open; `assumes` says what of it this one
+    over all n x n pairs in lexicographic order, or over the inputs of its task where these are no
+    pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the
+    same arrays can be, where their shapes leave something open; `assumes` says what of it this one
     takes, and `ask` is the error where the answers leave open how many symbols there are. `count`
     is how many networks the file holds, of which this is one. Raises `BadInput` for so many
     symbols that their pairs are not written out.
@@ -103,6 +104,7 @@ class ForeignNetwork:
     elements: str = "lexicographic"  # the order of permutations that is likeliest
     losses: Losses | None = None
     is_train: Tensor | None = None
+    rows: tuple[dict[str, int | float], ...] = ()
     notes: tuple[str, ...] = ()
     others: tuple["ForeignNetwork", ...] = ()
     assumes: dict[str, str] = field(default_factory=dict)  # "axes", "sequence" -> which
@@ -111,6 +113,13 @@ class ForeignNetwork:
 
     def __post_init__(self) -> None:
         check_symbols(self.n)
+
+    def shown(self, task: Task) -> Tensor | None:
+        """Which inputs of its task are trained on, where that was saved with the weights."""
+        if self.is_train is None or not task.is_of_pairs:
+            return self.is_train
+        a, b = task.inputs[:, :2].unbind(dim=1)
+        return self.is_train.view(self.n, self.n)[a, b]
 
 
 def check_symbols(n: int) -> None:

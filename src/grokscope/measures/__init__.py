@@ -2,6 +2,7 @@
 
 from grokscope.measures import attention as _attention  # noqa: F401  (registers itself)
 from grokscope.measures import characters as _characters  # noqa: F401
+from grokscope.measures import circles as _circles  # noqa: F401
 from grokscope.measures import cosets as _cosets  # noqa: F401
 from grokscope.measures import furuta as _furuta  # noqa: F401
 from grokscope.measures import irreps as _irreps  # noqa: F401

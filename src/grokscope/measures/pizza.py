@@ -6,7 +6,8 @@ depend on a-b. No measure here decides alone: on fully accurate networks gradien
 distance irrelevance can flatly disagree, an untrained pizza Transformer looks clock-like by both
 (and an untrained one of Nanda et al. like a pizza by the first), and circles seen through principal
 components fail where two frequencies are equally strong. Hence circles are isolated here by
-frequency. Read them together, and only where the accuracy is 1.
+frequency, and in `circles.py` as they were published. Read them together, and only where the
+accuracy is 1.
 
 Axes: pair = one input; operand = a, b; pos = position; d = an embedding's width; symbol; c = an
 answer; s = a+b, distance = a-b, each mod p.
@@ -66,7 +67,7 @@ def symmetricity_by_symbols(s: Snapshot) -> float:
 def _gradients(s: Snapshot) -> tuple[Float[Tensor, "triple d"], Float[Tensor, "triple d"]]:
     """The gradients of a logit by the embeddings of a and of b, for the triples of
     `gradient_symmetricity`."""
-    _shared_embedding(s)
+    shared_embedding(s)
     if s.task.inputs.shape[1] != 2:
         raise NotApplicable(f"the inputs of `{s.task.name}` are not pairs (a, b).")
     triples = _triples(s.task.n_symbols, s.task.n_answers)
@@ -109,7 +110,7 @@ def distance_irrelevance(s: Snapshot) -> float:
     a+b alone. Theirs: pizzas 0 to .4, clocks .4 to 1; but the q in their tables is of the best
     wrong logit. Untrained, every architecture: .99 to 1.
     """
-    p = _modulus(s)
+    p = modulus_of(s)
     if p % 2 == 0:
         raise NotApplicable(f"with p={p} even, a+b and a-b do not tell the pairs apart.")
     a, b = s.task.inputs.unbind(dim=1)
@@ -132,8 +133,8 @@ def circularity(s: Snapshot) -> float:
     Theirs call an embedding circular from .995; two equally strong frequencies mix and score well
     below. Untrained: about .14 at p = 59, .07 at p = 113.
     """
-    p = _modulus(s)
-    _shared_embedding(s)
+    p = modulus_of(s)
+    shared_embedding(s)
     W_E = symbol_weights(s)["ab"]
     if min(W_E.shape) < 4:
         raise NotApplicable(f"an embedding of shape {tuple(W_E.shape)} has under four components.")
@@ -166,19 +167,25 @@ def clock_fve(s: Snapshot) -> dict[str, float]:
     principal components). Pizzas have about .75 too, so this says something only beside
     `pizza_fve`. Uncorrelated, and so untrained: -1, give or take .05; opposite: -3.
     """
-    return _fve(s, lambda k, p: _cos(k, p, 1, 1, -1))
+    return _fve(s, clock_form)
 
 
 @measure(invariant=True)
 def pizza_fve(s: Snapshot) -> dict[str, float]:
     """The same of |cos(w_k(a-b)/2)| (|cos θ| - |sin θ|), θ = w_k(a+b-c)/2, the logits of a pizza
     with a perfect absolute value (Zhong et al. 2023, 4). Untrained: -1, give or take .05."""
+    return _fve(s, pizza_form)
 
-    def form(k: int, p: int) -> Float[Tensor, "a b c"]:
-        theta = _angle(k, p, 1, 1, -1) / 2
-        return (_angle(k, p, 1, -1, 0) / 2).cos().abs() * (theta.cos().abs() - theta.sin().abs())
 
-    return _fve(s, form)
+def clock_form(k: int, p: int) -> Float[Tensor, "a b c"]:
+    """cos w_k(a+b-c)."""
+    return _cos(k, p, 1, 1, -1)
+
+
+def pizza_form(k: int, p: int) -> Float[Tensor, "a b c"]:
+    """|cos(w_k(a-b)/2)| (|cos θ| - |sin θ|), θ = w_k(a+b-c)/2."""
+    theta = _angle(k, p, 1, 1, -1) / 2
+    return (_angle(k, p, 1, -1, 0) / 2).cos().abs() * (theta.cos().abs() - theta.sin().abs())
 
 
 @measure(invariant=True)
@@ -198,12 +205,21 @@ def accompanying_pizza_fve(s: Snapshot) -> dict[str, float]:
 def isolated_logits(s: Snapshot, parts: tuple[str, ...]) -> Float[Tensor, "pair c"]:
     """The logits when the embedding of each operand, as a function of its symbol, keeps only these
     parts and its mean."""
-    split, inputs = fourier(_modulus(s)), s.task.inputs
+    split = fourier(modulus_of(s))
+    return logits_with(s, lambda E: split.project(("constant", *parts), E))
+
+
+def logits_with(
+    s: Snapshot, change: Callable[[Float[Tensor, "symbol d"]], Float[Tensor, "symbol d"]]
+) -> Float[Tensor, "pair c"]:
+    """The logits when the embeddings of the operands, as functions of their symbols, are changed,
+    and everything after them is computed anew."""
+    inputs = s.task.inputs
 
     def keep(x: Float[Tensor, "pair d"], symbols: Int[Tensor, " pair"]) -> Float[Tensor, "pair d"]:
         E = x.new_zeros(s.task.n_symbols, x.shape[1])
         E[symbols] = x  # the same for every pair that has the symbol
-        return split.project(("constant", *parts), E)[symbols]
+        return change(E)[symbols]
 
     replaced = []
 
@@ -225,15 +241,16 @@ def _not_embedded(s: Snapshot) -> NotApplicable:
     return NotApplicable(f"{s.model.name} has no activation `embed` by position.")
 
 
-def _shared_embedding(s: Snapshot) -> Float[Tensor, "symbol d"]:
+def shared_embedding(s: Snapshot) -> Float[Tensor, "symbol d"]:
+    """The embedding of both operands. Raises `NotApplicable` where each has its own."""
     weights = weights_of(s)
     if "ab" not in weights:
         raise NotApplicable(f"{s.model.name} does not embed a and b alike.")
     return weights["ab"].detach()
 
 
-def _modulus(s: Snapshot) -> int:
-    """The p of a+b mod p on all pairs."""
+def modulus_of(s: Snapshot) -> int:
+    """The p of a+b mod p on all pairs. Raises `NotApplicable` for another task."""
     task, p = s.task, s.task.n_symbols
     is_square = task.inputs.shape == (p * p, 2) and task.n_answers == p > 2
     if not is_square or not torch.equal(task.answers, task.inputs.sum(dim=1) % p):
@@ -245,21 +262,22 @@ def _fve(
     s: Snapshot, form: Callable[[int, int], Float[Tensor, "a b c"]], at: int = 1
 ) -> dict[str, float]:
     """2ρ - 1 between form(k, p) and the logits of frequency `at` k alone, for each key k."""
-    p, a, b = _modulus(s), *s.task.inputs.unbind(dim=1)
+    p, a, b = modulus_of(s), *s.task.inputs.unbind(dim=1)
     fve = {}
     for key in keys_of(s):
         k = int(key.removeprefix("frequency "))
         embedded = min(at * k % p, -at * k % p)
         if embedded == 0:
             continue  # p = 2k: the doubled frequency is the constant
-        x = isolated_logits(s, (f"frequency {embedded}",)).double()
-        fve[key] = 2 * _correlation(x, form(k, p)[a, b]) - 1
+        fve[key] = explained(isolated_logits(s, (f"frequency {embedded}",)), form(k, p)[a, b])
     return fve
 
 
-def _correlation(x: Float[Tensor, "pair c"], y: Float[Tensor, "pair c"]) -> float:
-    x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / (x.norm() * y.norm()).clamp(min=1e-30))
+def explained(x: Float[Tensor, "pair c"], y: Float[Tensor, "pair c"]) -> float:
+    """2ρ - 1, ρ being the correlation of the two: the explained variance of either, standardised,
+    by the other."""
+    x, y = x.double() - x.double().mean(), y - y.mean()
+    return 2 * float((x * y).sum() / (x.norm() * y.norm()).clamp(min=1e-30)) - 1
 
 
 def _angle(k: int, p: int, of_a: int, of_b: int, of_c: int) -> Float[Tensor, "a b c"]:

@@ -25,6 +25,11 @@ def events(run: Run) -> dict[str, Any]:
     }
 
 
+def first_below(run: Run, column: str, value: int | float) -> int | None:
+    """The first step at which this column of its evaluations is below a value."""
+    return next((int(row["step"]) for row in run.rows if row[column] < value), None)
+
+
 def curve(run: Run, columns: Sequence[str] = (*LOSSES, *ACCURACIES)) -> dict[str, Any]:
     """These columns of its evaluations as lists, and "step"."""
     rows = run.rows

@@ -42,6 +42,7 @@ T = TypeVar("T")
 FILE, TABLE, ROWS, PICTURE = "item.json", "table.csv", "rows.csv", "picture"
 RUNS, SWEEPS = "runs", "sweeps"
 LARGEST = 10**9  # bytes of an item.json
+WHY_NOT = "why not"  # the column of a row of which nothing could be measured
 EVERY = 10.0  # seconds between two states of an item.json
 
 
@@ -58,6 +59,11 @@ class Made:
     @property
     def is_whole(self) -> bool:
         return len(self.rows) == self.wanted
+
+    @property
+    def shown(self) -> list[Row]:
+        """The rows that are drawn: those of which something could be measured."""
+        return [row for row in self.rows if WHY_NOT not in row]
 
     @property
     def judged(self) -> list[Judged]:
@@ -92,16 +98,18 @@ def reproduce(
     track: TrackRun = untracked,
     workers: int | None = None,
     use: Sequence[Path] = (),
+    first: int | None = None,
 ) -> Made:
-    """Make an item at a size, as far as it is not there, and write all of its files. A full-sized
-    one that is whole is not replaced by a quick one: it is returned. Raises `BadInput` where there
-    is no such size, and what training and measuring raise."""
+    """Make an item at a size, as far as it is not there, and write all of its files; with `first`
+    no more than so many of its subjects. A full-sized one that is whole is not replaced by a quick
+    one: it is returned. Raises `BadInput` where there is no such size, and what training and
+    measuring raise."""
     before = made_before(item, out)
     if before is not None and (before.size, before.is_whole, size) == ("full", True, "quick"):
         size = "full"
     subjects = item.size(size)
     rows, told = _rows_kept(item, _content(item, out)), time.monotonic()
-    missing = [subject for subject in subjects.subjects if key(subject) not in rows]
+    missing = [subject for subject in subjects.subjects[:first] if key(subject) not in rows]
     if missing and subjects.sources:
         train(list(subjects.sources), out / RUNS, track=track, stacked=True)
     try:
@@ -167,7 +175,7 @@ def _row(item: Item, of: Any) -> dict[str, Any]:
     try:
         return _plain(item, _asked(item, "what measures", item.measure, of))
     except NotApplicable as error:
-        return {"why not": str(error)}
+        return {WHY_NOT: str(error)}
 
 
 def _swept(
@@ -242,14 +250,14 @@ def write_results(made: Made, home: Path) -> None:
     """The picture and the tables of an item, as far as it goes."""
     write_atomically(home / TABLE, as_csv(lines(made)))
     write_atomically(home / ROWS, as_csv([_short(row) for row in made.rows]))
-    if made.rows:
+    if made.shown:
         figure = _drawn(made)
         for ending in ("svg", "png"):
             save(figure, home / f"{PICTURE}.{ending}")
 
 
 def _drawn(made: Made) -> "Figure":
-    return _asked(made.item, "what draws", made.item.draw, made.rows)
+    return _asked(made.item, "what draws", made.item.draw, made.shown)
 
 
 def _asked(item: Item, what: str, f: Callable[[Any], T], x: Any) -> T:

@@ -70,7 +70,7 @@ def write_item(made: Made, home: Path) -> Path:
         f"<p>{escape(item.shows)}. {escape(told)}. <a href='../../{FILE}'>All items</a></p>",
         _table(lines(made)),
         f"<p><a href='{TABLE}'>{TABLE}</a> <a href='{ROWS}'>{ROWS}</a></p>",
-        f"<img src='{PICTURE}.svg' alt='{escape(item.shows, quote=True)}'>" if made.rows else "",
+        f"<img src='{PICTURE}.svg' alt='{escape(item.shows, quote=True)}'>" if made.shown else "",
     ]
     write_atomically(path, _page(item.name, "\n".join(parts)).encode())
     return path

@@ -23,6 +23,7 @@ from grokscope.snapshot import Snapshot
 from grokscope.training.loss import cross_entropy
 from grokscope.verify.evidence import OfAll, Tested
 from grokscope.verify.interventions import interventions
+from grokscope.verify.price import Paid, curve
 
 SCALES, HALVINGS = 3.0, 30  # powers of ten that logits may be multiplied by; steps to find which
 
@@ -31,11 +32,19 @@ SCALES, HALVINGS = 3.0, 30  # powers of ten that logits may be multiplied by; st
 class Compared:
     """The accounts of a network, and of a constructed network on Z/p with p near its size."""
 
+    task: str
     network: ExplanationFacts
     control: ExplanationFacts
     control_task: str
     forms: tuple[str, ...]
     interventions: dict[str, dict[str, tuple[float, float]]]  # of either: accuracy and loss
+    curves: dict[str, tuple[Paid, ...]]  # by form what finer numbers of the network's account cost
+
+    @property
+    def priced(self) -> list[tuple[CertificateFacts, tuple[Paid, ...]]]:
+        """The network's accounts that have a price, each with its curve."""
+        every = ((c, self.curves.get(c.form)) for c in self.network.certificates)
+        return [(c, points) for c, points in every if points]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -76,12 +85,16 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     for name, s in (("network", snapshot), ("control", control)):
         with suppress(NotApplicable):
             scores[name] = interventions(s)
+    network = explain(snapshot, forms)
+    curves = {c.circuit.form: curve(snapshot, c.circuit) for c in network.certificates}
     return Compared(
-        network=explanation_facts(explain(snapshot, forms)),
+        task=snapshot.task.name,
+        network=explanation_facts(network),
         control=explanation_facts(explain(control, forms)),
         control_task=control.task.name,
         forms=tuple(forms),
         interventions=scores,
+        curves=curves,
     )
 
 

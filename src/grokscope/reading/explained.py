@@ -138,12 +138,13 @@ def explained(
 def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[Path]) -> Key:
     """What an explanation depends on, each part by its name."""
     spec = run.spec
-    makers = [x for x in (TASKS.get(spec.task), MODELS.get(spec.model)) if x is not None]
+    makers = (x for x in (TASKS.get(spec.task), MODELS.get(spec.model)) if x is not None)
+    outside = filter(None, map(outside_code, makers))  # those of this package may not be loaded yet
     every = "" if forms is None else json.dumps(forms)
     split = run.folder / SPLIT_FILE
     return {
         "checkpoint": f"{step} {checkpoint_digest(run, step)}",
-        "task": _hash(spec.task, spec.task_args, *map(outside_code, makers)),
+        "task": _hash(spec.task, spec.task_args, *outside),
         "split": _hash(spec.split, spec.train_fraction, of_files(split) if split.is_file() else ""),
         "spec": _hash(spec.to_json()),
         "use": _hash(
@@ -163,7 +164,7 @@ def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[P
 
 
 def _hash(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(parts, default=repr, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _is_of(key: Key, other: Key) -> bool:
@@ -269,6 +270,7 @@ def explanation_facts(e: Explanation) -> ExplanationFacts:
         embedding_keys=if_applicable(by_embedding, s) or (),
         task=s.task.name,
         assumed=s.assumed,
+        operators={name: explanation_facts(one) for name, one in e.operators.items()},
     )
 
 

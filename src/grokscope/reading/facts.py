@@ -155,6 +155,7 @@ class ExplanationFacts:
     embedding_keys: tuple[str, ...]
     task: str = ""  # its name
     assumed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of `Spec`
+    operators: Mapping[str, "ExplanationFacts"] = field(default_factory=dict)  # of a mixture
 
     @property
     def algorithm(self) -> str | None:

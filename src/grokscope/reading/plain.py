@@ -1,7 +1,7 @@
 """The facts of an explanation as plain data, and back: what is kept of them in a file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -13,7 +13,9 @@ from grokscope.verify.evidence import Between, Evidence, Need, Standing, Tested
 def to_plain(e: ExplanationFacts) -> dict[str, Any]:
     """An explanation as what JSON holds; of `named` the places among the certificates."""
     places = {name: e.certificates.index(c) for name, c in e.named.items()}
-    return _plain({**asdict(e), "named": places})
+    operators = {name: to_plain(one) for name, one in e.operators.items()}
+    alone = asdict(replace(e, operators={}))
+    return _plain({**alone, "named": places, "operators": operators})
 
 
 def _plain(x: Any) -> Any:
@@ -40,6 +42,7 @@ def from_plain(x: Mapping[str, Any]) -> ExplanationFacts:
         "gate": Gate(**x["gate"]),
         "certificates": certificates,
         "named": {name: certificates[i] for name, i in x["named"].items()},
+        "operators": {name: from_plain(one) for name, one in x["operators"].items()},
     }
     return ExplanationFacts(**own)
 

@@ -44,6 +44,7 @@ def of_reading(f: Facts) -> dict[str, Any]:
 def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
     """What `grokscope explain --json` prints, besides the run and the step."""
     published = e.published_keys
+    operators = {name: of_explanation(one) for name, one in e.operators.items()}
     return {
         "verdict": e.gate.verdict,
         "reason": sentences.reason(e),
@@ -60,6 +61,7 @@ def of_explanation(e: ExplanationFacts) -> dict[str, Any]:
         "algorithm": e.algorithm,
         "algorithms": list(e.named),
         "bound": 0.0 if e.bound is None else e.bound.accuracy,
+        **({"operators": operators} if operators else {}),
     }
 
 
@@ -69,6 +71,7 @@ def of_compared(c: "Compared") -> dict[str, Any]:
         "network": of_explanation(c.network),
         "control": {"task": c.control_task, **of_explanation(c.control)},
         "interventions": c.interventions,
+        "prices": {form: [asdict(x) for x in points] for form, points in c.curves.items()},
         "in_words": compared_accounts(c.network, c.forms),
     }
 

@@ -16,7 +16,7 @@ from grokscope.reading.facts import (
     TaskFacts,
 )
 from grokscope.training.events import NoPhases, Phases
-from grokscope.verify.evidence import Between, Evidence, OfAll, Standing, Unit
+from grokscope.verify.evidence import ANSWERS, Between, Evidence, OfAll, Standing, Unit
 
 WEIGHTS = {"ab": "embedding", "a": "embedding of a", "b": "embedding of b", "c": "output map"}
 
@@ -528,12 +528,20 @@ def algorithm(e: ExplanationFacts) -> str:
         return f"No algorithm is said to be learned, since {UNLEARNED[e.gate.verdict]}."
     if e.best is not None:
         return f"{e.best.how}."
+    if e.operators:
+        return f"{by_operator(e)}."
     if e.unnamed is None:
         return "How it does it is undetermined: no explanation that was tried holds."
     return (
         f"How it does it is undetermined: {e.unnamed.title} explain it, but whether as "
         f"{_either(e.unnamed)} is open."
     )
+
+
+def by_operator(e: ExplanationFacts) -> str:
+    """What a network of a mixture does for each formula, a sentence without its stop."""
+    each = (f"{name}, {one.algorithm or 'no algorithm'}" for name, one in e.operators.items())
+    return f"What it does is read for each formula alone: {'; '.join(each)}"
 
 
 def _either(c: CertificateFacts) -> str:
@@ -598,6 +606,8 @@ def account(e: ExplanationFacts) -> list[str]:
 
 def details(e: ExplanationFacts) -> list[str]:
     """The same, less what the page of a run says in its first lines and in its certificates."""
+    if e.operators:
+        return [f"{by_operator(e)}.", *(f"{k}: {_in_short(x)}" for k, x in e.operators.items())]
     if e.algorithm is None:
         return [_no_algorithm(e)]
     if e.best is None:
@@ -605,6 +615,13 @@ def details(e: ExplanationFacts) -> list[str]:
     parts = f"Its parts: {_listed(e.best.parts, 8)}.{_not_the_other(e.best)}"
     unnamed = [] if e.unnamed is None else [_open(e.unnamed)]
     return [parts, *unnamed, *_others(e), *_proof(e)]
+
+
+def _in_short(e: ExplanationFacts) -> str:
+    """Of one formula of a mixture: how, and the certificate, or why there is none."""
+    if e.best is None:
+        return _no_algorithm(e) if e.algorithm is None else _undetermined(e)
+    return f"{e.best.how}. Its parts: {_listed(e.best.parts, 8)}. {_certified(e.best)}"
 
 
 def _no_algorithm(e: ExplanationFacts) -> str:
@@ -665,7 +682,20 @@ def _certified(c: CertificateFacts) -> str:
         f"Certificate: {c.verdict}. With {c.size:,} numbers it gives the network's own answer on "
         f"{percent(c.value(OfAll.SAME_ANSWERS))} ({', '.join(beside)}) and explains "
         f"{percent(c.value(OfAll.SAME_LOGITS))} of the variation of its logits; without what it "
-        f"explains, {percent(c.value(OfAll.REMOVED))} are right."
+        f"explains, {percent(c.value(OfAll.REMOVED))} are right.{_priced(c)}"
+    )
+
+
+def _priced(c: CertificateFacts) -> str:
+    """What it costs to write down, beside a table of the answers."""
+    price = c.get(OfAll.PRICE)
+    if price is None:
+        return ""
+    bits, table = f"{price.value:,.0f} bits", price.controls[ANSWERS]
+    beside = "takes" if price.value < table else "is no longer:"
+    return (
+        f" Numbers of {c.value(OfAll.PRICE_OF_ONE):.0f} bits keep its answers, {bits} in all; "
+        f"{ANSWERS} {beside} {table:,.0f}."
     )
 
 

@@ -14,6 +14,7 @@ from grokscope.reading.facts import Facts, KeyFacts, TaskFacts
 from grokscope.reading.sentences import (
     algorithm,
     assumed,
+    by_operator,
     digits,
     falls,
     given_away,
@@ -143,6 +144,8 @@ def _mechanism(f: Facts) -> str:
     e = f.explanation
     if e is None or e.algorithm is None:
         return ""
+    if e.operators:
+        return f"{by_operator(e)}."
     if e.best is None:
         return "How it does that is undetermined."
     name = f"a {e.algorithm}" if len(e.best.algorithms) > 1 else e.best.title
@@ -196,7 +199,9 @@ def _named(f: Facts) -> str:
     if e is None:
         return "not looked for"
     if e.best is None:
-        return "none found" if e.algorithm is None else "undetermined"
+        by_formula = (f"{k} {x.algorithm or 'none found'}" for k, x in e.operators.items())
+        of_one = "none found" if e.algorithm is None else "undetermined"
+        return "; ".join(by_formula) or of_one
     return f"{e.algorithm} ({parts(_by_share(f, e.best.parts))})"
 
 

@@ -134,8 +134,8 @@ def listed(file: Path) -> tuple[Settings, ...]:
     readers = {
         ".parquet": pl.read_parquet,
         ".csv": lambda file: pl.read_csv(file, infer_schema=False),
-        ".jsonl": pl.read_ndjson,
-        ".ndjson": pl.read_ndjson,
+        ".jsonl": lambda file: pl.read_ndjson(file, infer_schema_length=None),
+        ".ndjson": lambda file: pl.read_ndjson(file, infer_schema_length=None),
     }
     read = readers.get(file.suffix.lower())
     if read is None:

@@ -1,20 +1,23 @@
 """A network with one thing inside it taken away, each beside as much taken away at random.
 
 Nanda et al. 2023 (4.3, 4.4 and A.1) ask which parts of their Transformer carry it: heads, the skips
-past attention and past the MLP, the neurons of one frequency, neurons replaced by their polynomial
-of degree 2, the hidden layer along the directions that the output map reads. An ablation whose
-random control does as much says nothing: the number to read is how far the two are apart.
+past attention and past the MLP, attention made linear, the neurons of one frequency, neurons
+replaced by their polynomial of degree 2, the hidden layer along the directions that the output map
+reads. An ablation whose random control does as much says nothing: the number to read is how far the
+two are apart.
 
 What is removed at random is of the same size:
     a path         the same vectors, turned by a random rotation of their space
     neurons        as many others
     directions     a random subspace of the same dimension
     polynomials    of another part, drawn at random for each neuron
+    attention      linear in another part, drawn at random for each head
+    key parts      as many other parts of the product
 
 Axes: pair = one input; c = an answer; neuron = a hidden unit; d = any width; draw.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +26,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from grokscope.errors import NotApplicable
+from grokscope.measures.attention import attention
 from grokscope.measures.keys import keys_of
 from grokscope.measures.neurons import LOCALISED, neuron_parts
 from grokscope.measures.weights import output_map
@@ -31,6 +35,7 @@ from grokscope.score import accuracy
 from grokscope.snapshot import Snapshot
 from grokscope.tap import Edit, edit
 from grokscope.training.loss import cross_entropy
+from grokscope.verify.interchange import of_product, others_at_random
 
 DRAWS = 8  # controls of each
 ZERO, MEAN = "zero", "mean"
@@ -72,7 +77,7 @@ def ablate(s: Snapshot, draws: int = DRAWS) -> list[Ablated]:
 
 def ablations(s: Snapshot) -> Iterator[Ablation]:
     """What can be taken away of this network."""
-    for kind in (_of_attention, _of_skips, _of_clusters, _of_directions):
+    for kind in (_of_attention, _of_linear, _of_skips, _of_clusters, _of_directions, _of_parts):
         try:
             yield from list(kind(s))
         except NotApplicable:
@@ -107,8 +112,13 @@ def _less(
     s: Snapshot, name: str, path: Float[Tensor, "*pair d"], random: Generator | None
 ) -> Float[Tensor, "pair c"]:
     """The logits when the activation `name` is less by this path, or by the path turned."""
-    removed = path if random is None else path @ _rotation(path.shape[-1], random).to(path)
+    removed = _turned(path, random)
     return _edited(s, {name: lambda x: x - removed})
+
+
+def _turned(path: Float[Tensor, "*pair d"], random: Generator | None) -> Float[Tensor, "*pair d"]:
+    """The path itself, or turned at random."""
+    return path if random is None else path @ _rotation(path.shape[-1], random).to(path)
 
 
 def _rotation(d: int, random: Generator) -> Float[Tensor, "d d"]:
@@ -140,11 +150,25 @@ def _of_head(s: Snapshot, head: int) -> Float[Tensor, "pair query d"]:
 
 
 def _of_skips(s: Snapshot) -> Iterator[Ablation]:
-    """The path past attention, to the MLP and beyond; and the path past the MLP, to the logits."""
-    after = s.activation("resid_mid")
-    past = after - s.activation("attn_out")
-    yield from _both(s, "attention skip", "1 path", "resid_mid", past)
+    """The path past attention, to the MLP and beyond; that past the MLP, to the logits; and that of
+    the heads to the MLP, which still reach the logits past it."""
+    after, heads = s.activation("resid_mid"), s.activation("attn_out")
+    *_, layer = layers_of(s.model)
+    yield from _both(s, "attention skip", "1 path", "resid_mid", after - heads)
     yield from _both(s, "MLP skip", "1 path", "resid_post", after)
+    into = partial(_not_read, s, heads, layer.W_in.detach())
+    yield Ablation("heads to the MLP", ZERO, "1 path", into)
+
+
+def _not_read(
+    s: Snapshot,
+    path: Float[Tensor, "pair query d"],
+    W_in: Float[Tensor, "d neuron"],
+    random: Generator | None,
+) -> Float[Tensor, "pair c"]:
+    """The logits when the hidden layer does not read this path, or the path turned."""
+    removed = _turned(path, random)
+    return _edited(s, {"mlp_pre": lambda x: x - removed @ W_in})
 
 
 def _both(
@@ -155,6 +179,48 @@ def _both(
     varying = _varying(path)
     if float(varying.abs().max()) > 1e-6 * float(path.abs().max()):
         yield Ablation(what, MEAN, size, partial(_less, s, name, varying))
+
+
+def _of_linear(s: Snapshot) -> Iterator[Ablation]:
+    """The attention of every head of a network that "=" asks, made linear: to a 1/2 + f(a) - f(b),
+    f in the part that the head follows, to b the rest, to "=" nothing (Nanda et al. 2023, C.1.3,
+    who fit two coefficients to each head)."""
+    drawn, names = _drawn(s), s.operand_parts[0].names
+    power = s.operand_parts[0].power(drawn[:, :, None])  # head x part
+    power[:, names.index("constant")] = 0
+    owner = power.argmax(dim=1).tolist()
+    yield Ablation("attention", "linear", f"{len(owner)} heads", partial(_linear, s, drawn, owner))
+
+
+def _drawn(s: Snapshot) -> Float[Tensor, "head symbol"]:
+    """The f of each head for which 1/2 + f(a) - f(b) is nearest to its attention to a. Raises
+    `NotApplicable` unless the position that asks is the same whatever the pair."""
+    asks = s.activation("resid_mid") - s.activation("attn_out")
+    if attention(s).shape[2] != 3 or float(_varying(asks).abs().max()) > 1e-5:
+        raise NotApplicable(f'no "=" asks in {s.model.name}.')
+    n = s.task.n_symbols
+    to_a = attention(s)[:, :, 0].double().view(-1, n, n)
+    return (to_a.mean(dim=2) - to_a.mean(dim=1)) / 2
+
+
+def _linear(
+    s: Snapshot,
+    drawn: Float[Tensor, "head symbol"],
+    owner: Sequence[int],
+    random: Generator | None,
+) -> Float[Tensor, "pair c"]:
+    """The logits with attention so made linear, each head in its part or in one at random."""
+    split, (a, b) = s.operand_parts[0], s.task.inputs.T
+    names = [name for name in split.names if name != "constant"]
+    chosen = [split.names[i] for i in owner]
+    if random is not None:
+        chosen = [names[i] for i in torch.randint(len(names), (len(owner),), generator=random)]
+    f = torch.stack(
+        [split.project([k], x[:, None])[:, 0] for k, x in zip(chosen, drawn, strict=True)]
+    )
+    to_a = (0.5 + f[:, a] - f[:, b]).T[:, :, None]  # pair, head, query
+    to_all = torch.stack([to_a, 1 - to_a, torch.zeros_like(to_a)], dim=-1)
+    return _edited(s, {"pattern": lambda x: to_all.to(x)})
 
 
 # ---- neurons -------------------------------------------------------------------------------------
@@ -240,3 +306,15 @@ def _projected(
     Q = along.to(hidden)
     projected = (hidden @ Q) @ Q.T
     return s.read_out(projected if keeps else hidden - projected)
+
+
+def _of_parts(s: Snapshot) -> Iterator[Ablation]:
+    """The hidden layer without what it holds of the product in the key parts."""
+    size = f"{len(keys_of(s))} parts"
+    yield Ablation("key parts of the product", ZERO, size, partial(_without_parts, s))
+
+
+def _without_parts(s: Snapshot, random: Generator | None) -> Float[Tensor, "pair c"]:
+    keys = keys_of(s)
+    parts = keys if random is None else others_at_random(s, keys, random)
+    return s.read_out(s.mlp_post - of_product(s, parts))

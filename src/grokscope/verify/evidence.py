@@ -84,6 +84,12 @@ class OfAll(Tested):
         "Short",
         "How many numbers it needs: as many as it explains would explain nothing.",
     )
+    PRICE = "price: bits, its numbers as coarse as keeps its answers", Unit.COUNT
+    PRICE_OF_ONE = "bits a number, at that price", Unit.COUNT
+    LEFT_OVER = "variance of the logits left over, at that price", Unit.SHARE
+
+
+ANSWERS, VALUES = "a table of the answers", "a table of all that it says"  # beside a price
 
 
 class Standing(Enum):

@@ -34,6 +34,7 @@ from grokscope.verify.evidence import (
     judged,
 )
 from grokscope.verify.network import Network, best
+from grokscope.verify.price import price
 
 AGREES = 0.99  # of pairs
 EXPLAINED, OPEN = 0.9, 0.7  # of the variance of logits
@@ -57,7 +58,8 @@ def verify(snapshot: Snapshot, circuit: Circuit, sample: Snapshot | None = None)
     if some.model is not snapshot.model:
         some = replace(some, model=snapshot.model)
     checks = circuit.checks(snapshot if _needs_all_pairs(circuit) else some)
-    evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *checks)
+    paid = price(some, circuit, len(snapshot.task.inputs))
+    evidence = (_size(snapshot, circuit), *_of_all(some, circuit), *paid, *checks)
     network, task = Network.of(snapshot), snapshot.task
     own = None if network is None else circuit.mechanism(network, task)
     any_ = None if network is None else circuit.low_rank(network, task)

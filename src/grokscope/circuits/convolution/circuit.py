@@ -25,6 +25,7 @@ from grokscope.circuits.circuit import Circuit, chosen_parts
 from grokscope.circuits.convolution import program_circle, program_group
 from grokscope.circuits.convolution.evidence import of_kernel
 from grokscope.circuits.convolution.kernel import Ends, at_places, drawn, lens_for, places
+from grokscope.circuits.printed import to_bits
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
@@ -75,6 +76,10 @@ class Convolution(Circuit):
 
     def keeping(self, parts: Iterable[str]) -> "Convolution":
         return replace(self, keys=chosen_parts(self, parts))
+
+    def rounded(self, bits: int) -> "Convolution":
+        ends = to_bits(torch.tensor(self.ends), bits).tolist()
+        return replace(self, whole=to_bits(self.whole, bits), ends=tuple(ends))
 
     def others(self, seed: int) -> "Convolution | None":
         names = drawn(self.split, self.keys, seed)

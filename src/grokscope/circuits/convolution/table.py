@@ -22,6 +22,7 @@ from grokscope.circuits.convolution import program_table
 from grokscope.circuits.convolution.circuit import Convolution
 from grokscope.circuits.convolution.evidence import of_table
 from grokscope.circuits.convolution.kernel import drawn, lens_for
+from grokscope.circuits.printed import to_bits
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
@@ -61,6 +62,9 @@ class OnProduct(Circuit):
 
     def keeping(self, parts: Iterable[str]) -> "OnProduct":
         return replace(self, keys=chosen_parts(self, parts))
+
+    def rounded(self, bits: int) -> "OnProduct":
+        return replace(self, whole=to_bits(self.whole, bits))
 
     def others(self, seed: int) -> "OnProduct | None":
         names = drawn(self.lens.fibres.split, self.keys, seed)

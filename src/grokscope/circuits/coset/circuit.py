@@ -31,7 +31,7 @@ from grokscope.circuits.coset import program
 from grokscope.circuits.coset.bound import NAME, claims
 from grokscope.circuits.coset.evidence import checks
 from grokscope.circuits.coset.question import question
-from grokscope.circuits.printed import round_
+from grokscope.circuits.printed import round_, to_bits
 from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.measures.cosets import CosetsOf, Proper, cosets_of, proper_subgroups
@@ -125,6 +125,9 @@ class Cosets(Circuit):
         keep = wanted[self.of_class]
         H, K, z = self.H[keep], self.K[keep], self.z[keep]
         return replace(self, means=self.means.pick(keep), H=H, K=K, z=z, names=names)
+
+    def rounded(self, bits: int) -> "Cosets":
+        return replace(self, means=self.means.rounded(bits), lone=to_bits(self.lone, bits))
 
     def neurons(self) -> dict[str, Bool[Tensor, " unit"]]:
         places = {name: i for i, name in enumerate(self.subgroups.names)}

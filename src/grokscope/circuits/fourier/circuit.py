@@ -23,6 +23,7 @@ from grokscope.circuits.fourier.evidence import checks
 from grokscope.circuits.fourier.fit import fit
 from grokscope.circuits.fourier.pieces import Columns, Pieces, count, has, owners
 from grokscope.circuits.fourier.waves import Waves
+from grokscope.circuits.printed import to_bits
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
@@ -64,6 +65,12 @@ class Fourier(Circuit):
         names = chosen_parts(self, parts)
         keys = [k for k in self.waves.keys if self.waves.circle.name(k) in names]
         return replace(self, waves=self.waves.read_out_at(keys))
+
+    def rounded(self, bits: int) -> "Fourier":
+        x = Pieces.of(self.waves)
+        inner = {k: [to_bits(piece, bits) for piece in each] for k, each in x.inner.items()}
+        outer = {k: to_bits(piece, bits) for k, piece in x.outer.items()}
+        return replace(self, waves=replace(x, inner=inner, outer=outer).together)
 
     @property
     def equation(self) -> str:

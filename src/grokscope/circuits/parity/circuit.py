@@ -26,6 +26,7 @@ from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.circuits.parity import program
 from grokscope.circuits.parity.evidence import checks, named, other_digits
 from grokscope.circuits.parity.flips import explained, influences, margins, sign
+from grokscope.circuits.printed import to_bits
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.snapshot import Snapshot
@@ -64,6 +65,10 @@ class Parity(Circuit):
 
     def keeping(self, parts: Iterable[str]) -> "Parity":
         return self if chosen_parts(self, parts) else replace(self, height=0.0)
+
+    def rounded(self, bits: int) -> "Parity":
+        offset, height = to_bits(torch.tensor([self.offset, self.height]), bits).tolist()
+        return replace(self, offset=offset, height=height)
 
     def others(self, seed: int) -> "Parity | None":
         digits = other_digits(self.digits, self.n_digits, seed)

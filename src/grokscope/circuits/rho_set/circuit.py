@@ -31,7 +31,7 @@ from torch import Tensor
 from grokscope.activations import RELU, Activation
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
-from grokscope.circuits.printed import in_lines
+from grokscope.circuits.printed import in_lines, to_bits
 from grokscope.circuits.rho_set import program
 from grokscope.circuits.rho_set.bound import rho_set
 from grokscope.circuits.rho_set.claim import Claim, claims
@@ -107,6 +107,10 @@ class RhoSets(Circuit):
     def keeping(self, parts: Iterable[str]) -> "RhoSets":
         names = chosen_parts(self, parts)
         return replace(self, each=tuple(f for f in self.each if f.irrep.name in names))
+
+    def rounded(self, bits: int) -> "RhoSets":
+        each = tuple(f.rounded(bits) for f in self.each)
+        return replace(self, each=each, lone=to_bits(self.lone, bits))
 
     def neurons(self) -> dict[str, Bool[Tensor, " unit"]]:
         units = torch.arange(self.whole.n_units)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from grokscope.algebra.characters import NORMS
 from grokscope.algebra.irreps import Irrep
+from grokscope.circuits.printed import to_bits
 from grokscope.circuits.summed import Summed
 
 SHARED = 0.99  # of the vectors a, which lie in so few dimensions
@@ -85,6 +86,11 @@ class Factors:
     @cached_property
     def output(self) -> Float[Tensor, "g neuron"]:
         return waves(self.irrep, self.b, self.c) * self.coef
+
+    def rounded(self, bits: int) -> "Factors":
+        """The same with numbers of so many bits; see `to_bits`."""
+        names = ("a", "b", "c", "scale", "coef")
+        return replace(self, **{name: to_bits(getattr(self, name), bits) for name in names})
 
     def pick(self, keep: Bool[Tensor, " neuron"]) -> "Factors":
         """The same of these neurons alone."""

@@ -2,16 +2,22 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from grokscope.measures.parity import active_neurons, distracting_weight, relevant_weight
+from grokscope.measures.weights import symbol_weights
 from grokscope.page.construct import constructed, largest_modulus
 from grokscope.papers import pair2023
 from grokscope.papers.item import Published, Row, Size, item, seeds
 from grokscope.papers.measured import curve, events
-from grokscope.papers.open import Open
-from grokscope.plots.items import curves, dots, shares, steps_of
+from grokscope.plots.items import curves, dots, maps, shares, steps_of
 from grokscope.snapshot import Snapshot
+from grokscope.spec import Spec
 from grokscope.training.run import Run
 
 FIVE = pair2023.PAPER.experiments["five_neurons"].spec
@@ -188,16 +194,86 @@ def re_grok(run: Run) -> Row:
     return _rise_and_fall(run)
 
 
-OPEN = (
-    Open(
-        "pair2023:constraints",
-        "2 x 2 x 2 x 2 x 2 networks by what is tied and collapsed",
-        "no published rates are held, and a full grid is 36,000 networks; a cell is "
-        "`grokscope run pair_constraints`",
+# ---- which constraints help ----------------------------------------------------------------------
+
+CONSTRAINED = pair2023.PAPER.experiments["pair_constraints"].spec
+KINDS = ("embed", "tied_hidden", "collapsed_hidden", "collapsed_out")
+
+
+def _constrained(seeds_each: int, **changes: Any) -> tuple[Spec, ...]:
+    """One network a combination of penalty, embedding, tying and what is collapsed, 64 wide; of the
+    page's grid the widths, rates and other decays are left out."""
+    ways = product(("adamw", "adam_l1"), ("tied", "input_tied"), *[(True, False)] * 3)
+    return tuple(
+        replace(
+            CONSTRAINED, optimizer=optimizer, weight_decay=1.0 if optimizer == "adamw" else 1e-9,
+            model_args={"d_embed": 64, "d_mlp": 64, **dict(zip(KINDS, of, strict=True))},
+            seed=seed, **changes,
+        )
+        for optimizer, *of in ways for seed in range(seeds_each)
+    )  # fmt: skip
+
+
+@item(
+    "pair2023:constraints",
+    shows="2 x 2 x 2 x 2 x 2 networks by penalty, embedding, tying and what is collapsed",
+    full=Size(_constrained(3, steps=20_000), hours=6),
+    quick=Size(
+        _constrained(1, task_args={"p": 23}, train_fraction=0.7, lr=1e-2, steps=1_500)[::4],
+        hours=0.05,
     ),
-    Open(
-        "pair2023:main_figures",
-        "weights, waves, stars and logits of one network",
-        "they are on the page that `grokscope run pair2023` writes",
-    ),
+    draw=partial(dots, columns=("test_accuracy", "generalised"), by="network"),
+    read="events",
 )
+def constraints(row: Row) -> Row:
+    """When it generalised, by what it is."""
+    of = {k: row[f"model.{k}"] for k in KINDS}
+    told = [str(of["embed"]), *(k.replace("_", " ") for k in KINDS[1:] if of[k])]
+    return {
+        **of,
+        "penalty": row["optimizer"],
+        "network": "\n".join([str(row["optimizer"]), *told]),
+        "generalised": row["grokked"],
+        "generalises": row["grokked"] is not None,
+        "test_accuracy": row["test_accuracy"],
+    }
+
+
+@item(
+    "pair2023:main_figures",
+    shows="the input weights of its neurons by frequency, before and after: waves appear",
+    full=Size(seeds(pair2023.SPEC, 6), hours=0.3),
+    quick=Size(
+        (replace(pair2023.SPEC, task_args={"p": 23, "triangle": True}, train_fraction=0.8,
+                 lr=1e-2, steps=2_000),), hours=0.01,
+    ),
+    published=(
+        Published("norm", 28.25, "interval", {"generalises": True}),
+        Published("train loss", 1.9e-7, "decade", {"generalises": True}),
+    ),
+    draw=partial(maps, column="weights at the end", axes=("symbol", "neuron")),
+)  # fmt: skip
+def main_figures(run: Run) -> Row:
+    """The folded weights of its neurons at the start and at the end, sorted by the frequency and
+    phase that they have there; its norm and its train loss per class."""
+    first, last = (symbol_weights(Snapshot.of(run, x))["ab"] for x in (run.steps[0], run.steps[-1]))
+    order = _by_wave(last)
+    shown = {"weights at the start": first, "weights at the end": last}
+    return {
+        **events(run),
+        "norm": run.rows[-1]["sum_of_squares"] ** 0.5,
+        "train loss": run.rows[-1]["train_loss"] / run.spec.task_args["p"],
+        **{name: _short(W.T[order]) for name, W in shown.items()},
+    }
+
+
+def _by_wave(W: Float[Tensor, "symbol neuron"]) -> Int[Tensor, " neuron"]:
+    """The neurons by their strongest frequency, and by the phase in it."""
+    waves = torch.fft.rfft(W.double(), dim=0)[1:]
+    best = waves.abs().argmax(dim=0)
+    turns = waves.gather(0, best[None])[0].angle() / (2 * torch.pi) + 0.5
+    return (best + turns / 2).argsort()
+
+
+def _short(W: Tensor) -> list[list[float]]:
+    return [[float(f"{x:.3g}") for x in line] for line in W.tolist()]
