@@ -20,6 +20,8 @@ LONGEST = 500  # letters of a parameter, which MLflow takes
 def mlflow(run: Run, place: Path) -> Iterator[Log]:
     """Its parameters are the fields of the spec, its metrics the evaluations."""
     place.mkdir(parents=True, exist_ok=True)
+    # Its database store needs more packages than the small client brings.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = os.environ.get("MLFLOW_TRACKING_URI", place.absolute().as_uri())
     package, entities = import_module("mlflow"), import_module("mlflow.entities")
     client = package.MlflowClient(tracking_uri=uri)
