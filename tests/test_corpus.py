@@ -32,6 +32,7 @@ class Form:
     logits: Tensor | None = None
     reason: str = ""
     model: str = "decoder"
+    activation: str | None = "relu"  # what is said of it; None where the form says it
 
 
 def random(*shape: int) -> Tensor:
@@ -107,7 +108,8 @@ def lens(
     w, norm = hooked(tokens, **sizes), sizes.get("norm", "")
     w = {name: x for name, x in w.items() if not (folded and ".ln" in f".{name}")}
     logits = run_hooked(w, tokens, act, norm, scale, causal)
-    return Form(w, config or {}, said or {}, logits)
+    activation = None if config and "act_fn" in config else "relu"
+    return Form(w, config or {}, said or {}, logits, activation=activation)
 
 
 def of_transformer_lens() -> Iterator[tuple[str, Form]]:
@@ -192,7 +194,7 @@ def gpt(is_conv1d: bool, tied: bool) -> Form:
     }
     state |= {} if is_conv1d and tied else {"lm_head.weight": w["unembed.W_U"].T}
     state = {name: x.clone() for name, x in state.items()}
-    return Form(state, {"n_head": 2}, logits=run_hooked(w, EQUALS, gelu, "LN"))
+    return Form(state, {"n_head": 2}, logits=run_hooked(w, EQUALS, gelu, "LN"), activation=None)
 
 
 def of_libraries() -> Iterator[tuple[str, Form]]:
@@ -203,7 +205,8 @@ def of_libraries() -> Iterator[tuple[str, Form]]:
         torch.manual_seed(0)
         module = Encoder(n, **how).double().eval()
         logits = module(EQUALS).detach()
-        yield name, Form(dict(module.state_dict()), {"nhead": 2, **how}, logits=logits)
+        config, said = {"nhead": 2, **how}, None if "activation" in how else "relu"
+        yield name, Form(dict(module.state_dict()), config, logits=logits, activation=said)
     yield "nanoGPT", gpt(is_conv1d=False, tied=False)
     yield "GPT-2 of Hugging Face, tied", gpt(is_conv1d=True, tied=True)
 
@@ -267,7 +270,10 @@ def of_plain_maps() -> Iterator[tuple[str, Form]]:
     E, U = random(P, 9), random(P, 9)
     logits = (E[PAIRS[:, 0]] + E[PAIRS[:, 1]]).square() @ U.T
     state, config = {"embed.weight": E, "head.weight": U}, {"act_fn": "square"}
-    yield "embeddings that are the hidden layer", Form(state, config, logits=logits, model="dense")
+    yield (
+        "embeddings that are the hidden layer",
+        Form(state, config, logits=logits, model="dense", activation=None),
+    )
 
 
 # ---- what is refused ----------------------------------------------------------------------------
@@ -353,7 +359,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_form_is_read_rightly_or_refused_by_its_true_reason(form: Form, tmp_path: Path):
     path = write(tmp_path, {"net.pt": form.state, "net.json": form.config})
-    said = {"task": "a+b"} | form.said
+    said = {"task": "a+b", "activation": form.activation} | form.said
     if form.logits is None:
         with pytest.raises(BadInput, match=form.reason) as refusal:
             imported(path, tmp_path / "out", task="a+b")

@@ -41,24 +41,28 @@ def of_trackio(folder: Path) -> Points:
 
 
 def of_mlflow(folder: Path) -> Points:
-    with sqlite3.connect(folder / "mlflow.db") as opened:
-        rows = opened.execute("select key, step, value from metrics").fetchall()
-    return {(key, step): value for key, step, value in rows}
+    points = Points()
+    for file in folder.glob("*/*/metrics/*"):
+        for line in file.read_text().splitlines():
+            _, value, step = line.split()
+            points[file.name, int(step)] = float(value)
+    return points
 
 
 def of_wandb(folder: Path) -> Points:
-    """Its binary log, by its own reader."""
-    store = import_module("wandb.sdk.internal.datastore").DataStore()
-    pb = import_module("wandb.proto.wandb_internal_pb2")
+    """Its log: seven bytes, then blocks of 32 KiB, of records with a checksum, a length, a kind."""
+    record = import_module("wandb.proto.wandb_internal_pb2").Record
     (log,) = folder.rglob("*.wandb")
-    store.open_for_scan(str(log))
-    points = Points()
-    while (data := store.scan_data()) is not None:
-        record = pb.Record.FromString(data)
-        if record.WhichOneof("record_type") == "history":
+    content, at, part, points = log.read_bytes(), 7, b"", Points()
+    while at + 7 <= len(content):
+        if at % 32768 > 32768 - 7:  # what is left of a block
+            at += 32768 - at % 32768
+        size, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        part, at = part + content[at + 7 : at + 7 + size], at + 7 + size
+        if kind in (1, 4):  # whole, or the last of several
+            one, part = record.FromString(part), b""
             items = {
-                x.key or "/".join(x.nested_key): json.loads(x.value_json)
-                for x in record.history.item
+                x.key or "/".join(x.nested_key): json.loads(x.value_json) for x in one.history.item
             }
             points |= {(k, int(items["_step"])): v for k, v in items.items()}
     return points

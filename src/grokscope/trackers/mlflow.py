@@ -1,4 +1,4 @@
-"""MLflow: a run of the experiment "grokscope", in a database of its own or where
+"""MLflow: a run of the experiment "grokscope", in files of its own or where
 MLFLOW_TRACKING_URI says."""
 
 import os
@@ -20,7 +20,9 @@ LONGEST = 500  # letters of a parameter, which MLflow takes
 def mlflow(run: Run, place: Path) -> Iterator[Log]:
     """Its parameters are the fields of the spec, its metrics the evaluations."""
     place.mkdir(parents=True, exist_ok=True)
-    uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{place.absolute() / 'mlflow.db'}")
+    # Its database store needs more packages than the small client brings.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = os.environ.get("MLFLOW_TRACKING_URI", place.absolute().as_uri())
     package, entities = import_module("mlflow"), import_module("mlflow.entities")
     client = package.MlflowClient(tracking_uri=uri)
     known = client.get_experiment_by_name(EXPERIMENT)

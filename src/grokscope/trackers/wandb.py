@@ -23,14 +23,17 @@ def wandb(run: Run, place: Path) -> Iterator[Log]:
     """A run of the project "grokscope", offline; `wandb sync` sends it."""
     place.mkdir(parents=True, exist_ok=True)
     mode = os.environ.get("WANDB_MODE", "offline")
-    with _opened(import_module("wandb"), run, dir=str(place), mode=mode) as log:
+    package = import_module("wandb")
+    quiet = package.Settings(silent=True)
+    with _opened(package, run, dir=str(place), mode=mode, settings=quiet) as log:
         yield log
 
 
 @tracker("trackio", extra="trackio")
 @contextmanager
 def trackio(run: Run, place: Path) -> Iterator[Log]:
-    """A run of the project "grokscope", in trackio's database under `place` (TRACKIO_DIR)."""
+    """A run of the project "grokscope", in trackio's database under `place` (TRACKIO_DIR); of several
+    runs in one process, under that of the first."""
     place.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("TRACKIO_DIR", str(place))
     with _opened(import_module("trackio"), run) as log:
