@@ -32,8 +32,8 @@ def wandb(run: Run, place: Path) -> Iterator[Log]:
 @tracker("trackio", extra="trackio")
 @contextmanager
 def trackio(run: Run, place: Path) -> Iterator[Log]:
-    """A run of the project "grokscope", in trackio's database under `place` (TRACKIO_DIR); of several
-    runs in one process, under that of the first."""
+    """A run of the project "grokscope", in trackio's database under `place` (TRACKIO_DIR); of
+    several runs in one process, under that of the first."""
     place.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("TRACKIO_DIR", str(place))
     with _opened(import_module("trackio"), run) as log:
