@@ -215,6 +215,20 @@ def test_what_is_cut_costs_what_it_costs_in_the_package(saved):
     assert min(told) < 0.7 < max(told), "some parts matter and some do not"
 
 
+@needs_node
+def test_a_saved_network_of_digits_is_imported_and_loses_what_it_loses_in_the_page(tmp_path):
+    at, file = "#task=parity&digits=6&relevant=2&share=60&neurons=16", tmp_path / "run.safetensors"
+    cuts = [{"parts": parts, "neurons": []} for parts in ([], ["digit 1"], ["digit 5"])]
+    (told,) = node(["cut", at, 60, cuts, str(file)])
+    run = import_network(sources(file)[0], tmp_path / "runs").run
+    assert (run.spec.task, run.spec.model) == ("sparse_parity", "paritymlp")
+    assert int(run.is_train.sum()) == int(0.6 * 64)
+    for row, theirs in zip(([], [0], [4]), told["accuracy"], strict=True):
+        model = run.model(run.steps[-1])
+        model.W_in.data[row] = 0
+        assert theirs == accuracy(model(run.task.inputs), run.task.answers)
+
+
 def begin(opened: Opened, folder: Path, address: str):
     """The page on these settings, at the speed that is all it can."""
     page = opened.open(write_playground(folder / "playground.html"), address)

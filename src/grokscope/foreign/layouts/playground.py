@@ -60,7 +60,7 @@ def playground(contents: Contents) -> ForeignNetwork:
 def _task(settings: dict[str, Any], contents: Contents) -> tuple[str, dict[str, Any], int, int]:
     """Its task and that task's arguments, how many inputs it has, and how many symbols."""
     task = _said(settings, "task", (str,))
-    if task == "parity":
+    if _is_of_digits(contents):
         digits = len(contents.state["W_in"]) - 1
         if not 2 <= digits <= MOST_DIGITS:
             raise BadInput(f"it reads {digits} digits; 2 to {MOST_DIGITS} are read.")
@@ -77,10 +77,15 @@ def _task(settings: dict[str, Any], contents: Contents) -> tuple[str, dict[str, 
 def _model(settings: dict[str, Any], contents: Contents) -> dict[str, Any]:
     act = {"act": _said(settings, "act", (str,))}
     neurons = contents.shape("W_in", 2)[1]
-    if settings["task"] == "parity":
+    if _is_of_digits(contents):
         return {"model": "paritymlp", "model_args": {"d_mlp": neurons} | act}
     sizes = {"d_embed": contents.shape("W_E", 2)[1], "d_mlp": neurons}
     return {"model": "pair", "model_args": {"embed": "untied"} | sizes | act}
+
+
+def _is_of_digits(contents: Contents) -> bool:
+    """Whether it reads digits: such a network has no embeddings."""
+    return not contents.has("W_E")
 
 
 def _said(settings: dict[str, Any], name: str, kinds: tuple[type, ...]) -> Any:
