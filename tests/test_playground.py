@@ -225,7 +225,7 @@ def test_a_saved_network_of_digits_is_imported_and_loses_what_it_loses_in_the_pa
     assert int(run.is_train.sum()) == int(0.6 * 64)
     for row, theirs in zip(([], [0], [4]), told["accuracy"], strict=True):
         model = run.model(run.steps[-1])
-        model.W_in.data[row] = 0
+        model.get_parameter("W_in").data[row] = 0
         assert theirs == accuracy(model(run.task.inputs), run.task.answers)
 
 
