@@ -120,11 +120,11 @@ def test_the_fast_steps_have_the_plain_gradients_alone_and_together(name, args):
 @pytest.mark.parametrize("n_layers", [1, 3])
 def test_activations_have_their_names_and_the_last_layer_the_plain_ones(n_layers):
     model = small("pizza", {"d_model": 8, "n_heads": 2, "n_layers": n_layers})
-    layer = ["resid_pre", "pattern", "z", "attn_out", "resid_mid", "mlp_pre", "mlp_post",
-             "mlp_out", "resid_post"]  # fmt: skip
+    layer = ["resid_pre", "q", "k", "attn_scores", "pattern", "v", "z", "attn_out", "resid_mid",
+             "mlp_pre", "mlp_post", "mlp_out", "resid_post"]  # fmt: skip
     earlier = [f"layer{i}.{name}" for i in range(n_layers - 1) for name in layer]
     seen = record(model, TASK.inputs)
-    assert list(seen) == ["embed", *earlier, *layer, "logits"]
+    assert list(seen) == ["pos_embed", "embed", *earlier, *layer, "logits"]
     assert list(record(model.last, TASK.inputs)) == list(seen)
     assert torch.equal(seen["embed"], model.symbol_weights()["ab"][TASK.inputs])
     assert seen["pattern"].shape == (49, 2, 2, 2)

@@ -105,7 +105,7 @@ def _many(record: dict[str, Any]) -> dict[int, State]:
     return {}
 
 
-def _by_step(tree: dict[str, Any]) -> dict[int, State]:
+def _by_step(tree: dict[Any, Any]) -> dict[int, State]:
     """The checkpoints of tensors that are named by their step and their name, as 120/W_E."""
     checkpoints: dict[int, State] = {}
     for key, w in tree.items():
