@@ -261,8 +261,14 @@ def test_a_page_tells_what_became_of_a_run_where_all_see_it(kind, readings, brow
     opened.context.close()
 
 
-@pytest.mark.parametrize("kind", ["a transformer", "a group", "sparse parity", "not learned"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+SCHEMES = [(scheme, kind) for scheme in ("light", "dark")
+           for kind in ("a transformer", "a group", "sparse parity", "not learned")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kind"),
+    [*SCHEMES[:5], *(pytest.param(*x, marks=pytest.mark.long) for x in SCHEMES[5:])],
+)
 def test_a_page_has_no_serious_fault_for_those_who_see_or_move_otherwise(
     kind, scheme, readings, browser, tmp_path
 ):
