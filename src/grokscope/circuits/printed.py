@@ -21,6 +21,7 @@ from grokscope.algebra.groups import Group
 
 WIDTH = 96  # of a printed line
 DIGITS = 6  # significant, of a printed number
+HALF = 1e-4  # of a step, from there on a number is above its half
 
 
 def program(example: ModuleType, equation: str, **values: str) -> str:
@@ -79,11 +80,12 @@ def round_(x: float) -> float:
 
 def to_bits(x: Float[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape"]:
     """Numbers of one kind as whole numbers of so many bits, the sign's among them, times one step,
-    of which the largest takes as many as there are."""
+    of which the largest takes as many as there are. Halves go towards 0, and so does what is above
+    a half by no more than rounding: else the last digit of a number would decide."""
     if not x.any():
         return x
     step = x.abs().max() / (2 ** (bits - 1) - 1)
-    return (x / step).round() * step
+    return x.sign() * (x.abs() / step - 0.5 - HALF).ceil() * step
 
 
 def moves_of(group: Group) -> dict[str, str]:

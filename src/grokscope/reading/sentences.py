@@ -574,7 +574,11 @@ NO_CONTROLS = {"network", "folded weights", "lookup table"}  # what a number is 
 
 
 def how_sure(e: ExplanationFacts) -> str:
-    """What the explanation has passed, and what is proved without it."""
+    """What the explanation has passed, and what is proved without it; of a mixture formula by
+    formula."""
+    if e.operators:
+        each = ((name, how_sure(one)) for name, one in e.operators.items())
+        return " ".join(f"For {name}: {words}" for name, words in each if words)
     if e.best is None:
         tried = ", ".join(f"{kind(c)} {c.verdict}" for c in e.tried)
         return f"Tried: {tried}." if tried else ""
@@ -692,10 +696,10 @@ def _priced(c: CertificateFacts) -> str:
     if price is None:
         return ""
     bits, table = f"{price.value:,.0f} bits", price.controls[ANSWERS]
-    beside = "takes" if price.value < table else "is no longer:"
+    shorter = "" if price.value < table else ", and is shorter"
     return (
         f" Numbers of {c.value(OfAll.PRICE_OF_ONE):.0f} bits keep its answers, {bits} in all; "
-        f"{ANSWERS} {beside} {table:,.0f}."
+        f"{ANSWERS} takes {table:,.0f}{shorter}."
     )
 
 

@@ -18,19 +18,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grokscope.circuits.circuit import Circuit
-from grokscope.score import agreeing, centred, explained_variance, said
+from grokscope.score import accuracy, centred, explained_variance, said
 from grokscope.snapshot import Snapshot
 from grokscope.verify.evidence import ANSWERS, VALUES, Evidence, OfAll, at_most
 
 FEWEST, MOST = 2, 24  # bits of a number: a sign and a place; those of float32
 DRAWN = 12  # of a curve: more change nothing that can be seen
 LOST = 0.001  # of the pairs, whose answer may change
+ROUNDING = 1e-6  # of the largest logit
 
 
 @dataclass(frozen=True)
 class Paid:
     """A circuit with numbers of so many bits: their sum, on which share of the pairs it gives the
-    network's answer, and which share of the logits' variance it leaves over."""
+    network's answer alone, and which share of the logits' variance it leaves over."""
 
     bits_a_number: int
     bits: int
@@ -78,18 +79,17 @@ class _Asked:
         assert rounded is not None
         claimed = centred(rounded.logits(self.s.task))
         left_over = 1 - explained_variance(self.logits, claimed)
-        return Paid(bits, circuit.size * bits, agreeing(self.answers, said(claimed)), left_over)
+        return Paid(bits, circuit.size * bits, self._agreeing(claimed), left_over)
+
+    def _agreeing(self, claimed: Float[Tensor, "pair c"]) -> float:
+        """The share of the pairs on which the network's answer is ahead of all others by more than
+        rounding: coarse numbers make ties, which are no answer."""
+        doubt = (ROUNDING * claimed.abs().max()).expand(len(claimed), 1)
+        return accuracy(claimed.scatter_add(1, self.answers[:, None], -doubt), self.answers)
 
 
 def _coarsest(asked: _Asked, circuit: Circuit) -> Paid:
     """With the fewest bits by which it gives the network's answer as often as by the most."""
-    best = asked.paid(circuit, MOST)
-    need, low, high = best.agrees - LOST, FEWEST, MOST
-    while low < high:
-        middle = (low + high) // 2
-        x = asked.paid(circuit, middle)
-        if x.agrees >= need:
-            high, best = middle, x
-        else:
-            low = middle + 1
-    return best
+    finest = asked.paid(circuit, MOST)
+    coarser = (asked.paid(circuit, bits) for bits in range(FEWEST, MOST))
+    return next((x for x in coarser if x.agrees >= finest.agrees - LOST), finest)
