@@ -24,7 +24,7 @@ from grokscope.planted.neurons import Neurons
 from grokscope.reading.explained import explanation_facts
 from grokscope.reading.plain import from_plain, to_plain
 from grokscope.reading.record import of_explanation
-from grokscope.reading.sentences import account, reason, rule
+from grokscope.reading.sentences import account, how_sure, reason, rule
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.tap import no_tap
@@ -165,6 +165,9 @@ def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas():
     facts = explanation_facts(found)
     assert repr(from_plain(json.loads(json.dumps(to_plain(facts))))) == repr(facts)
     assert "a+b, clock; a-b, clock" in " ".join(account(facts))
+    sure = how_sure(facts)
+    assert sure.startswith("For a+b: This explanation, ")
+    assert "For a-b: This explanation, " in sure
     assert of_explanation(facts)["operators"]["a-b"]["algorithm"] == "clock"
 
 

@@ -93,21 +93,27 @@ def print_explanation(name: str, e: ExplanationFacts, circuit: Path | None) -> N
     console = _console()
     console.print(Text(f"{name}: {short(e)}, {e.algorithm or 'no algorithm'}", style="bold"))
     _print_paragraphs(account(e))
-    if e.operators:
-        rows = [(k, c) for k, x in e.operators.items() for c in x.certificates]
-        print_table([{"formula": k, **_circuit_row(c)} for k, c in rows])
-        return
-    print_table([_circuit_row(c) for c in e.certificates])
+    each = [(name, x) for name, x in e.operators.items()] or [("", e)]
+    print_table([
+        ({"formula": name} if name else {}) | _circuit_row(c)
+        for name, x in each for c in x.certificates
+    ])  # fmt: skip
+    for name, x in each:
+        _print_failed(f"{name}: " if name else "", x)
+    if circuit is not None:
+        console.print(Text.assemble(("as Python: ", "bold"), str(circuit)), soft_wrap=True)
+
+
+def _print_failed(of: str, e: ExplanationFacts) -> None:
+    """Which explanations do not hold, by which numbers, and which are not there."""
     for c in e.certificates:
         if not c.holds:
             more = len(c.reasons) - MOST_REASONS
             reasons = [evidence(x) for x in c.reasons[:MOST_REASONS]]
             rest = [f"and {more} more"] if more > 0 else []
-            console.print(Text(f"{c.form} {c.verdict}: {'; '.join([*reasons, *rest])}"))
+            _console().print(Text(f"{of}{c.form} {c.verdict}: {'; '.join([*reasons, *rest])}"))
     if e.not_found:
-        console.print(Text(f"not found, or not for this task: {', '.join(e.not_found)}"))
-    if circuit is not None:
-        console.print(Text.assemble(("as Python: ", "bold"), str(circuit)), soft_wrap=True)
+        _console().print(Text(f"{of}not found, or not for this task: {', '.join(e.not_found)}"))
 
 
 def _circuit_row(c: CertificateFacts) -> dict[str, Any]:

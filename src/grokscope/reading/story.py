@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from grokscope.reading import sentences
-from grokscope.reading.facts import Facts, KeyFacts, TaskFacts
+from grokscope.reading.facts import ExplanationFacts, Facts, KeyFacts, TaskFacts
 from grokscope.reading.sentences import (
     algorithm,
     assumed,
@@ -216,6 +216,12 @@ def _standing(f: Facts) -> str:
     e = f.explanation
     if e is None:
         return "not tested"
+    each = (f"{name} {_tested(one)}" for name, one in e.operators.items())
+    return "; ".join(each) or _tested(e)
+
+
+def _tested(e: ExplanationFacts) -> str:
+    """What the named explanation has passed, and what is proved."""
     of_all = None if e.algorithm is None else proved(e)
     also = "" if of_all is None else f"; a proof covers {of_all} {inputs(e)}"
     if e.best is None:
