@@ -18,7 +18,7 @@ AGAINST = at_least(OfAll.SAME_LOGITS, 0.2, 0.9, 0.7)
 @pytest.fixture(scope="module")
 def accounts() -> Compared:
     planted = groups.cosets(seed=1, noise=0.01, group="S4")
-    return compared(planted.snapshot, ["coset", "convolution"])
+    return compared(planted.snapshot, ["coset", "convolution"], has_curves=True)
 
 
 def test_each_account_is_a_column_and_the_control_has_no_cosets(accounts):

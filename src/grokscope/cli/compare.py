@@ -44,7 +44,8 @@ def compare(
     use_threads()
     if not names(circuits):
         raise BadInput("--circuits names no form. Write some, as in --circuits coset,convolution.")
-    accounts = compared(Snapshot.of(find(run, out), step), names(circuits))
+    snapshot, has_curves = Snapshot.of(find(run, out), step), json or plot is not None
+    accounts = compared(snapshot, names(circuits), has_curves)
     if json:
         print_json(of_compared(accounts))
     else:

@@ -149,7 +149,7 @@ def explain(snapshot: Snapshot, forms: Iterable[str] | None = None) -> Explanati
     if "task" in snapshot.assumed:
         return Explanation(snapshot, *scores, (), {x.circuit.form: NO_TASK for x in chosen})
     view = canonical(snapshot)
-    sample = _sample(view)
+    sample = sample_of(view)
     certificates, not_found = [], {}
     for form in chosen:
         try:
@@ -202,7 +202,7 @@ def _certified(form: Form, snapshot: Snapshot, sample: Snapshot | None) -> Certi
         ) from error
 
 
-def _sample(s: Snapshot) -> Snapshot | None:
+def sample_of(s: Snapshot) -> Snapshot | None:
     """The network on some of its pairs, at random, where the logits of all are too many to hold
     several times over."""
     if not s.is_large:

@@ -14,7 +14,7 @@ import torch
 
 from grokscope.algebra.names import is_prime
 from grokscope.errors import NotApplicable
-from grokscope.explain.explanation import explain
+from grokscope.explain.explanation import explain, sample_of
 from grokscope.models.mlp import MLP
 from grokscope.planted import waves
 from grokscope.reading.explained import explanation_facts
@@ -73,11 +73,11 @@ class Compared:
         ]
 
 
-def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
+def compared(snapshot: Snapshot, forms: Sequence[str], has_curves: bool = False) -> Compared:
     """These forms of explanation of a network, and of a network on Z/p whose answers are sums of
     waves: it has no subgroups, so no coset circuit, whatever the interventions say. Its logits are
     as large as gives it the network's loss, so that the interventions meet networks that are as
-    sure."""
+    sure. With `has_curves` what finer numbers cost is worked out too."""
     p = max(x for x in range(13, max(14, snapshot.task.n_symbols + 1)) if is_prime(x))
     planted = waves.clock_relu(seed=1, noise=0.01, p=p, frequencies=5, neurons=32).snapshot
     control = replace(planted, model=_with_embeddings(planted, _scale(planted, snapshot)))
@@ -85,8 +85,8 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
     for name, s in (("network", snapshot), ("control", control)):
         with suppress(NotApplicable):
             scores[name] = interventions(s)
-    network = explain(snapshot, forms)
-    curves = {c.circuit.form: curve(snapshot, c.circuit) for c in network.certificates}
+    network, some = explain(snapshot, forms), sample_of(snapshot) or snapshot
+    priced = network.certificates if has_curves else ()
     return Compared(
         task=snapshot.task.name,
         network=explanation_facts(network),
@@ -94,7 +94,7 @@ def compared(snapshot: Snapshot, forms: Sequence[str]) -> Compared:
         control_task=control.task.name,
         forms=tuple(forms),
         interventions=scores,
-        curves=curves,
+        curves={c.circuit.form: curve(some, c.circuit) for c in priced},
     )
 
 
