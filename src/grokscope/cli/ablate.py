@@ -3,16 +3,12 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from tyro.conf import arg
 
 from grokscope.cli.options import Json, OneRun, Out, Plot, Plugins, Step, check_plot, load
 from grokscope.errors import must_be
-
-if TYPE_CHECKING:
-    from grokscope.snapshot import Snapshot
-    from grokscope.verify.interchange import Interchange
 
 MOST_DRAWS = 1000
 
@@ -40,10 +36,12 @@ def ablate(
     from grokscope.cli.find import find
     from grokscope.plots import save
     from grokscope.plots.ablations import plot_ablations
+    from grokscope.reading.explained import if_applicable
     from grokscope.snapshot import Snapshot
     from grokscope.terminal import print_ablations, print_file, print_interchange, print_json
     from grokscope.training.machine import use_threads
     from grokscope.verify.ablations import ablate as without
+    from grokscope.verify.interchange import interchange
 
     load(use)
     check_plot(plot)
@@ -51,7 +49,8 @@ def ablate(
         raise must_be("--draws", f"a whole number from 1 to {MOST_DRAWS:,}", draws)
     use_threads()
     s = Snapshot.of(find(run, out), step)
-    found, exchanged = without(s, draws), _exchanged(s, draws)
+    found = without(s, draws)
+    exchanged = if_applicable(lambda s: interchange(s, draws), s)
     if json:
         record = {"task": s.task.name, "step": s.step, "ablations": [asdict(x) for x in found]}
         print_json(record | {"interchange": None if exchanged is None else asdict(exchanged)})
@@ -61,14 +60,3 @@ def ablate(
     if plot is not None:
         figure = plot_ablations(found, f"{s.task.name}, step {s.step}", s.task.n_answers)
         print_file(save(figure, plot), sys.stderr)
-
-
-def _exchanged(s: "Snapshot", draws: int) -> "Interchange | None":
-    """None of a network whose hidden layer has no key parts of a product."""
-    from grokscope.errors import NotApplicable
-    from grokscope.verify.interchange import interchange
-
-    try:
-        return interchange(s, draws)
-    except NotApplicable:
-        return None

@@ -18,7 +18,7 @@ from grokscope.errors import BadInput
 from grokscope.foreign.acts import act_args
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State
 from grokscope.foreign.recorded import with_training
-from grokscope.models.decoder import parsed
+from grokscope.models.decoder import n_tokens, parsed
 
 ATTENTION = ("W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O")
 MLP = ("W_gate", "W_in", "b_in", "W_out", "b_out")
@@ -136,8 +136,7 @@ def _args(contents: Contents, w: State, facts: Facts, sequence: str, n: int) -> 
         args |= {} if facts.eps == 1e-5 else {"norm_eps": facts.eps}
         args |= {"norm_after": True} if facts.norm_after else {}
         args |= {} if facts.final_norm else {"final_norm": False}
-    needed = max([n + ("=" in sequence), *(x + 1 for x in parsed(sequence) if isinstance(x, int))])
-    args |= {"vocabulary": d_vocab} if d_vocab != needed else {}
+    args |= {"vocabulary": d_vocab} if d_vocab != n_tokens(parsed(sequence), n) else {}
     args |= {"classes": n_classes} if n_classes != n else {}
     return args | act_args(contents.config, facts.act)
 

@@ -106,8 +106,7 @@ class Decoder(Model):
     def _vocabulary(self, asked: int) -> int:
         """How many tokens there are. Raises `BadInput` where they are more than are asked for."""
         n = self.n_symbols + self.shift
-        fixed = [place for place in self.places if isinstance(place, int)]
-        needed = max([n + ("=" in self.places), *(token + 1 for token in fixed)])
+        needed = n_tokens(self.places, n)
         if asked and asked < needed:
             raise BadInput(
                 f"model.vocabulary={asked} are too few tokens for {n} symbols and the others of "
@@ -206,6 +205,12 @@ def parsed(sequence: str) -> tuple[str | int, ...]:
             'the fixed tokens by their numbers, or = for the last of the vocabulary, as in "a b =".'
         )
     return tuple(int(x) if x.isdecimal() else x for x in places)
+
+
+def n_tokens(places: tuple[str | int, ...], n_symbols: int) -> int:
+    """How many tokens a sequence on so many symbols needs."""
+    fixed = [place for place in places if isinstance(place, int)]
+    return max([n_symbols + ("=" in places), *(token + 1 for token in fixed)])
 
 
 def _zeros(*shape: int) -> nn.Parameter:

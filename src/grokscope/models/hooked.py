@@ -77,9 +77,7 @@ def why_no_counterpart(model: Model) -> str | None:
         case Transformer() | Chughtai() | Pizza() | Sequence() | Decoder():
             has_mlp = getattr(model, "has_mlp", True)
             if has_mlp and model.act.name not in ACTS:
-                return (
-                    f"it has not the activation `{model.act.name}`, but {', '.join(ACTS)} of ours"
-                )
+                return f"of our activations it has {', '.join(ACTS)}, and not {model.act.name}"
             return None
     return "it is of another form"
 
@@ -168,7 +166,9 @@ def _bridge(state: State, config: dict[str, Any]) -> nn.Module:
     if config.get("gated_mlp"):  # such have no biases there
         biases = [name for name in state if ".mlp.b_" in name]
         if any(state[name].any() for name in biases):
-            raise NotApplicable("the gated MLPs of TransformerLens 4 have no biases, and its have.")
+            raise NotApplicable(
+                "the gated MLPs of TransformerLens 4 have no biases, and these have."
+            )
         state = {name: x for name, x in state.items() if name not in biases}
     theirs.load_state_dict(import_module(CONVERTED).convert_tl_checkpoint(state, theirs.cfg))
     return theirs

@@ -22,7 +22,7 @@ def plot_prices(accounts: Compared) -> Figure:
             [x.bits for x in here], [x.left_over for x in here], color=line.get_color(), s=50
         )
     if table is not None:
-        panel.axvline(table, color=CONTROL, ls="--", lw=1, label="a table of the answers")
+        panel.axvline(table, color=CONTROL, ls="--", lw=1, label=ANSWERS)
     panel.set_xscale("log")
     panel.set_yscale("log")
     panel.set_xlabel("bits (a dot: as coarse as keeps the answers)")

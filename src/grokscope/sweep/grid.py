@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import Any, overload
@@ -131,11 +131,12 @@ def listed(file: Path) -> tuple[Settings, ...]:
         content = io.BytesIO(read_regular(file, LARGEST_LIST))
     except FileNotFoundError:
         raise BadInput(f"--list {file}: there is no such file.") from None
+    lines = partial(pl.read_ndjson, infer_schema_length=None)
     readers = {
         ".parquet": pl.read_parquet,
         ".csv": lambda file: pl.read_csv(file, infer_schema=False),
-        ".jsonl": lambda file: pl.read_ndjson(file, infer_schema_length=None),
-        ".ndjson": lambda file: pl.read_ndjson(file, infer_schema_length=None),
+        ".jsonl": lines,
+        ".ndjson": lines,
     }
     read = readers.get(file.suffix.lower())
     if read is None:

@@ -43,7 +43,7 @@ from grokscope.training.transfer import frozen
 from grokscope.training.update import Update
 
 TrackRun = Callable[[Run, Row, Events], None]  # called after every evaluation
-OnRow = Callable[[Run, Row], None]  # the same, of whom events do not concern
+OnRow = Callable[[Run, Row], None]  # the same, for those whom events do not concern
 
 SHARE_OF_MEMORY = 0.6  # of what is free; more members than fit train in turns
 

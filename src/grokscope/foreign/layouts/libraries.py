@@ -18,6 +18,7 @@ from torch import Tensor
 from grokscope.errors import BadInput
 from grokscope.foreign.decoders import Facts, decoder
 from grokscope.foreign.layout import Contents, ForeignNetwork, State, layout
+from grokscope.foreign.layouts.dense import EMBEDDING
 from grokscope.foreign.reasons import check
 
 HEADS = ("n_heads", "n_head", "nhead", "num_heads", "heads")
@@ -156,7 +157,7 @@ def _outside(name: str, x: Tensor) -> State:
     kind = "b" if name.endswith("bias") else "w"
     if "pos" in words or "wpe" in words:
         return {"pos_embed.W_pos": x.squeeze(0) if x.ndim == 3 else x}
-    if x.ndim == 2 and re.search(r"(?<!un)emb|tok|wte", words):
+    if x.ndim == 2 and EMBEDDING.search(words):
         return {"embed.W_E": x}
     if re.search(r"ln_f|norm", words):
         return {f"ln_final.{kind}": x}

@@ -37,10 +37,14 @@ THRESHOLDS = (1.0, 1e-5, 1e-7)
 
 
 @once_per_snapshot
+def c_of(s: Snapshot) -> list[Float[Tensor, "subgroup neuron"]]:
+    """C_H of each live neuron in each subgroup, of either side."""
+    return [stander_c(x, sides(s).group) for x in right_sides(s).values()]
+
+
 def least_c(s: Snapshot) -> Float[Tensor, " neuron"]:
     """The smallest C_H of each live neuron, on its worse side."""
-    spreads = right_sides(s).values()
-    return torch.maximum(*(stander_c(x, sides(s).group).amin(dim=0) for x in spreads))
+    return torch.maximum(*(C.amin(dim=0) for C in c_of(s)))
 
 
 def without(s: Snapshot, dropped: Bool[Tensor, " neuron"]) -> float:
@@ -123,14 +127,13 @@ def one_neuron(run: Run) -> Row:
     """Over the checkpoints: the C of the neuron in whose subgroup it is least at the end, in that
     subgroup, and the median of the least C of all live neurons."""
     last = Snapshot.of(run)
-    spreads = [stander_c(x, sides(last).group) for x in right_sides(last).values()]
-    worst = torch.maximum(*spreads)
+    worst = torch.maximum(*c_of(last))
     H, at = divmod(int(worst.argmin()), worst.shape[1])
     neuron, table = int(sides(last).index[at]), {"step": [], "median C": [], "C of one neuron": []}
     for step in run.steps:
         s = Snapshot.of(run, step)
         there = (sides(s).index == neuron).nonzero()
-        C = torch.maximum(*(stander_c(x, sides(s).group) for x in right_sides(s).values()))
+        C = torch.maximum(*c_of(s))
         table["step"].append(step)
         table["median C"].append(float(least_c(s).median()))
         table["C of one neuron"].append(float(C[H, int(there[0])]) if len(there) else None)

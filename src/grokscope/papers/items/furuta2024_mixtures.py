@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from grokscope.errors import NotApplicable
 from grokscope.measures.furuta import decomposed_loss_train
 from grokscope.measures.losses import test_accuracy, test_loss, train_accuracy, train_loss
 from grokscope.measures.mixtures import (
@@ -25,6 +24,7 @@ from grokscope.papers.item import Published, Row, Size, item
 from grokscope.papers.items.furuta2024 import BRIEF, of_mixture
 from grokscope.papers.measured import events
 from grokscope.plots.items import curves, dots
+from grokscope.reading.explained import if_applicable
 from grokscope.snapshot import Snapshot
 from grokscope.spec import Spec
 from grokscope.training.events import Phases, find_events
@@ -84,7 +84,8 @@ def mixture_parts(run: Run) -> Row:
         row |= story(run, name, rows) | {f"{name}: keys": " ".join(keys.get(name, ()))}
         row[f"{name}: excluded"] = [x.get(EXCLUDED) for x in rows]
         row[f"{name}: restricted"] = [x.get("restricted") for x in rows]
-        row |= {f"{name}: {k}": x for k, x in _decomposed(alone).items()}
+        losses = if_applicable(decomposed_loss_train, alone) or {}
+        row |= {f"{name}: {k}": x for k, x in losses.items()}
     row |= {f"{k}: accuracy": x for k, x in test_accuracy_by_operator(last).items()}
     row |= {f"{k}: mirror not shown": x for k, x in unseen_accuracy_by_operator(last).items()}
     late = {name: row[f"{name}: generalised"] or float("inf") for name in last.task.operators}
@@ -99,13 +100,6 @@ def shared(s: Snapshot) -> dict[str, float]:
         parts = {*of[x].lens.split.names} & {*of[y].lens.split.names} - {"constant"}
         found[f"{x} & {y} by chance"] = counts[x] * counts[y] / max(1, len(parts)) if parts else 0.0
     return found
-
-
-def _decomposed(s: Snapshot) -> Mapping[str, float]:
-    try:
-        return decomposed_loss_train(s)
-    except NotApplicable:
-        return {}
 
 
 HELPED = ("a**2+b**2,a**2+a*b+b**2,(a+b)**2", "a+b,a*b+b")

@@ -54,6 +54,12 @@ def with_part(spec: Spec, column: str, given: Mapping[str, Spec]) -> Spec:
     return replace(spec, load=given[name].id, load_parts=part, freeze=part)
 
 
+def _used(given: Mapping[str, Spec], columns: Iterable[str]) -> tuple[Spec, ...]:
+    """The sources that these columns take a part of."""
+    names = {column.split()[0] for column in columns}
+    return tuple(spec for name, spec in given.items() if name in names)
+
+
 def _table(
     tasks: Iterable[str],
     columns: Sequence[str],
@@ -63,12 +69,11 @@ def _table(
     **changes: Any,
 ) -> Size:
     given = sources(p, of_sources, **changes)
-    used = tuple(s for name, s in given.items() if any(c.startswith(name) for c in columns))
     subjects = tuple(
         with_part(of(task, p, r, COARSE, **changes), column, given)
         for task in tasks for column in columns for r in fractions
     )  # fmt: skip
-    return Size(subjects, 0.0, used)
+    return Size(subjects, 0.0, _used(given, columns))
 
 
 BRIEF = {**FAST, "steps": 1_500}
@@ -132,12 +137,11 @@ def _controls(
     tasks: Mapping[str, str], p: int, fraction: float, of_sources: float, **changes: Any
 ) -> Size:
     given = sources(p, of_sources, **changes)
-    used = tuple(s for name, s in given.items() if any(c.startswith(name) for c in tasks.values()))
     subjects = tuple(
         x for task, column in tasks.items()
         for x in ways(of(task, p, fraction, COARSE, **changes), column, given).values()
     )  # fmt: skip
-    return Size(subjects, 0.0, used)
+    return Size(subjects, 0.0, _used(given, tasks.values()))
 
 
 @item(

@@ -1,6 +1,6 @@
 """Zhong et al. 2023, "The Clock and the Pizza"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -160,10 +160,13 @@ WIDTHS = {64: 0.415, 128: 0.504, 256: 0.681, 512: 1.04}  # -> the boundary over 
 APART = 0.1  # of the boundary: there 99 % stand on their own side, by the fit's slope of 45
 
 
-def _wide(widths: Sequence[int], count: int, p: int, **changes: object) -> tuple[Spec, ...]:
+def _each(
+    name: str, values: Iterable[int], count: int, p: int, **changes: object
+) -> tuple[Spec, ...]:
+    """Networks over the attention rate, with each of these values of a model's argument."""
     return tuple(
-        replace(spec, model_args={**spec.model_args, "d_model": d})
-        for d in widths
+        replace(spec, model_args={**spec.model_args, name: x})
+        for x in values
         for spec in _over_rates(count, p, **changes)
     )
 
@@ -171,9 +174,10 @@ def _wide(widths: Sequence[int], count: int, p: int, **changes: object) -> tuple
 @item(
     "zhong2023:width",
     shows="the wider the network, the more attention it takes to leave the pizza",
-    full=Size(_wide(tuple(WIDTHS), 20, 59, steps=4_000), hours=10),
+    full=Size(_each("d_model", WIDTHS, 20, 59, steps=4_000), hours=10),
     quick=Size(
-        _wide((32, 128), 3, 23, steps=2_000, stop_after_grok=500, eval_every=25), hours=0.08
+        _each("d_model", (32, 128), 3, 23, steps=2_000, stop_after_grok=500, eval_every=25),
+        hours=0.08,
     ),
     published=tuple(
         Published("is symmetric", x, "share", {"width": d, "side": side})
@@ -196,19 +200,13 @@ CIRCULAR = {1: 0.3431, 2: 0.0995, 3: 0.1155, 4: 0.0608}  # -> the share, of 4,85
 ROUND = 0.995  # circularity of a network that they call circular
 
 
-def _deep(layers: Sequence[int], count: int, p: int, **changes: object) -> tuple[Spec, ...]:
-    return tuple(
-        replace(spec, model_args={**spec.model_args, "n_layers": n})
-        for n in layers
-        for spec in _over_rates(count, p, **changes)
-    )
-
-
 @item(
     "zhong2023:circular_share",
     shows="a third of the networks of one layer have circular embeddings, of deeper ones a tenth",
-    full=Size(_deep(tuple(CIRCULAR), 100, 59), hours=110),
-    quick=Size(_deep((1, 2), 2, 23, steps=800, stop_after_grok=300, eval_every=25), hours=0.06),
+    full=Size(_each("n_layers", CIRCULAR, 100, 59), hours=110),
+    quick=Size(
+        _each("n_layers", (1, 2), 2, 23, steps=800, stop_after_grok=300, eval_every=25), hours=0.06
+    ),
     published=tuple(
         Published("is circular", x, "share", {"layers": n}) for n, x in CIRCULAR.items()
     ),
