@@ -33,6 +33,7 @@ FLOORS = [
     {"reading"},
     {"runs"},
     {"sweep"},
+    {"forecast"},
     {"page", "plots", "terminal"},
     {"papers"},
     {"speedrun"},

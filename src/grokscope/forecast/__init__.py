@@ -1,0 +1,1 @@
+"""Will it grok? Published signals, measured before it happens, and a race between them."""
