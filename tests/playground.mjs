@@ -6,11 +6,14 @@ import { advance, begun, eventsOf, goBack, keepNow } from "../web/src/playground
 import { saved } from "../web/src/playground/saved.js";
 import { changed, DEFAULT, fromHash, toHash } from "../web/src/playground/settings.js";
 import { logitShares, without } from "../web/src/playground/surgery.js";
-import { sweep } from "../web/src/playground/sweep.js";
+import { sweeper as fast } from "../web/src/playground/fast.js";
+import { sweeper as plain } from "../web/src/playground/sweep.js";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const { groups } = asked;
-const start = (hash) => begun(fromHash(hash), groups);
+const kernel = readFileSync(new URL("../src/grokscope/page/assets/playground.wasm", import.meta.url));
+const sweeper = { plain, fast: (shape) => fast(kernel, shape) }[asked.sweep];
+const start = (hash) => begun(fromHash(hash), groups, sweeper);
 const trained = (hash, steps) => {
   const run = start(hash);
   while (run.step < steps) advance(run);
@@ -25,7 +28,7 @@ function gradient(hash) {
   const run = start(hash);
   const { network } = run;
   const tables = noTables(network.shape);
-  const { loss, accuracy } = sweep(network.shape, fold(network), run.train, run.labels, run.room, { gradients: tables });
+  const { loss, accuracy } = run.sweep(fold(network), run.train, run.labels, { gradients: tables });
   const { matrices } = matricesOf(network.shape);
   unfold(network, tables, matrices);
   return { ...split(run), answers: Array.from(run.task.answers), loss, accuracy, weights: named(network.matrices), gradients: named(matrices) };
@@ -54,7 +57,7 @@ function cut(hash, count, cuts, file) {
   const all = Int32Array.from(run.task.answers, (_, i) => i);
   const right = (cuts) => {
     const left = without(run.network, run.task, cuts);
-    return sweep(left.shape, fold(left), all, run.task.answers, run.room, {}).accuracy;
+    return run.sweep(fold(left), all, run.task.answers, {}).accuracy;
   };
   return { accuracy: cuts.map(right), shares: run.task.kind === "pair" ? logitShares(run.network, run.task) : [] };
 }

@@ -41,13 +41,14 @@ def test_the_bundle_is_built_of_its_source(tmp_path):
         "construct.js",
         "playground.js",
         "playground_worker.js",
+        "playground.wasm",
         "playground.css",
         "explorable.css",
         "many.js",
         "many.css",
     ):
-        built = (tmp_path / name).read_text()
-        assert built == (ASSETS / name).read_text(), "cd web && npm run build"
+        built = (tmp_path / name).read_bytes()
+        assert built == (ASSETS / name).read_bytes(), "cd web && npm run build"
 
 
 @needs_node

@@ -1,5 +1,6 @@
 // Bundles the page into the Python package: `npm run build`, or with a folder to write into.
 import { readFile } from "node:fs/promises";
+import { main as compile } from "assemblyscript/asc";
 import { build } from "esbuild";
 
 const folder = process.argv[2] ?? new URL("../src/grokscope/page/assets", import.meta.url).pathname;
@@ -12,11 +13,16 @@ const shared = {
   legalComments: "none",
 };
 
+const kernel = `${folder}/playground.wasm`;
+const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory", "--outFile", kernel];
+const { error, stderr } = await compile([new URL("kernel/sweep.ts", import.meta.url).pathname, "--baseDir", "/", ...options]);
+if (error) throw new Error(`${stderr}`);
+
 await build({ ...shared, entryPoints: [`${source}main.js`], outfile: `${folder}/explorable.js`, format: "iife" });
 await build({ ...shared, entryPoints: [`${source}construct/main.js`], outfile: `${folder}/construct.js`, format: "iife" });
 await build({ ...shared, entryPoints: [`${source}many/main.js`], outfile: `${folder}/many.js`, format: "esm" });
 await build({ ...shared, entryPoints: [`${source}playground/main.js`], outfile: `${folder}/playground.js`, format: "iife" });
-await build({ ...shared, entryPoints: [`${source}playground/worker.js`], outfile: `${folder}/playground_worker.js`, format: "iife" });
+await build({ ...shared, entryPoints: [`${source}playground/worker.js`], outfile: `${folder}/playground_worker.js`, format: "iife", alias: { "playground.wasm": kernel }, loader: { ".wasm": "binary" } });
 await build({ ...shared, entryPoints: [`${source}playground/playground.css`], outfile: `${folder}/playground.css` });
 await build({ ...shared, entryPoints: [`${source}many/many.css`], outfile: `${folder}/many.css` });
 

@@ -2,7 +2,7 @@
 
 import { noMoments, update } from "./adamw.js";
 import { drawn, fold, matricesOf, noTables, unfold } from "./network.js";
-import { roomFor, sweep } from "./sweep.js";
+import { sweeper as plain } from "./sweep.js";
 import { without } from "./surgery.js";
 import { labelsOf, splitOf, taskOf } from "./tasks.js";
 
@@ -17,8 +17,8 @@ export const EVERY = 5; // steps between evaluations
 export const KEPT_EVERY = 10; // steps between kept ones, twice that as often as more than MOST are kept
 export const MOST = 120;
 
-/** @param {Settings} settings @param {Groups} groups */
-export function begun(settings, groups) {
+/** @param {Settings} settings @param {Groups} groups @param {(shape: import("./network.js").Shape) => import("./sweep.js").Sweep} sweeper */
+export function begun(settings, groups, sweeper = plain) {
   const task = taskOf(settings, groups);
   const { kind, nA, nB, nC, digits } = task;
   /** @type {import("./network.js").Shape} */
@@ -27,7 +27,7 @@ export function begun(settings, groups) {
   const size = network.weights.length;
   return {
     settings: { ...settings }, task, network, ...splitOf(task, settings), labels: labelsOf(task, settings),
-    step: 0, moments: noMoments(size), gradient: matricesOf(shape), tableGradients: noTables(shape), room: roomFor(shape),
+    step: 0, moments: noMoments(size), gradient: matricesOf(shape), tableGradients: noTables(shape), sweep: sweeper(shape),
     certainty: new Float32Array(nA * nB), // by pair, as sweep.js gives it
     certaintyCut: new Float32Array(nA * nB), // the same of the network without what is cut
     rows: /** @type {Row[]} */ ([]), kept: /** @type {Map<number, Kept>} */ (new Map()), keptEvery: KEPT_EVERY, changes: /** @type {Change[]} */ ([]),
@@ -41,8 +41,8 @@ const widthOf = (n) => (n > 16 ? 64 : 16);
 export function advance(run) {
   const { network, settings, gradient, tableGradients: gradients, certainty } = run;
   const tables = fold(network);
-  const train = sweep(network.shape, tables, run.train, run.labels, run.room, { gradients, certainty });
-  if (run.step % EVERY === 0) record(run, train, sweep(network.shape, tables, run.test, run.labels, run.room, { certainty }));
+  const train = run.sweep(tables, run.train, run.labels, { gradients, certainty });
+  if (run.step % EVERY === 0) record(run, train, run.sweep(tables, run.test, run.labels, { certainty }));
   if (run.step % run.keptEvery === 0) keep(run);
   unfold(network, gradients, gradient.matrices);
   update(network.weights, gradient.numbers, run.moments, run.step, settings.lr, settings.decay);
@@ -52,7 +52,7 @@ export function advance(run) {
 /** The scores of a network on the run's pairs; by pair into `certainty`. @param {Run} run @param {import("./network.js").Network} network @param {Float32Array} certainty */
 export function scored(run, network, certainty) {
   const tables = fold(network);
-  const [train, test] = [run.train, run.test].map((pairs) => sweep(network.shape, tables, pairs, run.labels, run.room, { certainty }));
+  const [train, test] = [run.train, run.test].map((pairs) => run.sweep(tables, pairs, run.labels, { certainty }));
   return { train, test };
 }
 

@@ -9,8 +9,18 @@ import { addTransposed, multiply, padded, transposed } from "./kernel.js";
 
 const TILE = 32;
 
+/** @typedef {(tables: Tables, pairs: Int32Array, answers: Uint8Array, into: Into) => Score} Sweep of pairs, as numbers a·nB + b; the answers are of every pair */
+/** @typedef {{gradients?: Tables, certainty?: Float32Array}} Into the gradients of the mean loss, and
+ * by pair the probability of its answer, below 0 where another is likelier */
+
+/** A sweep for networks of one shape. @param {Shape} shape @returns {Sweep} */
+export function sweeper(shape) {
+  const room = roomFor(shape);
+  return (tables, pairs, answers, into) => sweep(shape, tables, pairs, answers, room, into);
+}
+
 /** Room for a tile. @param {Shape} shape */
-export function roomFor({ neurons, nC }) {
+function roomFor({ neurons, nC }) {
   const wide = padded(nC);
   const tile = (/** @type {number} */ columns) => new Float64Array(TILE * columns);
   return { pre: tile(neurons), post: tile(neurons), back: tile(neurons), logits: tile(wide) };
@@ -18,14 +28,9 @@ export function roomFor({ neurons, nC }) {
 
 /** @typedef {ReturnType<typeof roomFor>} Room */
 
-/**
- * @param {Shape} shape @param {Tables} tables @param {Int32Array} pairs numbers a·nB + b
- * @param {Uint8Array} answers of every pair @param {Room} room
- * @param {{gradients?: Tables, certainty?: Float32Array}} into the gradients of the mean loss, and
- * by pair the probability of its answer, below 0 where another is likelier
- * @returns {Score}
- */
-export function sweep(shape, tables, pairs, answers, room, { gradients, certainty }) {
+/** @param {Shape} shape @param {Tables} tables @param {Int32Array} pairs @param {Uint8Array} answers
+ * @param {Room} room @param {Into} into @returns {Score} */
+function sweep(shape, tables, pairs, answers, room, { gradients, certainty }) {
   const { neurons: H, nC } = shape;
   const wide = padded(nC);
   const turned = gradients && transposed(tables.U, H, wide);

@@ -1,5 +1,7 @@
 // Training apart from the page, which stays quick: it asks for a frame when it has drawn the last.
 
+import kernel from "playground.wasm";
+import { sweeper } from "./fast.js";
 import { readDigits, readParts, sharesOf } from "./lens.js";
 import { fold } from "./network.js";
 import { EVERY, advance, begun, change, eventsOf, forget, goBack, keepNow, operate, scored } from "./run.js";
@@ -9,7 +11,8 @@ import { KEY_SHARE, logitShares, without } from "./surgery.js";
 /** @typedef {import("./messages.js").Asked} Asked */
 /** @typedef {import("./messages.js").Frame} Frame */
 
-const AT_ONCE = 12; // milliseconds of training before messages are heard
+const AT_ONCE = 8; // milliseconds of training before messages are heard
+const PATIENCE = 100; // milliseconds for which a frame may be drawn, by a core that both may share
 const CUT_EVERY = 10; // steps between evaluations of what is cut, while it trains
 const [REST, ENOUGH] = [300, 3000]; // steps after which it rests: from generalising, and without
 
@@ -19,6 +22,7 @@ let speed = Infinity; // steps a second
 let isWaiting = false; // the page is ready for a frame
 let isQueued = false;
 let due = 0; // the moment of the next step
+let drawnBy = 0; // the moment by which the page has drawn the last frame, or stands still
 let last = 0; // the newest step
 let began = 0; // the step at which it was last set to play
 let playing = 0; // which of the plays that was
@@ -35,13 +39,13 @@ soon.port1.onmessage = () => {
 function queue() {
   if (isQueued) return;
   isQueued = true;
-  const rest = due - performance.now();
+  const rest = Math.max(due, drawnBy) - performance.now();
   if (rest > 4) setTimeout(() => soon.port2.postMessage(null), rest);
   else soon.port2.postMessage(null);
 }
 
 function turn() {
-  const until = performance.now() + AT_ONCE;
+  const until = drawnBy > performance.now() ? 0 : performance.now() + AT_ONCE;
   while (isPlaying && performance.now() < until && due <= performance.now()) {
     advance(run);
     due = Math.max(due + 1000 / speed, performance.now() - 100);
@@ -49,6 +53,7 @@ function turn() {
     if (run.step % EVERY === 0 && run.step >= restsAt()) rest();
   }
   last = Math.max(last, run.step);
+  if (isWaiting && isPlaying) drawnBy = performance.now() + PATIENCE;
   if (isWaiting) tell();
   if (isPlaying) queue();
 }
@@ -106,7 +111,7 @@ function tell() {
 /** @type {{[K in Asked["do"]]: (asked: Extract<Asked, {do: K}>) => void}} */
 const heard = {
   begin({ settings, groups }) {
-    run = begun(settings, groups);
+    run = begun(settings, groups, (shape) => sweeper(kernel, shape));
     [isPlaying, last, keys, cutScore, cuts] = [false, 0, [], null, { parts: [], neurons: [] }];
     settle();
   },
@@ -150,7 +155,11 @@ const heard = {
     const file = saved(run);
     postMessage({ file }, { transfer: [file.buffer] });
   },
-  frame() { isWaiting = true; },
+  frame() {
+    isWaiting = true;
+    drawnBy = 0;
+    if (isPlaying) soon.port2.postMessage(null);
+  },
 };
 
 onmessage = ({ data }) => {
