@@ -65,7 +65,12 @@ def listed(values: Sequence[object]) -> str:
     numbers = list(values)
     if numbers == list(range(len(numbers))):
         return f"list(range({len(numbers)}))"
-    return fill(str(numbers), WIDTH, subsequent_indent="    ", break_long_words=False)
+    return wrapped(str(numbers))
+
+
+def wrapped(text: str) -> str:
+    """In lines of the width that is printed."""
+    return fill(text, WIDTH, subsequent_indent="    ", break_long_words=False)
 
 
 def in_lines(rows: Iterable[str], brackets: str = "[]") -> str:

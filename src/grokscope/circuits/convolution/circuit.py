@@ -8,6 +8,7 @@ others. A kernel changes nothing when a and c, or b and c, are multiplied alike 
 Axes: g = an element; pair = one input; c = an answer.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from grokscope.algebra.groups import Group
 from grokscope.algebra.lenses import Lens
+from grokscope.algebra.names import element_names
 from grokscope.algebra.splits import Split, isotypic
 from grokscope.circuits import printed
 from grokscope.circuits.circle import Circle, circle_of, logarithm
@@ -116,13 +118,17 @@ class Convolution(Circuit):
         )
 
     def _on_group(self) -> str:
-        """The kernel as a list."""
+        """The kernel by classes of conjugate elements, each called by its first."""
+        names = [json.dumps(name, ensure_ascii=False) for name in element_names(self.group)]
+        value = dict(enumerate(map(printed.round_, self.kernel.tolist())))
+        classes = [alike.tolist() for alike in self.group.classes]
+        rows = (f"{names[alike[0]]}: { {g: value[g] for g in alike} }" for alike in classes)
         return printed.program(
             program_group,
             self.equation,
             **printed.moves_of(self.group),
             INVERSE=printed.listed(self.group.inverse.tolist()),
-            KERNEL=printed.listed(list(map(printed.round_, self.kernel.tolist()))),
+            KERNEL=printed.in_lines(map(printed.wrapped, rows), "{}"),
         )
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:

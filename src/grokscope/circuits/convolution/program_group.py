@@ -7,7 +7,13 @@ MOVES = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
 # Points that tell all elements apart by where they are sent.
 BASE = [0, 1, 2]
 INVERSE = [0, 1, 2, 4, 3, 5]
-KERNEL = [2.0, 0.0, 0.0, -1.0, -1.0, 0.0]
+# Of each element, by classes of conjugate ones, on each of which a character is one number.
+KERNEL = {
+    "e": {0: 2.0},
+    "(2 3)": {1: 0.0, 2: 0.0, 5: 0.0},
+    "(1 2 3)": {3: -1.0, 4: -1.0},
+}
+VALUE = {g: x for alike in KERNEL.values() for g, x in alike.items()}
 NUMBER = {tuple(move[i] for i in BASE): g for g, move in enumerate(MOVES)}
 
 
@@ -17,7 +23,7 @@ def product(a, b):
 
 def logits(a, b):  # the kernel at a⁻¹ c b⁻¹
     left, right = INVERSE[a], INVERSE[b]
-    return [KERNEL[product(product(left, c), right)] for c in range(len(MOVES))]
+    return [VALUE[product(product(left, c), right)] for c in range(len(MOVES))]
 
 
 def answer(a, b):
