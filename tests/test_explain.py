@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -15,13 +16,13 @@ from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.fourier.evidence import OfWaves
 from grokscope.errors import BadInput
 from grokscope.explain.explanation import explain, path
-from grokscope.explain.program import circuit_file, write_circuits
+from grokscope.explain.program import file_name, write_circuits
 from grokscope.models import make_model
 from grokscope.models.model import Model
 from grokscope.planted import TRUTHS, groups, waves
 from grokscope.planted.impostors import solved
 from grokscope.planted.neurons import Neurons
-from grokscope.reading.explained import explanation_facts
+from grokscope.reading.explained import Explained, _programs, explanation_facts
 from grokscope.reading.plain import from_plain, to_plain
 from grokscope.reading.record import of_explanation
 from grokscope.reading.sentences import account, how_sure, reason, rule
@@ -155,7 +156,7 @@ class AddsOrSubtracts(Model):
         return self.clock.symbol_weights()
 
 
-def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas():
+def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas(tmp_path):
     task = make_task("mixture", {"formulas": "a+b,a-b", "p": 13})
     clock = waves.clock_relu(1, 0.0, p=13).model
     is_train = torch.arange(len(task.inputs)) % 3 > 0
@@ -169,6 +170,21 @@ def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas():
     assert sure.startswith("For a+b: This explanation, ")
     assert "For a-b: This explanation, " in sure
     assert of_explanation(facts)["operators"]["a-b"]["algorithm"] == "clock"
+
+    run = Run(Spec(task="mixture", task_args={"formulas": "a+b,a-b", "p": 13}), tmp_path)
+    told = Explained(run, facts, _programs(found), False, None)
+    assert {"circuit_a_plus_b.py", "circuit_a_minus_b.py"} <= set(told.circuit_files)
+    for name, right in (("circuit_a_plus_b.py", 2), ("circuit_a_minus_b.py", 12)):
+        known: dict[str, Any] = {}
+        exec(told.circuit_files[name], known)
+        assert [known["answer"](7, b) for b in (0, 8)] == [7, right], name
+
+
+def test_a_mixtures_programs_have_files_of_their_own():
+    names = [file_name(form, x) for x in ("", "a+b", "a-b", "a**2+b") for form in (None, "rho-set")]
+    assert names[:4] == ["circuit.py", "circuit_rho_set.py", "circuit_a_plus_b.py",
+                         "circuit_a_plus_b_rho_set.py"]  # fmt: skip
+    assert len(set(names)) == len(names)
 
 
 def test_a_task_with_one_answer_is_no_task_to_generalise_on():
@@ -219,12 +235,8 @@ def test_the_circuit_that_is_named_is_left_as_a_program_and_others_beside_it(tmp
     e = explain(planted.snapshot)
     assert e.algorithms == ("rho-set", "coset", "convolution")
     run = Run(Spec(task="composition", task_args={"group": "S4"}), tmp_path)
-    circuits = {c.circuit.form: c.circuit for c in e.named.values()}
-    contents = {
-        form: circuit_file(planted.task.name, 0, form, c.equation, c.program())
-        for form, c in circuits.items()
-    }
-    written = [path.name for path in write_circuits(run, contents)]
+    told = Explained(run, explanation_facts(e), _programs(e), False, None)
+    written = [path.name for path in write_circuits(run, told.circuit_files)]
     assert written == ["circuit.py", "circuit_coset.py", "circuit_convolution.py"]
     for name in written:
         ask = "print([answer(a, b) for a in range(24) for b in range(24)])"

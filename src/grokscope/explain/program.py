@@ -1,5 +1,6 @@
 """The circuits that explain a run's network as Python programs in its folder: that of the algorithm
 that is named as circuit.py, and beside it one of each other form that holds, as circuit_coset.py.
+Of a mixture each formula has its own, as circuit_a_plus_b.py and circuit_a_plus_b_fourier.py.
 """
 
 import re
@@ -9,21 +10,27 @@ from pathlib import Path
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
+SIGNS = {"**": " to the ", "+": " plus ", "-": " minus ", "*": " times ", "/": " over "}
 
-def write_circuits(run: Run, contents: Mapping[str, str]) -> list[Path]:
-    """Write the programs of these forms, the one that is named first, into the run's folder, and
-    return their paths. Raises `StorageError`."""
+
+def write_circuits(run: Run, files: Mapping[str, str]) -> list[Path]:
+    """Write these files, the one that is named first, into the run's folder, and return their
+    paths. Raises `StorageError`."""
     paths = []
-    for form, content in contents.items():
-        path = run.folder / (file_name(form) if paths else "circuit.py")
+    for name, content in files.items():
+        path = run.folder / name
         write_atomically(path, content.encode())
         paths.append(path)
     return paths
 
 
-def file_name(form: str) -> str:
-    """That of a form whose algorithm is not the one that is named."""
-    return f"circuit_{re.sub(r'[^0-9A-Za-z]+', '_', form)}.py"
+def file_name(form: str | None = None, formula: str = "") -> str:
+    """That of the program of the algorithm that is named; with a form, of another that holds. Of
+    a mixture, of one of its formulas."""
+    for sign, word in SIGNS.items():
+        formula = formula.replace(sign, word)
+    words = [re.sub(r"[^0-9A-Za-z]+", "_", x).strip("_") for x in (formula, form or "")]
+    return f"{'_'.join(['circuit', *filter(None, words)])}.py"
 
 
 def circuit_file(task: str, step: int | None, form: str, equation: str, program: str) -> str:

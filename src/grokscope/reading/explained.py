@@ -32,7 +32,7 @@ from grokscope.activations import ACTIVATIONS
 from grokscope.circuits.circuit import FORMS, Circuit
 from grokscope.errors import DamagedFile, NotApplicable, StorageError
 from grokscope.explain.explanation import Explanation, explain
-from grokscope.explain.program import circuit_file
+from grokscope.explain.program import circuit_file, file_name
 from grokscope.explain.rules import package_version
 from grokscope.measures.entries import EXPLANATIONS, Entry, read_entries, write_entries
 from grokscope.measures.kept import checkpoint_digest, outside_code
@@ -58,9 +58,9 @@ DAMAGED = ("damaged",)
 class Explained:
     """What is said of a run's network at a step, new or kept.
 
-    `programs` are the named circuits' as Python by form, the best first. `why`
-    says what of the kept one did not hold; empty where there was none, or it is used. `refused` is
-    what the disk said where this could not be kept.
+    `programs` are the named circuits' as Python by form, the best first, of a mixture by formula
+    and form. `why` says what of the kept one did not hold; empty where there was none, or it is
+    used. `refused` is what the disk said where this could not be kept.
     """
 
     run: Run
@@ -86,13 +86,16 @@ class Explained:
 
     @property
     def circuit_files(self) -> dict[str, str]:
-        """By form what the files of the programs hold."""
-        task, step = self.run.task.name, self.facts.step
-        equations = {c.form: c.equation for c in self.facts.named.values()}
-        return {
-            form: circuit_file(task, step, form, equations[form], program)
-            for form, program in self.programs.items()
-        }
+        """By their names what the files of the programs hold."""
+        each, step = self.facts.operators or {"": self.facts}, self.facts.step
+        files = {}
+        for formula, facts in each.items():
+            task = f"{formula} in {self.run.task.name}" if formula else self.run.task.name
+            for i, (form, c) in enumerate({c.form: c for c in facts.named.values()}.items()):
+                name = file_name(form if i else None, formula)
+                program = self.programs[_of_formula(formula, form)]
+                files[name] = circuit_file(task, step, form, c.equation, program)
+        return files
 
     def circuit(self, certificate: CertificateFacts, snapshot: Snapshot) -> Circuit:
         """The circuit that a certificate is of; of a kept one it is fitted again."""
@@ -130,9 +133,22 @@ def explained(
         return Explained(run, from_plain(kept["facts"]), kept["programs"], True, chosen)
     found = explain(Snapshot.of(run, at) if snapshot is None else snapshot, chosen)
     facts = explanation_facts(found)
-    programs = {c.circuit.form: c.circuit.program() for c in found.named.values()}
+    programs = _programs(found)
     refused = _keep(places, Entry(key, {"facts": to_plain(facts), "programs": programs}, True))
     return Explained(run, facts, programs, False, chosen, why, refused, found)
+
+
+def _programs(e: Explanation) -> dict[str, str]:
+    """Those of the named circuits, by form; of a mixture by formula and form."""
+    if e.operators:
+        each = ((name, _programs(one).items()) for name, one in e.operators.items())
+        return {_of_formula(name, form): program for name, some in each for form, program in some}
+    return {c.circuit.form: c.circuit.program() for c in e.named.values()}
+
+
+def _of_formula(formula: str, form: str) -> str:
+    """A form of one of a mixture's formulas; the form where there is none."""
+    return f"{formula}: {form}" if formula else form
 
 
 def _key(run: Run, step: int, forms: tuple[str, ...] | None, plugins: Sequence[Path]) -> Key:
