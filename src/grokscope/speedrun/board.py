@@ -24,6 +24,7 @@ class Record:
 
 
 ZEN = "AMD EPYC, Zen 1 at 2 GHz, native step v3"
+ZEN4 = "AMD EPYC, Zen 4, native step v4"
 
 RECORDS: dict[str, Record] = {
     "mlp-eps": Record(
@@ -31,5 +32,14 @@ RECORDS: dict[str, Record] = {
         ("lr=.05", "weight_decay=2", "eval_every=10", "eps=1e-6"),
         "grokscope", "2026-11-29",
         ratio=71.4, seconds=6.945, step=410, seeds=20, succeeded=20, held=20, on=ZEN,
+    ),
+    "transformer-128": Record(
+        "transformer",
+        (
+            "lr=.02", "betas=.9,.95", "model.d_mlp=128", "eps=1e-6", "eval_every=10",
+            "stop_after_grok=400",
+        ),
+        "grokscope", "2026-11-30",
+        ratio=52.0, seconds=3.469, step=260, seeds=20, succeeded=20, held=19, on=ZEN4,
     ),
 }  # fmt: skip
