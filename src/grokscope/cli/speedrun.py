@@ -58,7 +58,8 @@ def speedrun(
             print_json(rows)
         else:
             print_table(_tracks())
-            print_table(rows, "No record was set yet.")
+            print_table([{k: x[k] for k in x if k != "settings"} for x in rows], "No record yet.")
+            print_table([{k: x[k] for k in ("record", "settings")} for x in rows])
         return
     if not 1 <= seeds <= MOST_SEEDS:
         raise must_be("--seeds", f"a whole number from 1 to {MOST_SEEDS:,}", seeds)
@@ -130,8 +131,8 @@ def _board() -> list[dict[str, Any]]:
     ranked = sorted(RECORDS.items(), key=lambda x: (order.index(x[1].contest), -x[1].ratio))
     return [
         {
-            "track": r.contest,
             "record": name,
+            "track": r.contest,
             "times faster": r.ratio,
             "CPU s": r.seconds,
             "step": r.step,
