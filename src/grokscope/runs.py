@@ -388,6 +388,24 @@ def proved_cost(x: Entry) -> float | None:
     return best.of_brute_force if best is not None and best.accuracy > 0 else None
 
 
+@column(of="explain")
+def own(x: Entry) -> float | None:
+    """The best lower bound of the accuracy that an account proves by its own mechanism; None where
+    no account of the network has such a proof."""
+    return max((c.own.accuracy for c in _with_own(x) if c.own), default=None)
+
+
+@column(of="explain")
+def own_form(x: Entry) -> str | None:
+    """The form of that account."""
+    best = max(_with_own(x), key=lambda c: c.own.accuracy if c.own else 0.0, default=None)
+    return None if best is None else best.circuit.form
+
+
+def _with_own(x: Entry) -> "list[Certificate]":
+    return [c for c in x.explanation.certificates if c.own] if x.explanation else []
+
+
 # ---- rows ----------------------------------------------------------------------------------------
 
 
