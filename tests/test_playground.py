@@ -314,6 +314,21 @@ def test_one_goes_back_breaks_it_and_goes_on_another_way(opened, tmp_path):
     assert opened.complaints == []
 
 
+def test_another_task_while_it_trains_is_another_network_at_once(opened, tmp_path):
+    page = begin(opened, tmp_path, "#p=11&share=70&neurons=16")
+    for name, title in (("Parity", "parity"), ("It groks", "mod 59"), ("Parity", "parity")):
+        page.select_option("#speed", "1e9")
+        page.click("#play")
+        page.wait_for_function("() => Number(document.body.dataset.step) > 0", timeout=20_000)
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_function("() => document.body.dataset.step === '0'", timeout=5_000)
+        page.wait_for_timeout(200)
+        assert title in page.inner_text("#told"), name
+        assert page.inner_text("#told").endswith("Press play.")
+        assert step(page) == 0
+    assert opened.complaints == []
+
+
 def test_a_stopped_page_goes_on_and_rests_when_it_has_trained_enough(opened, tmp_path):
     page = begin(opened, tmp_path, "#task=S3")
     session = opened.context.new_cdp_session(page)

@@ -39,6 +39,7 @@ let colours = coloursOf(root);
 /** @type {Float64Array} */ let ghost = NONE; // the evaluations of another way that was left
 let isPlaying = false;
 let turn = 0; // of the plays, which this is
+let life = 0; // of the networks, which this is
 let wanted = -1; // the step to go back to in the next frame
 let [said, rested] = ["", ""];
 let decayBefore = settings.decay || 2;
@@ -47,8 +48,9 @@ let decayBefore = settings.decay || 2;
 const worker = trainer($("worker").textContent ?? "", show, download, (reason) => tell(`It cannot train here: ${reason}. Try another browser.`));
 const form = settingsForm($("settings"), set);
 
-/** @param {Frame} frame */
+/** Draw a frame, unless it is of a network that is gone. @param {Frame} frame */
 function show(frame) {
+  if (frame.life !== life) return false;
   view = seen.see(frame, ghost, cuts, colours);
   draw(view);
   const rows = frame.rows;
@@ -64,14 +66,14 @@ function show(frame) {
     fillPlay();
     rested = " It rests here; play goes on.";
   }
-  const story = happened(view) + rested;
-  tell(story || beginning(task, view.isTrain.reduce((sum, x) => sum + x, 0), settings));
+  tell((happened(view) || beginning(view)) + rested);
   if (frame.isPlaying && frame.events.generalised !== null && !frame.keys.length) worker.say({ do: "winners" });
   $("wound").textContent = wounded(view);
   fillCuts();
   root.dataset.ready = "";
   root.dataset.step = String(frame.step);
   root.dataset.frames = String(Number(root.dataset.frames ?? 0) + 1);
+  return true;
 }
 
 /** Said once, so that a screen reader says it once. @param {string} text */
@@ -94,7 +96,7 @@ function begin() {
   fillDecay();
   fillPresets();
   fillKinds();
-  worker.say({ do: "begin", settings, groups });
+  worker.say({ do: "begin", settings, groups, life: ++life });
 }
 
 /** @param {Record<string, string | number>} some */
@@ -170,6 +172,7 @@ function fillCuts() {
   const { shares, slots, read } = view;
   const names = [...slots.keys()].sort((i, j) => shares[j] - shares[i]).map((i) => read[i].name);
   const listed = [...new Set([...names, ...cuts.parts])].slice(0, 8);
+  fillDrop();
   const key = `${listed} ${cuts.parts} ${cuts.neurons}`;
   if ($("parts").dataset.key === key) return;
   $("parts").dataset.key = key;
@@ -178,12 +181,16 @@ function fillCuts() {
   if (focused) /** @type {HTMLElement | null} */ ($("parts").querySelector(`[data-part="${focused}"]`))?.focus();
   /** @type {HTMLButtonElement} */ ($("operate")).disabled = /** @type {HTMLButtonElement} */ ($("heal")).disabled = !cuts.parts.length && !cuts.neurons.length;
 }
+function fillDrop() {
+  const isOut = cuts.neurons.includes(Number(/** @type {HTMLSelectElement} */ ($("neuron")).value));
+  $("drop").textContent = isOut ? "Put it back" : "Drop it";
+}
 /** What the parts of this task are called; digits have no circles. */
 function fillKinds() {
   const kind = task.kind === "parity" ? "digit" : task.names ? "irrep" : settings.task === "a*b" ? "character, a frequency of the logarithm" : "frequency";
   for (const place of document.querySelectorAll("[data-kind]")) place.textContent = kind;
   /** @type {HTMLElement} */ ($("circles").closest("figure")).hidden = task.kind === "parity";
-  $("pair").textContent = "Point at one to read it.";
+  $("pair").textContent = "Point at one, or touch it, to read it.";
 }
 
 /** The experiment that the settings are, and its question. */
@@ -235,6 +242,13 @@ slider.addEventListener("input", () => goTo(view?.frame.kept[Number(slider.value
 $("heal").addEventListener("click", () => cut({ parts: [], neurons: [] }));
 $("operate").addEventListener("click", () => { leave(); cuts = { parts: [], neurons: [] }; worker.say({ do: "operate" }); });
 $("drop").addEventListener("click", () => cut({ ...cuts, neurons: toggled(cuts.neurons, Number(/** @type {HTMLSelectElement} */ ($("neuron")).value)) }));
+$("neuron").addEventListener("change", fillDrop);
+$("to-lessons").addEventListener("click", () => {
+  const first = /** @type {HTMLDetailsElement} */ (document.querySelector(".lessons details"));
+  first.open = true;
+  first.scrollIntoView();
+  first.querySelector("summary")?.focus({ preventScroll: true });
+});
 $("decay-off").addEventListener("click", () => change({ decay: settings.decay > 0 ? 0 : decayBefore }));
 $("dice").addEventListener("click", () => set({ seed: Math.floor(Math.random() * 1e6) }));
 $("copy").addEventListener("click", async () => {
@@ -271,7 +285,7 @@ pointed("weights", "click", (canvas, _, y) => {
   const k = view && neuronAt(boxOf(canvas), y, view.sorted.order);
   if (k !== null && k !== undefined) cut({ ...cuts, neurons: toggled(cuts.neurons, k) });
 });
-pointed("answers", "pointermove", (canvas, x, y) => {
+for (const event of ["pointerdown", "pointermove"]) pointed("answers", event, (canvas, x, y) => {
   const side = Math.min(canvas.clientWidth, canvas.clientHeight);
   const [row, column] = [Math.floor((y / side) * task.nA), Math.floor((x / side) * task.nB)];
   if (view && row < task.nA && column < task.nB) $("pair").textContent = pairInWords(view, task.order[row], task.order[column]);

@@ -111,7 +111,7 @@ export function operate(run, cuts) {
   const { weights } = without(run.network, run.task, cuts);
   weights.forEach((w, i) => { if (w !== run.network.weights[i]) run.moments.first[i] = 0; });
   run.network.weights.set(weights);
-  run.changes.push({ step: run.step, what: `without ${[...cuts.parts, ...cuts.neurons.map((k) => `neuron ${k}`)].join(", ")}` });
+  run.changes.push({ step: run.step, what: `no ${[...cuts.parts, ...cuts.neurons.map((k) => `neuron ${k}`)].join(", ")}` });
   run.rows = run.rows.filter((x) => x.step < run.step);
   run.kept.delete(run.step);
   keepNow(run);

@@ -7,7 +7,7 @@ import { CHOICES, RANGES } from "./settings.js";
 const HIDDEN = { p: (/** @type {Settings} */ s) => !["a+b", "a-b", "a*b"].includes(s.task), digits: (/** @type {Settings} */ s) => s.task !== "parity",
   relevant: (/** @type {Settings} */ s) => s.task !== "parity", pairs: (/** @type {Settings} */ s) => s.task === "parity" };
 /** @type {Record<string, string>} */
-const NAMES = { "a+b": "a + b", "a-b": "a − b", "a*b": "a · b", S3: "product in S3", D5: "product in D5", parity: "sparse parity",
+const NAMES = { "a+b": "a + b", "a-b": "a − b", "a*b": "a · b", S3: "ab in S3", D5: "ab in D5", S4: "ab in S4", parity: "parity",
   ordered: "any", unordered: "(a, b) with (b, a)", true: "true", shuffled: "shuffled", relu: "ReLU" };
 
 /** @param {HTMLFormElement} form @param {(some: Record<string, string>) => void} set */

@@ -5,7 +5,7 @@
 
 const LEAST = matchMedia("(prefers-reduced-motion: reduce)").matches ? 500 : 25; // milliseconds between two frames
 
-/** @param {string} script @param {(frame: Frame) => void} draw @param {(file: Uint8Array) => void} keep @param {(reason: string) => void} fail */
+/** @param {string} script @param {(frame: Frame) => boolean} draw draws a frame, unless it is of a network that is gone @param {(file: Uint8Array) => void} keep @param {(reason: string) => void} fail */
 export function trainer(script, draw, keep, fail) {
   const worker = new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   let isAsked = false;
@@ -26,8 +26,7 @@ export function trainer(script, draw, keep, fail) {
   function shown(frame) {
     if (performance.now() - drawnAt < LEAST) { requestAnimationFrame(() => shown(frame)); return; }
     drawnAt = performance.now();
-    draw(frame);
-    if (frame.isPlaying) ask();
+    if (!draw(frame) || frame.isPlaying) ask();
   }
   function ask() {
     if (isAsked) return;

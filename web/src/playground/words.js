@@ -5,22 +5,37 @@ import { shortOf } from "./paint/spectrum.js";
 
 /** @typedef {import("./view.js").View} View */
 
-/** Before the first step. @param {import("./tasks.js").Task} task @param {number} shown @param {import("./settings.js").Settings} settings */
-export function beginning(task, shown, { labels }) {
-  const all = task.nA * task.nB;
+/** Before anything has happened. @param {View} view */
+export function beginning({ task, frame, isTrain, settings: { labels, decay } }) {
+  if (frame.step > 0) return "It is learning what it is shown.";
+  const shown = isTrain.reduce((sum, x) => sum + x, 0);
   const what = task.kind === "parity" ? "inputs" : "pairs";
   const taught = labels === "shuffled" ? " with answers drawn at random" : "";
-  return `The task: ${task.title}. It is shown ${number(shown)} of ${number(all)} ${what}${taught}. Press play.`;
+  const free = decay === 0 ? ", without weight decay" : "";
+  return `The task: ${task.title}. It is shown ${number(shown)} of ${number(isTrain.length)} ${what}${taught}${free}. Press play.`;
 }
 
-/** What has happened, the last first to be heard. @param {View} view */
+/** What has happened by the step that is seen. @param {View} view */
 export function happened(view) {
-  const { events: { memorised, generalised, fell }, keys } = view.frame;
+  const { step, events, keys } = view.frame;
+  const [memorised, generalised, fell] = [events.memorised, events.generalised, events.fell].map((x) => (x !== null && x <= step ? x : null));
+  const [train, test] = [1, 2].map((x) => accuracyAt(view, step, x) ?? 1);
   const said = [];
-  if (memorised !== null) said.push(view.knewMore ? `By step ${number(memorised)} it was right on what it was shown, and on most of the rest already.` : `Memorised at step ${number(memorised)}: right on what it was shown, on ${percent(testAt(view, memorised), 0)} of the rest.`);
-  if (generalised !== null) said.push(`Generalised at step ${number(generalised)}${memorised === null || generalised <= memorised ? "" : `, ${number(generalised - memorised)} steps later`}: right on what it never saw.${won(keys)}`);
-  if (fell !== null && generalised !== null) said.push(`It fell back at step ${number(fell)}.`);
+  if (memorised !== null) {
+    said.push(view.knewMore ? `By step ${number(memorised)} it was right on what it was shown, and on most of the rest already.` : `Memorised at step ${number(memorised)}: right then on what it was shown, on ${percent(accuracyAt(view, memorised, 2), 0)} of the rest.`);
+    if (train < FORGOTTEN) said.push("By now it has forgotten some of what it was shown.");
+  }
+  if (generalised !== null) said.push(`Generalised at step ${number(generalised)}${memorised === null || generalised <= memorised ? "" : `, ${number(generalised - memorised)} steps later${after(view, generalised)}`}: right on what it never saw.${won(keys)}`);
+  if (fell !== null && generalised !== null) said.push(`It fell back at step ${number(fell)}${after(view, fell)}${test >= RIGHT ? ", and is right again" : ""}.`);
   return said.join(" ");
+}
+
+const [RIGHT, FORGOTTEN] = [0.99, 0.95];
+
+/** How long after the last change that came before. @param {View} view @param {number} step */
+function after({ frame: { changes } }, step) {
+  const last = changes.filter((x) => x.step <= step).pop();
+  return last ? `, ${number(step - last.step)} after you set: ${last.what}` : "";
 }
 
 /** The parts that carry its answers. @param {string[]} keys */
@@ -35,10 +50,11 @@ function won(keys) {
 /** @param {string[]} names */
 const listed = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`);
 
-/** @param {View} view @param {number} step */
-function testAt({ frame: { rows } }, step) {
-  for (let i = 0; i < rows.length; i += 6) if (rows[i] === step) return rows[i + 2];
-  return null;
+/** Of the last evaluation by a step: 1, on train, or 2, on test. @param {View} view @param {number} step @param {number} which */
+function accuracyAt({ frame: { rows } }, step, which) {
+  let found = null;
+  for (let i = 0; i < rows.length && rows[i] <= step; i += 6) found = rows[i + which];
+  return found;
 }
 
 /** What is cut and what that costs. @param {View} view */

@@ -26,6 +26,7 @@ let drawnBy = 0; // the moment by which the page has drawn the last frame, or st
 let last = 0; // the newest step
 let began = 0; // the step at which it was last set to play
 let playing = 0; // which of the plays that was
+let life = 0; // which network of the page this is
 /** @type {import("./surgery.js").Cuts} */ let cuts = { parts: [], neurons: [] };
 /** @type {Frame["without"]} */ let cutScore = null;
 /** @type {string[]} */ let keys = [];
@@ -99,7 +100,7 @@ function frame() {
   const flat = Float64Array.from(rows.flatMap((x) => [x.step, x.train.accuracy, x.test.accuracy, x.train.loss, x.test.loss, x.norm]));
   return { step: run.step, last, rows: flat, events: eventsOf(rows), kept: [...run.kept.keys()].sort((x, y) => x - y), isPlaying, certainty: (cutScore ? run.certaintyCut : run.certainty).slice(),
     L: Float32Array.from(tables.L), R: Float32Array.from(tables.R), U: Float32Array.from(tables.U),
-    digits: task.kind === "parity" ? Float32Array.from(network.matrices[0].data) : null, without: cutScore, keys, turn: playing, changes: run.changes, decay: run.settings.decay, lr: run.settings.lr };
+    digits: task.kind === "parity" ? Float32Array.from(network.matrices[0].data) : null, without: cutScore, keys, turn: playing, life, changes: run.changes, decay: run.settings.decay, lr: run.settings.lr };
 }
 
 function tell() {
@@ -110,7 +111,8 @@ function tell() {
 
 /** @type {{[K in Asked["do"]]: (asked: Extract<Asked, {do: K}>) => void}} */
 const heard = {
-  begin({ settings, groups }) {
+  begin({ settings, groups, life: asked }) {
+    life = asked;
     run = begun(settings, groups, (shape) => sweeper(kernel, shape));
     [isPlaying, last, keys, cutScore, cuts] = [false, 0, [], null, { parts: [], neurons: [] }];
     settle();
