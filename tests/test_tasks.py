@@ -150,6 +150,19 @@ def test_the_parity_conditional_divides_by_odd_b(p):
         assert (c * b - a if b % 2 else c - a + b) % p == 0
 
 
+def test_shuffled_answers_are_as_many_and_of_nothing():
+    plain, task = make_task("a+b", {"p": 11}), make_task("shuffled", {"p": 11})
+    assert torch.equal(task.inputs, plain.inputs)
+    assert torch.equal(task.answers.bincount(), plain.answers.bincount())
+    assert float((task.answers == plain.answers).double().mean()) < 0.3
+    other = make_task("shuffled", {"p": 11, "data_seed": 1})
+    assert not torch.equal(task.answers, other.answers)
+    assert all(lens.product is None for lens in lenses(task))
+    assert len(make_task("shuffled", {"p": 11, "triangle": True}).inputs) == 66
+    with pytest.raises(BadInput, match=r"task\.data_seed"):
+        make_task("shuffled", {"p": 11, "data_seed": -1})
+
+
 # a <= b
 
 
@@ -508,6 +521,7 @@ def test_a_split_that_needs_operators_is_refused_without_them():
 
 NEW = {
     "word": ("word", {"group": "S3"}),
+    "shuffled": ("shuffled", {"p": 7}),
     "product": ("word", {"text": "ab", "group": "S3"}),
     "conditional": ("conditional", {"p": 7}),
     "sum of a triangle": ("a+b", {"p": 7, "triangle": True}),
@@ -565,5 +579,5 @@ def test_every_measure_takes_a_mixture():
 def test_every_registered_task_is_tested_here_or_in_a_file_of_its_own():
     built_in = {name for name, f in TASKS.items() if f.__module__.startswith("grokscope.")}
     sequences = {"digit_addition", "repeated_subsequence", "skip_trigram"}
-    others = {"word", "conditional", "mixture", "composition", "sparse_parity"}
+    others = {"word", "conditional", "mixture", "composition", "sparse_parity", "shuffled"}
     assert built_in == others | sequences

@@ -30,6 +30,7 @@ MEANINGS = {
     "grok_patience": "over so many evaluations in a row",
     "eval_every": "it is evaluated after so many steps",
     "checkpoint_every": "weights are kept after so many; also at 0, 1, 2, 4, 8, ... and the end",
+    "record": "what forecasts need is kept: so many first steps' losses, weights at landmarks",
     "precision": "of the weights",
     "loss_precision": "of the loss",
     "formulation": "which step trains: fast takes the best there is",

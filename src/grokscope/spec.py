@@ -60,6 +60,7 @@ class Spec:
 
     eval_every: int = 25
     checkpoint_every: int = 100  # besides 0, 1, 2, 4, 8, ... and the last step
+    record: int = 0  # of so many first steps each loss is kept, and weights at landmarks: see due
     precision: Literal["float32", "float64"] = "float32"
     loss_precision: Literal["float32", "float64"] = "float64"
     formulation: str = "fast"  # of the step: fast, native, folded, last or reference
@@ -197,6 +198,7 @@ _CLOSED = [
     ("grok_patience", 1, math.inf),
     ("eval_every", 1, math.inf),
     ("checkpoint_every", 1, math.inf),
+    ("record", 0, 1_000_000),
     ("seed", 0, 2**63 - 1),
     ("split_seed", 0, 2**63 - 1),
     ("label_seed", 0, 2**63 - 1),

@@ -13,6 +13,7 @@ from grokscope.tasks import conditional as _conditional  # noqa: F401
 from grokscope.tasks import mixture as _mixture  # noqa: F401
 from grokscope.tasks import parity as _parity  # noqa: F401
 from grokscope.tasks import sequences as _sequences  # noqa: F401
+from grokscope.tasks import shuffled as _shuffled  # noqa: F401
 from grokscope.tasks import words as _words  # noqa: F401
 from grokscope.tasks.formula import formula, is_formula
 

@@ -44,6 +44,8 @@ class AllAtOnce:
     def can(members: Sequence[Member], stack: Stack) -> bool:
         """Whether these members can be evaluated so."""
         shapes = {m.everything.answers.shape for m in members}
+        if members[0].spec.record:  # whose evaluations have more
+            return False
         is_folded = members[0].formulation in ("folded", "stacked")
         return len(shapes) == 1 and is_folded and can_fold(stack.template)
 

@@ -21,6 +21,7 @@ from grokscope.training.events import Events, Finding, Row
 from grokscope.training.files import replace_keeping_older
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective
+from grokscope.training.record import quantiles
 from grokscope.training.run import Run, load_weights, mend
 from grokscope.training.stack import Stack
 from grokscope.training.steps import Examples, why_not_native
@@ -154,6 +155,8 @@ def _evaluation(member: Member, stack: Stack, k: int) -> Row:
     for part, here in (("train", member.is_train), ("test", ~member.is_train)):
         row[f"{part}_loss"] = float(losses[here].mean())
         row[f"{part}_accuracy"] = float(right[here].double().mean())
+    if member.spec.record:
+        row |= quantiles(losses[member.is_train])
     return {**row, "sum_of_squares": float(stack.flat[k].double().square().sum())}
 
 

@@ -24,7 +24,7 @@ from grokscope.spec import Spec
 from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
-from grokscope.training.due import is_checkpoint, is_evaluated
+from grokscope.training.due import is_checkpoint, is_evaluated, is_landmark
 from grokscope.training.events import Events, Row
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
 from grokscope.training.longer import earlier, take_over
@@ -33,6 +33,7 @@ from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.member import Member, add_row, begin, evaluate
 from grokscope.training.memory import training
+from grokscope.training.record import RECORDED, oscillation
 from grokscope.training.run import Run, no_spec, runs_of
 from grokscope.training.shares import write_specs
 from grokscope.training.signals import deferred
@@ -276,7 +277,7 @@ class Together:
 
     def update(self, step: int) -> None:
         """Train every member by one step."""
-        self.gradients(self.stack)
+        self.stack.losses = self.gradients(self.stack)
         self.is_whole = False
         self.rules(self.stack, self.count if self.on_gpu else step)
         self.count += 1
@@ -291,6 +292,11 @@ class Together:
         else:
             for k in ks:
                 evaluate(self.members[k], self.stack, k)
+        if (recorded := self.rules.state.get(RECORDED)) is not None:
+            for k in ks:
+                member = self.members[k]
+                if member.step <= member.spec.record:
+                    member.rows[-1] |= oscillation(recorded[k, : member.step])
         self.keeping.evaluated([self.members[k] for k in ks])
 
     def checkpoint(self, ks: list[int]) -> None:
@@ -388,6 +394,8 @@ def _tend(together: Together, step: int, track: TrackRun, save_every: float) -> 
             track(members[k].run, members[k].rows[-1], events)
         if events.stop is not None:
             ending.add(k)
+        if is_landmark(members[k].spec, step, events):
+            kept.add(k)
     together.end(sorted(ending))
     going_on = [k for k in every if k not in ending]
     lacking = [k for k in going_on if k in kept and (k in new or not members[k].run.has(step))]

@@ -1,4 +1,5 @@
-"""One update of a stack: the filter of the gradient, the optimiser, then the norm clamp if any."""
+"""One update of a stack: the filter of the gradient, the optimiser, then the norm clamp and the
+record of losses if asked."""
 
 import inspect
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from grokscope.spec import Spec, typed
 from grokscope.training import filters as _filters  # noqa: F401  (registers the built-in ones)
 from grokscope.training import optimizers as _optimizers  # noqa: F401
 from grokscope.training.clamp import NormClamp
+from grokscope.training.record import Record
 from grokscope.training.rule import FILTERS, OPTIMIZERS, Count, Rule
 from grokscope.training.stack import Stack
 
@@ -36,12 +38,14 @@ class Update:
             self.rules[role] = cls(specs, stack, **_checked(f"{role} `{name}`", role, cls, args))
         if spec.norm_clamp is not None:
             self.rules["clamp"] = NormClamp(specs, stack)
+        if spec.record:
+            self.rules["record"] = Record(specs, stack)
 
     @staticmethod
     def shared(spec: Spec) -> list[Any]:
         """What is alike in all members of a stack."""
         own = [spec.optimizer, spec.optimizer_args, spec.gradient, spec.gradient_args]
-        return [*own, spec.norm_clamp is None]
+        return [*own, spec.norm_clamp is None, spec.record]
 
     @property
     def state(self) -> dict[str, Tensor]:

@@ -1,0 +1,108 @@
+"""The networks of the three pools, as data: which cells, and how many seeds of each.
+
+A cell is a task, an architecture, a share of data and a weight decay. All are small MLPs on tables
+modulo 31 with a <= b, so that no mirror gives an answer away:
+
+    logits = (E[a] + E[b])² U        squares, 48 neurons
+    logits = relu([x[a] | y[b]] W) U   relus, 48 neurons
+
+with AdamW at lr .05 and no warmup. `same` are cells at the edge: at ten times the median step at
+which their networks generalise, 30 to 70 % of a hundred seeds have, by a pilot of twelve.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from grokscope.spec import Spec
+
+P, RECORD = 31, 2_000
+SQUARES = ("model=pairsquare", "model.embed=input_tied", "model.d_embed=48",
+           "model.collapsed_hidden=true", "model.collapsed_out=true")  # fmt: skip
+RELUS = ("model=mlp", "model.d_embed=32", "model.d_mlp=48")
+SUM = ("task=a+b",)
+PRODUCT = ("task=a*b", "task.zero=false")
+SQUARE_SUM = ("task=a**2+b**2",)
+SHUFFLED = ("task=shuffled",)
+BASE = Spec(
+    task_args={"p": P, "triangle": True},
+    lr=0.05,
+    warmup=0,
+    grok_at=0.95,
+    grok_patience=2,
+    stop_after_grok=0,
+    eval_every=10,
+    checkpoint_every=10**9,
+    record=RECORD,
+)
+
+
+FREE = (  # what may differ from the pools' own: told by the table, or of no matter to training
+    "task", "task_args", "train_fraction", "weight_decay", "lr", "steps", "seed", "split_seed",
+    "label_seed", "eval_every", "checkpoint_every", "record", "stop_after_grok", "give_up_after",
+)  # fmt: skip
+
+
+def of_pool(spec: Spec) -> bool:
+    """Whether a network is trained as those of the pools are, but for its task, share of data,
+    weight decay, learning rate, budget and seeds."""
+    alike = {name: getattr(BASE, name) for name in FREE}
+    own = replace(spec, train_size=None, **alike)
+    return any(own == replace(BASE.override(*model), **alike) for model in (SQUARES, RELUS))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Networks that differ in their seeds alone. `label` is of a control its kind, why it cannot
+    generalise, and of the same-configuration pool which part of the protocol it is for:
+    "calibrate", "test", "task" or "architecture"."""
+
+    task: tuple[str, ...]
+    model: tuple[str, ...]
+    train_fraction: float
+    weight_decay: float
+    seeds: int
+    steps: int
+    label: str | None = None
+    settings: tuple[str, ...] = ()
+
+    def specs(self) -> Iterator[Spec]:
+        own = (
+            f"train_fraction={self.train_fraction}",
+            f"weight_decay={self.weight_decay}",
+            f"steps={self.steps}",
+        )
+        spec = BASE.override(*self.task, *self.model, *own, *self.settings)
+        for seed in range(self.seeds):
+            yield spec.override(f"seed={seed}")
+
+
+MIXED = tuple(
+    Cell(task, model, fraction, decay, 30, 3_000)
+    for task in (SUM, PRODUCT, SQUARE_SUM)
+    for model in (SQUARES, RELUS)
+    for fraction in (0.4, 0.55, 0.7, 0.85)
+    for decay in (0.3, 1.0, 2.0)
+)
+
+
+def _edge(
+    label: str, task: tuple[str, ...], model: tuple[str, ...], *cells: tuple[float, float, int]
+) -> tuple[Cell, ...]:
+    """Cells of a hundred seeds: a share of data, a weight decay, and the budget in steps."""
+    return tuple(Cell(task, model, f, decay, 100, steps, label) for f, decay, steps in cells)
+
+
+SAME: tuple[Cell, ...] = ()
+
+CONTROL = tuple(
+    Cell(task, model, fraction, decay, 40, 6_000, label, settings)
+    for model in (SQUARES, RELUS)
+    for label, task, settings, cells in (
+        ("random labels", SUM, ("label_noise=1",), ((0.5, 0.3), (0.6, 1.0))),
+        ("no decay", SUM, (), ((0.4, 0.0), (0.5, 0.0))),
+        ("too little data", SUM, (), ((0.2, 0.3), (0.25, 1.0))),
+        ("a table without structure", SHUFFLED, (), ((0.5, 0.3), (0.6, 1.0))),
+    )
+    for fraction, decay in cells
+)
+CELLS: dict[str, tuple[Cell, ...]] = {"mixed": MIXED, "same": SAME, "control": CONTROL}
