@@ -13,6 +13,8 @@ from grokscope.sweep.table import task_text
 from grokscope.training.due import LANDMARKS
 from grokscope.training.run import Run
 
+COSTLY = 100.0  # milliseconds; signals that take longer are measured at ...
+COSTLY_AT = (1.0, 2.0, 4.0)  # ... these landmarks alone
 __all__ = ["LANDMARKS", "rows_of", "signals_of", "why_not"]
 
 
@@ -62,10 +64,17 @@ def cell_of(spec: Spec) -> str:
 
 def signals_of(x: Seen, names: Collection[str] | None = None) -> dict[str, float | None]:
     """The value of each signal; None where it has no meaning, or is no number, and where it is not
-    among `names`."""
+    among `names`. Costly ones are measured at the landmarks `COSTLY_AT` alone."""
     every = _measured()
-    wanted = every if names is None else names
+    wanted = set(every if names is None else names)
+    if x.landmark is not None and x.landmark not in COSTLY_AT:
+        wanted -= costly()
     return {name: _value(name, x)[0] if name in wanted else None for name in every}
+
+
+def costly() -> set[str]:
+    """The signals that take longer than `COSTLY`."""
+    return {name for name in _measured() if SIGNALS[name].cost > COSTLY}
 
 
 def why_not(x: Seen) -> dict[str, str]:

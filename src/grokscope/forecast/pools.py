@@ -6,8 +6,8 @@ modulo 31 with a <= b, so that no mirror gives an answer away:
     logits = (E[a] + E[b])² U        squares, 48 neurons
     logits = relu([x[a] | y[b]] W) U   relus, 48 neurons
 
-with AdamW at lr .05 and no warmup. `same` are cells at the edge: at ten times the median step at
-which their networks generalise, 30 to 70 % of a hundred seeds have, by a pilot of twelve.
+with AdamW at lr .05 and no warmup. `same` are cells at the edge, where at ten times the median step
+at which networks generalise some have and some have not, chosen by a pilot of ten seeds a cell.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ BASE = Spec(
     lr=0.05,
     warmup=0,
     grok_at=0.95,
-    grok_patience=2,
+    grok_patience=3,
     stop_after_grok=0,
-    eval_every=10,
+    eval_every=5,
     checkpoint_every=10**9,
     record=RECORD,
 )
@@ -92,7 +92,17 @@ def _edge(
     return tuple(Cell(task, model, f, decay, 100, steps, label) for f, decay, steps in cells)
 
 
-SAME: tuple[Cell, ...] = ()
+SAME = (
+    *_edge("calibrate", SUM, SQUARES, (0.65, 3.0, 5_000), (0.65, 3.1, 5_000), (0.7, 3.1, 3_000)),
+    *_edge("calibrate", SUM, SQUARES, (0.7, 3.2, 3_000), (0.75, 3.35, 3_000), (0.75, 3.45, 3_000)),
+    *_edge("calibrate", SUM, SQUARES, (0.8, 3.8, 3_000), (0.8, 4.0, 3_000)),
+    *_edge("test", SUM, SQUARES, (0.65, 2.95, 5_000), (0.65, 3.05, 5_000), (0.7, 3.15, 3_000)),
+    *_edge("test", SUM, SQUARES, (0.7, 3.25, 3_000), (0.75, 3.4, 3_000), (0.75, 3.5, 3_000)),
+    *_edge("test", SUM, SQUARES, (0.8, 3.75, 3_000), (0.8, 3.9, 3_000)),
+    *_edge("task", PRODUCT, SQUARES, (0.7, 3.05, 3_000), (0.7, 3.15, 3_000)),
+    *_edge("task", SQUARE_SUM, SQUARES, (0.7, 2.9, 3_000), (0.7, 3.05, 3_000)),
+    *_edge("architecture", SUM, RELUS, (0.7, 1.0, 10_000), (0.75, 1.0, 10_000)),
+)
 
 CONTROL = tuple(
     Cell(task, model, fraction, decay, 40, 6_000, label, settings)

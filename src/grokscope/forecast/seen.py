@@ -60,7 +60,7 @@ class Seen:
             if name in row:
                 return float(row[name])
         raise NotApplicable(
-            f"no evaluation has `{name}` yet. Train with record=2000, and longer than 40 steps."
+            f"no evaluation has `{name}` yet. Train with record=2000, and for 20 steps more."
         )
 
     def slope(self, name: str) -> float:

@@ -22,7 +22,7 @@ from grokscope.training.steps import (
     Called,
     Examples,
     Step,
-    fastest_of_torch,
+    can_fold,
     make_step,
     prefixed,
 )
@@ -50,7 +50,8 @@ def commutator_defect(s: Snapshot) -> float:
     drawn = [torch.randperm(len(inputs), generator=generator)[: 2 * size] for _ in range(DRAWS)]
     model = deepcopy(s.model).double().requires_grad_()
     stack = Stack([model] * DRAWS, "cpu", torch.float64)
-    start, name = stack.flat.detach().clone(), fastest_of_torch(model)
+    start = stack.flat.detach().clone()
+    name = "stacked" if can_fold(model) else "last"  # all draws at once
     A, B = (
         make_step(name, model, [Examples(inputs[x], answers[x]) for x in some], "float64")
         for some in ([x[:size] for x in drawn], [x[size:] for x in drawn])

@@ -15,8 +15,8 @@ from grokscope.training.rule import Count, Rule
 from grokscope.training.stack import Stack
 
 RECORDED = "record.losses"  # its name beside the weights, where a run is saved
-HIGH_PASS = 1 / 20  # cycles a step: slower than a period of 20 steps is trend
-FEWEST = 40  # steps, twice that period
+HIGH_PASS = 1 / 10  # cycles a step: slower than a period of 10 steps is trend
+FEWEST = 20  # steps, twice that period
 LEAST = 1e-12  # nats: a loss below it is rounding
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

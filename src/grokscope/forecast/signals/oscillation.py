@@ -6,7 +6,7 @@ from grokscope.forecast.seen import Seen
 SOURCE = "Notsawo et al. 2023 (2306.13253)"
 
 
-@signal("loss", SOURCE, "m0 of ln(train loss), above 1/20 cycles a step")
+@signal("loss", SOURCE, "m0 of ln(train loss), above 1/10 cycles a step")
 def hjorth_activity(x: Seen) -> float:
     return x.latest("hjorth_activity")
 
