@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu, peers, phases, reading
+from benchmarks import gpu, peers, phases, reading, recording
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Phases
 from grokscope.training.run import Run
@@ -96,3 +96,11 @@ def test_peers_that_are_not_installed_are_said_to_be(monkeypatch, capsys, tmp_pa
         peers.main()
     assert stopped.value.code == 2
     assert "python -m benchmarks.peers --install" in capsys.readouterr().err
+
+
+def test_recording_is_timed_beside_plain_training(monkeypatch):
+    spec = recording.POOL.override("task.p=7", "model.d_embed=8")
+    monkeypatch.setattr(recording, "MADE", {"pool": (spec, 2), "alone": (spec, 1)})
+    found = recording.measured(rounds=1, steps=20)
+    for one in found.values():
+        assert one["longer"] == pytest.approx(one["recorded"] / one["plain"] - 1)
