@@ -2,7 +2,7 @@
 
 Both train the same networks by the same steps, in turns, and keep them as a sweep does: every step,
 every evaluation, the weights of landmarks. The ratio is the median of those of one round. `pool` is
-a batch of 16 networks of the pools, evaluated every five steps; `alone` one of them; `hello` the
+a batch of 8 networks of the pools, evaluated every five steps; `alone` one of them; `hello` the
 small network of the README, in a folder of its own. Seconds are of one processor and one thread.
 """
 
@@ -20,10 +20,10 @@ from grokscope.training.batch import folder_for
 from grokscope.training.machine import use_threads
 from grokscope.training.train import train, train_in
 
-RECORD, STEPS = 2_000, 300
+RECORD, STEPS = 2_000, 1_000
 POOL = BASE.override(*SQUARES, "train_fraction=.5", "weight_decay=1", "stop_after_grok=none")
 MADE: dict[str, tuple[Spec, int]] = {
-    "pool": (POOL, 16), "alone": (POOL, 1), "hello": (HELLO.spec, 1)
+    "pool": (POOL, 8), "alone": (POOL, 1), "hello": (HELLO.spec, 1)
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_every_network_is_in_the_table_and_each_landmark_is_a_row(made):
     late = table.filter(pl.col("steps") == 90)
     assert late["memorised"].null_count() == 0
     assert late["landmark"].min() == 1
-    assert late.group_by("id").len()["len"].min() > 2
+    assert min(late.group_by("id").len()["len"].to_list()) > 2
     short = table.filter(pl.col("steps") == 3)
     assert len(short) == 2  # one row each, though they never memorised
     assert short["landmark"].null_count() == short["train_loss"].null_count() == 2

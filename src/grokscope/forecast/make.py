@@ -17,7 +17,7 @@ import grokscope.forecast.signals  # noqa: F401  (registers them)
 from grokscope.disk import is_there, read_regular
 from grokscope.errors import BadInput, DamagedFile, lookup
 from grokscope.forecast import column
-from grokscope.forecast.landmarks import network_of
+from grokscope.forecast.landmarks import COSTLY_AT, LANDMARKS, costly, network_of
 from grokscope.forecast.pool import POOLS, SCHEMA
 from grokscope.forecast.pools import CELLS, Cell
 from grokscope.forecast.signal import SIGNALS
@@ -33,6 +33,7 @@ READ = "events"
 COLUMN = "landmarks"
 OWN = {"half": pl.String(), "stop": pl.String(), "last_step": pl.Int64()}  # beside `pool.SCHEMA`
 LARGEST = 10**9  # bytes
+LOOK = 20.0  # milliseconds, to read the weights of a landmark
 
 
 def make_pool(
@@ -50,13 +51,15 @@ def make_pool(
 
 def estimate_pool(folder: Path | str, part: str | None = None) -> Estimate:
     """What the networks that are missing cost, at most: processor seconds by a short timing of
-    each shape, but for the signals, and bytes."""
+    each shape, with what their signals are said to take, and bytes."""
     costs = [
         estimate(Plan.of(specs_of(name), ids_in(Store(str(Path(folder, name))))), READ, "none")
         for name in _parts(part)
     ]
     return Estimate(
-        sum(x.networks for x in costs), sum(x.seconds for x in costs), sum(x.kept for x in costs)
+        sum(x.networks for x in costs),
+        sum(x.seconds + x.networks * _seconds_of_signals() for x in costs),
+        sum(x.kept for x in costs),
     )
 
 
@@ -91,6 +94,14 @@ def write_pool(folder: Path | str, part: str) -> Path:
 def specs_of(part: str) -> list[Spec]:
     """The networks of a part."""
     return [spec for cell in CELLS[part] for spec in cell.specs()]
+
+
+def _seconds_of_signals() -> float:
+    """Of a network that is measured at every landmark."""
+    slow = costly()
+    cheap = LOOK + sum(one.cost for name, one in SIGNALS.items() if name not in slow)
+    rare = sum(SIGNALS[name].cost for name in slow) / column.TENTH
+    return (len(LANDMARKS) * cheap + len(COSTLY_AT) * rare) / 1_000
 
 
 def _parts(part: str | None) -> Sequence[str]:

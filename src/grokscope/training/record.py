@@ -1,5 +1,5 @@
 """What forecasts need of training: the train loss of each of the first steps, and what evaluations
-say of it.
+say: at landmarks how it oscillated, and at all of them quantiles.
 
 Axes: member = one network; step; pair = one training input.
 """
@@ -72,7 +72,12 @@ def oscillation(losses: Float[Tensor, " step"]) -> dict[str, float]:
 
 
 def quantiles(losses: Float[Tensor, " pair"]) -> dict[str, float]:
-    """The quantiles of the log-probabilities of what is taught, at `LEVELS`, in nats."""
-    levels = torch.tensor(LEVELS, dtype=losses.dtype, device=losses.device)
-    values = (-losses).quantile(levels).tolist()
-    return {f"log_p_{level:g}": x for level, x in zip(LEVELS, values, strict=True)}
+    """The quantiles of the log-probabilities of what is taught, at `LEVELS`, in nats; linear
+    between the pairs."""
+    ascending, last = losses.sort(descending=True).values, len(losses) - 1
+    below = [min(int(level * last), last - 1) if last else 0 for level in LEVELS]
+    ends = ascending[[*below, *(min(k + 1, last) for k in below)]].tolist()
+    found = {}
+    for level, k, x, y in zip(LEVELS, below, ends, ends[len(LEVELS) :], strict=False):
+        found[f"log_p_{level:g}"] = -(x + (level * last - k) * (y - x))
+    return found

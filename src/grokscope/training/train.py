@@ -295,8 +295,9 @@ class Together:
         if (recorded := self.rules.state.get(RECORDED)) is not None:
             for k in ks:
                 member = self.members[k]
-                if member.step <= member.spec.record:
-                    member.rows[-1] |= oscillation(recorded[k, : member.step])
+                if is_landmark(member.spec, member.step, member.events):
+                    n_steps = min(member.step, member.spec.record)
+                    member.rows[-1] |= oscillation(recorded[k, :n_steps])
         self.keeping.evaluated([self.members[k] for k in ks])
 
     def checkpoint(self, ks: list[int]) -> None:

@@ -5,7 +5,7 @@ from grokscope.forecast.seen import Seen
 
 
 @signal(
-    "weights", "Xu 2026 (2602.16967)", "|θ_AB - θ_BA| / (|η g_A| |η g_B|), median of 9", cost=20.0
+    "weights", "Xu 2026 (2602.16967)", "|θ_AB - θ_BA| / (|η g_A| |η g_B|), median of 9", cost=13.0
 )
 def commutator_defect(x: Seen) -> float:
     return measured(x, "commutator_defect")
