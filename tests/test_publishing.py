@@ -71,7 +71,8 @@ def test_links_of_the_readme_become_absolute():
 
 def test_the_notes_of_a_version_are_the_changelogs():
     release = script("release")
-    text = "# Changelog\n\n## Unreleased\n\n## 0.3.0 - 2027-01-01\n\nNew.\n\n## 0.2.0 - 2026-11-30\n\nOld.\n"
+    heads = ("## Unreleased", "## 0.3.0 - 2027-01-01", "New.", "## 0.2.0 - 2026-11-30", "Old.")
+    text = "\n\n".join(heads) + "\n"
     assert release.notes("0.3.0", text) == "# grokscope 0.3.0\n\nNew.\n"
     assert release.notes("0.2.0", text) == "# grokscope 0.2.0\n\nOld.\n"
 
@@ -125,9 +126,7 @@ def test_the_host_of_the_docs_builds_what_is_built_here():
     assert asked["sphinx"]["fail_on_warning"]
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("build") is None, reason="needs: pip install build"
-)
+@pytest.mark.skipif(importlib.util.find_spec("build") is None, reason="needs: pip install build")
 @pytest.mark.long
 def test_what_is_built_has_its_networks_and_its_pictures_and_nothing_of_ci(tmp_path):
     asked = [sys.executable, "-m", "build", "--outdir", str(tmp_path), str(ROOT)]

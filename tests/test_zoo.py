@@ -5,24 +5,23 @@ import hashlib
 import json
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 import torch
 
-from grokscope import Run, read
+from grokscope import Run
 from grokscope.cli.find import find
 from grokscope.errors import BadInput, DamagedFile, StorageError, UnknownName
 from grokscope.explain.explanation import explain
-from grokscope.planted import kind
 from grokscope.snapshot import Snapshot
 from grokscope.training.train import train
 from grokscope.zoo.building import build, cost, is_built
 from grokscope.zoo.card import CARD
-from grokscope.zoo.manifest import ALL, NETWORKS, PLANTED, SHELF, Network, named, recorded
-from grokscope.zoo.packing import pack
+from grokscope.zoo.manifest import ALL, NETWORKS, PLANTED, SHELF, Network, recorded
 from grokscope.zoo.planting import drawn, write
 from grokscope.zoo.pulling import pull
 from tests.hub import Hub
@@ -222,10 +221,8 @@ def test_a_run_is_pushed_with_its_card_and_pulled_again(call, run, hub, tmp_path
     assert not (back.folder / CARD).exists()  # what makes a run, and nothing else
 
 
-def import_card(content: bytes):
-    from huggingface_hub import ModelCard
-
-    return ModelCard(content.decode())
+def import_card(content: bytes) -> Any:
+    return import_module("huggingface_hub").ModelCard(content.decode())
 
 
 @with_hub

@@ -25,7 +25,10 @@ To = Literal["transformer_lens", "hub", "tensorboard", "trackio", "wandb", "mlfl
 def export(
     run: OneRun,
     /,
-    to: Annotated[To, arg(help="whose names and axes, hub for a folder to be pushed, or which tracker's files")],
+    to: Annotated[
+        To,
+        arg(help="whose names and axes, hub for a folder to be pushed, or which tracker's files"),
+    ],
     step: Step = None,
     file: Annotated[
         Path | None,
@@ -52,6 +55,7 @@ def export(
     from grokscope.cli.find import find
     from grokscope.foreign.exporting import export, export_all
     from grokscope.terminal import print_file
+
     load(use)
     if to != "transformer_lens":
         if step is not None or all:

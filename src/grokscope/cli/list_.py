@@ -151,13 +151,15 @@ def _zoo() -> list[dict[str, Any]]:
     rows = []
     for name, network in NETWORKS.items():
         there = recorded().get(name, {})
-        rows.append({
-            "network": name,
-            "shows": network.shows,
-            "source": network.source,
-            **{k: there.get(k) for k in ("verdict", "algorithm", "bound", "checkpoints")},
-            "here": "yes" if network.travels else "pull",
-        })
+        rows.append(
+            {
+                "network": name,
+                "shows": network.shows,
+                "source": network.source,
+                **{k: there.get(k) for k in ("verdict", "algorithm", "bound", "checkpoints")},
+                "here": "yes" if network.travels else "pull",
+            }
+        )
     return rows
 
 

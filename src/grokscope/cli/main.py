@@ -50,8 +50,8 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
-        construct, playground, import_, export, pull, push, check, diff, note, rm, speedrun, sweep, table, plot,
-        open_, reproduce, ablate,
+        construct, playground, import_, export, pull, push, check, diff, note, rm, speedrun, sweep,
+        table, plot, open_, reproduce, ablate,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -1,8 +1,8 @@
 """Builds the zoo: python -m grokscope.zoo FOLDER.
 
-    python -m grokscope.zoo FOLDER --dry-run        what it would take, and nothing made
-    python -m grokscope.zoo FOLDER sum-31 s4-wu     these networks alone
-    python -m grokscope.zoo FOLDER --ship           then put what travels into the package
+python -m grokscope.zoo FOLDER --dry-run        what it would take, and nothing made
+python -m grokscope.zoo FOLDER sum-31 s4-wu     these networks alone
+python -m grokscope.zoo FOLDER --ship           then put what travels into the package
 """
 
 from pathlib import Path
@@ -22,7 +22,9 @@ def main(
     home: Positional[Path],
     names: Positional[tuple[str, ...]] = (),
     /,
-    dry_run: Annotated[bool, tyro.conf.arg(help="say what it would take, and make nothing")] = False,
+    dry_run: Annotated[
+        bool, tyro.conf.arg(help="say what it would take, and make nothing")
+    ] = False,
     ship_it: Annotated[
         bool, tyro.conf.arg(name="ship", help="put what travels into the package")
     ] = False,

@@ -12,9 +12,7 @@ CARD, PICTURE, TRANSFORMER_LENS = "README.md", "picture.png", "transformer_lens.
 TAGS = ("grokking", "mechanistic-interpretability", "algorithmic-task")
 
 
-def card(
-    f: Facts, name: str, place: str | None, has_hooks: bool, more: Sequence[str] = ()
-) -> str:
+def card(f: Facts, name: str, place: str | None, has_hooks: bool, more: Sequence[str] = ()) -> str:
     """The card of a network called `name`, in Markdown. `place` is where it can be pulled from,
     `has_hooks` whether its weights for TransformerLens are beside it; `more` stands in the
     beginning."""

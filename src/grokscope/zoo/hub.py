@@ -63,8 +63,8 @@ def _told(repo: str, do: str) -> Iterator[None]:
         ) from error
     except (errors.GatedRepoError, errors.RepositoryNotFoundError) as error:
         raise BadInput(
-            f"cannot {do} {named}: the Hub has no such repository, or does not show it to you. Look "
-            "at its name, or log in with `hf auth login`."
+            f"cannot {do} {named}: the Hub has no such repository, or does not show it to you. "
+            "Look at its name, or log in with `hf auth login`."
         ) from error
     except (errors.HTTPError, OSError) as error:  # of its client, its files and its status
         if _is_refused(error) or isinstance(error, errors.LocalTokenNotFoundError):

@@ -1,7 +1,7 @@
 """The zoo's networks: what each shows and how it is made, and what was recorded when it was built.
 
-    zoo.json                what was recorded of every network, in the package and in a built zoo
-    networks/NAME/          those that travel with the package, as run folders
+zoo.json                what was recorded of every network, in the package and in a built zoo
+networks/NAME/          those that travel with the package, as run folders
 """
 
 import json

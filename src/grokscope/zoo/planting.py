@@ -32,8 +32,8 @@ def drawn(asked: str) -> Planted:
 
 
 def write(planted: Planted, task: Spec, folder: Path) -> Run:
-    """A run folder of a planted network, on the task of a spec. Raises `NotApplicable` for one whose
-    weights no model of a spec has, or on another task, and `StorageError`."""
+    """A run folder of a planted network, on the task of a spec. Raises `NotApplicable` for one of
+    another task, or whose weights no model of a spec has, and `StorageError`."""
     its_task = make_task(task.task, task.task_args)
     same = its_task.inputs.shape == planted.task.inputs.shape
     if not same or not torch.equal(its_task.answers, planted.task.answers):
