@@ -106,15 +106,21 @@ NETWORKS = {
             "demo task.p=53 train_fraction=.4 checkpoint_every=40", ALL,
         ),
         Network(
-            "sum-113-paper", "nanda2023", "a+b mod 113 by their own recipe, 15,000 steps of it",
-            "nanda2023 steps=15000 checkpoint_every=1000", 8,
+            "sum-113-half",
+            "nanda2023",
+            "a+b mod 113 by their own recipe, on half of the pairs",
+            "nanda2023_fraction stop_after_grok=100",
+            4,
         ),
         Network(
-            "no-decay-113", "nanda2023", "a failure: their Transformer without weight decay",
-            "nanda2023_no_decay steps=4000 checkpoint_every=1000", 2,
+            "no-decay-113",
+            "nanda2023",
+            "a failure: their Transformer without weight decay",
+            "nanda2023_no_decay steps=800 eval_every=20",
+            2,
         ),
         Network(
-            "difference-31", "furuta2024", "a-b mod 31 by their Transformer",
+            "difference-31", "furuta2024", "a-b mod 31 by their Transformer: a part of the way",
             "furuta2024 task=a-b task.p=31 train_fraction=.7 lr=5e-3 steps=6000 "
             "stop_after_grok=500 eval_every=50",
         ),
@@ -172,9 +178,11 @@ NETWORKS = {
             f"{PIZZA} model.attention_rate=1",
         ),
         Network(
-            "quotient-23", "power2022", "a/b mod 23 by their two-layer decoder",
-            "power2022 task.p=23 train_fraction=.7 lr=3e-3 steps=2000 stop_after_grok=200 "
-            "eval_every=20",
+            "quotient-13",
+            "power2022",
+            "a/b mod 13 by a small one of their two-layer decoders",
+            "power2022 task.p=13 model.d_model=32 train_fraction=.8 lr=5e-3 steps=2000 "
+            "stop_after_grok=100 eval_every=20",
         ),
         Network(
             "orthogonal-59", "prieto2025", "no delay: no gradient along the weights, and no decay",
