@@ -106,10 +106,10 @@ NETWORKS = {
             "demo task.p=53 train_fraction=.4 checkpoint_every=40", ALL,
         ),
         Network(
-            "sum-113-half",
+            "sum-59-half",
             "nanda2023",
-            "a+b mod 113 by their own recipe, on half of the pairs",
-            "nanda2023_fraction stop_after_grok=100",
+            "a+b mod 59 by their network, on half of the pairs",
+            "nanda2023_fraction task.p=59 lr=3e-3 weight_decay=2 stop_after_grok=100",
             4,
         ),
         Network(
