@@ -106,17 +106,17 @@ NETWORKS = {
             "demo task.p=53 train_fraction=.4 checkpoint_every=40", ALL,
         ),
         Network(
-            "sum-59-half",
+            "sum-31-half",
             "nanda2023",
-            "a+b mod 59 by their network, on half of the pairs",
-            "nanda2023_fraction task.p=59 lr=3e-3 weight_decay=2 stop_after_grok=100",
+            "a+b mod 31 by their network, on half of the pairs",
+            "nanda2023_fraction task.p=31 lr=5e-3 weight_decay=2 stop_after_grok=100",
             4,
         ),
         Network(
-            "no-decay-113",
+            "no-decay-31",
             "nanda2023",
             "a failure: their Transformer without weight decay",
-            "nanda2023_no_decay steps=800 eval_every=20",
+            "nanda2023_no_decay task.p=31 train_fraction=.6 lr=5e-3 steps=1000 eval_every=20",
             2,
         ),
         Network(
