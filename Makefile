@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults interop docs gallery bench native clean
+.PHONY: help demo test test-all faults interop docs gallery zoo bench native clean
 
 # The newest Python that torch has wheels for. To choose another: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -36,6 +36,9 @@ docs: .venv/.tools ## build the documentation into docs/_build
 
 gallery: .venv/.installed ## train the runs of docs/gallery.md and write it, their pages too (some minutes)
 	@.venv/bin/python -m docs.gallery
+
+zoo: .venv/.installed ## train and explain the thirty networks of the zoo into zoo/ (some minutes)
+	@.venv/bin/python -m grokscope.zoo zoo
 
 bench: .venv/.tools ## time a training step
 	@.venv/bin/python -m benchmarks.step

@@ -17,13 +17,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from grokscope.page.page import write_page
 from grokscope.papers import EXPERIMENTS
-from grokscope.plots.run import KEY, OTHER, TEST, TRAIN, save, styled
-from grokscope.reading.facts import Facts, KeyFacts
+from grokscope.plots.outline import outline
+from grokscope.plots.run import save
+from grokscope.reading.facts import Facts
 from grokscope.reading.reading import read
 from grokscope.reading.story import headline, lead
 from grokscope.spec import Spec
@@ -109,7 +107,7 @@ def made(shown: Shown) -> Facts:
     start = time.process_time()
     reading = read(train(shown.spec))
     write_page(reading, shown.page)
-    save(drawn(reading.facts), shown.picture)
+    save(outline(reading.facts), shown.picture)
     print(f"{shown.name}: {time.process_time() - start:.1f} CPU-seconds", flush=True)
     return reading.facts
 
@@ -130,35 +128,6 @@ grokscope run {shown.asked}
 **{headed[0].upper()}{headed[1:]}.** {lead(f)}
 <a href="{shown.page.relative_to(DOCS)}">Its page</a>.
 """
-
-
-def drawn(f: Facts) -> Figure:
-    """The accuracies over the steps, and the share of the logits' variation in each part; where the
-    task has no parts, the losses."""
-    figure = Figure(figsize=(6, 1.9), layout="constrained")
-    over_time, beside = figure.subplots(1, 2)
-    _curves(over_time, f, "accuracy")
-    over_time.set(ylim=(-0.03, 1.05), ylabel="accuracy", xlabel="step")
-    if f.keys is None:
-        _curves(beside, f, "loss")
-        beside.set(ylabel="loss", xlabel="step", yscale="log")
-    else:
-        _parts(beside, f, f.keys)
-    styled((over_time, beside))
-    return figure
-
-
-def _curves(panel: Axes, f: Facts, what: str) -> None:
-    steps = [row["step"] for row in f.rows]
-    panel.plot(steps, [row[f"train_{what}"] for row in f.rows], TRAIN, ls="--", lw=1.4)
-    panel.plot(steps, [row[f"test_{what}"] for row in f.rows], TEST, lw=1.4)
-
-
-def _parts(panel: Axes, f: Facts, keys: KeyFacts) -> None:
-    counts = f.generalises
-    colours = [KEY if counts and name in keys.names else OTHER for name in keys.shares]
-    panel.bar(range(len(keys.shares)), [100 * x for x in keys.shares.values()], color=colours)
-    panel.set(ylabel="% of the logits", xlabel="part", xticks=[])
 
 
 if __name__ == "__main__":

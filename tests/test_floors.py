@@ -37,6 +37,7 @@ FLOORS = [
     {"page", "plots", "terminal"},
     {"papers"},
     {"speedrun"},
+    {"zoo"},
     {"cli"},
 ]
 WITHOUT_TENSORS = [

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PIN = re.compile(r"^([\w.-]+)==([\w.]+)(.*(?:\n +.*)*)", re.MULTILINE)
 FROM = re.compile(r"""\b(?:from|import)\s*\(?\s*["']([^"']+)["']""")
-FILES = ["requirements.txt", "requirements-dev.txt"]
+FILES = ["requirements.txt", "requirements-dev.txt", "requirements-extras.txt"]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -42,7 +42,8 @@ def test_hashed_versions_are_the_tested_ones(name):
 
 
 def test_every_tested_version_is_hashed():
-    assert set(pins("constraints.txt")) <= set(pins("requirements-dev.txt"))
+    hashed = set(pins("requirements-dev.txt")) | set(pins("requirements-extras.txt"))
+    assert set(pins("constraints.txt")) <= hashed
     needed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["watch"]]
     names = {key(x.partition(">")[0]) for x in needed}
     assert names <= set(pins("requirements.txt"))

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from grokscope.training.run import Run
 
 
+ZOO = "zoo:"
+
+
 def find(name: str, out: Path) -> "Run":
-    """The run in a folder, or the one under `out` whose id begins like this."""
+    """The run in a folder, the one under `out` whose id begins like this, or as zoo:NAME a network
+    of the zoo."""
     from grokscope.training.run import Run
 
     return Run.open(folder_of(name, out))
@@ -40,7 +44,7 @@ def folders_of(names: Sequence[str], out: Path) -> list[Path]:
         if not found:
             raise _no_runs(out)
         return found
-    folders = [find_folders(name) or [folder_of(name, out)] for name in names]
+    folders = [_in_folder(name) or [folder_of(name, out)] for name in names]
     return list(dict.fromkeys(folder for some in folders for folder in some))
 
 
@@ -49,6 +53,10 @@ def folder_of(name: str, out: Path) -> Path:
     from grokscope.training.batch import Share
     from grokscope.training.run import find_folders
 
+    if name.startswith(ZOO):
+        from grokscope.zoo.pulling import unpacked
+
+        return unpacked(name.removeprefix(ZOO), out)
     if is_there(Path(name) / "spec.json") or Share.of(Path(name)) is not None:
         return Path(name)
     folders = {folder.name: folder for folder in find_folders(out)}
@@ -64,6 +72,13 @@ def folder_of(name: str, out: Path) -> Path:
     if not folders:
         raise _no_runs(out)
     raise unknown("run", name, folders)
+
+
+def _in_folder(name: str) -> list[Path]:
+    """The runs in the folder of this name."""
+    from grokscope.training.run import find_folders
+
+    return [] if name.startswith(ZOO) else find_folders(name)
 
 
 def _no_runs(out: Path) -> BadInput:

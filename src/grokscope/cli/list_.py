@@ -18,7 +18,7 @@ from grokscope.errors import brief
 
 Kind = Literal[
     "runs", "specs", "settings", "tasks", "models", "measures", "papers", "splits", "losses",
-    "optimizers", "gradients", "formulations",
+    "optimizers", "gradients", "formulations", "zoo",
 ]  # fmt: skip
 
 
@@ -140,7 +140,27 @@ def _names() -> dict[str, list[dict[str, Any]]]:
         "optimizers": _described("optimizer", OPTIMIZERS),
         "gradients": _described("gradient", FILTERS),
         "formulations": _described("formulation", FORMULATIONS),
+        "zoo": _zoo(),
     }  # fmt: skip
+
+
+def _zoo() -> list[dict[str, Any]]:
+    """The networks of the zoo, with what was recorded of them."""
+    from grokscope.zoo.manifest import NETWORKS, recorded
+
+    rows = []
+    for name, network in NETWORKS.items():
+        there = recorded().get(name, {})
+        rows.append(
+            {
+                "network": name,
+                "shows": network.shows,
+                "source": network.source,
+                **{k: there.get(k) for k in ("verdict", "algorithm", "bound", "checkpoints")},
+                "here": "yes" if network.travels else "pull",
+            }
+        )
+    return rows
 
 
 def _described(one: str, registry: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ from grokscope.cli.note import note
 from grokscope.cli.open_ import open_
 from grokscope.cli.playground import playground
 from grokscope.cli.plot import plot
+from grokscope.cli.pull import pull
+from grokscope.cli.push import push
 from grokscope.cli.report import report
 from grokscope.cli.reproduce import reproduce
 from grokscope.cli.rm import rm
@@ -48,8 +50,8 @@ VERBS: dict[str, Callable[..., None]] = {
     verb.__name__.removesuffix("_"): verb
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
-        construct, playground, import_, export, check, diff, note, rm, speedrun, sweep, table, plot,
-        open_, reproduce, ablate,
+        construct, playground, import_, export, pull, push, check, diff, note, rm, speedrun, sweep,
+        table, plot, open_, reproduce, ablate,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)

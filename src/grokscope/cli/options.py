@@ -15,7 +15,9 @@ def absent(metavar: str, help: str, **more: Any) -> object:
 
 
 OneRun = Positional[
-    Annotated[str, arg(metavar="RUN", help="its folder, its id, or the beginning of its id")]
+    Annotated[
+        str, arg(metavar="RUN", help="its folder, its id or the beginning of that, or zoo:NAME")
+    ]
 ]
 Runs = Positional[
     Annotated[
