@@ -4,10 +4,10 @@ many directions of its weights a network's loss pins down, counted in halves.
     λ̂ = nβ (E[L(w)] - L(w*)),    nβ = n / ln n
 
 w* the network as it is, n the inputs it was shown, L the mean loss over them, and the mean over
-weights w drawn from exp(-nβ L(w) - γ/2 |w - w*|²) by Langevin steps of size ε. Where w* is a regular
-minimum of d weights it is d/2; where many weights give the same function it is less. The chains and
-their steps are `canonical-interp`'s; no measure of `grokscope trace` is this one, since it costs
-hundreds of training steps a checkpoint.
+weights w drawn from exp(-nβ L(w) - γ/2 |w - w*|²) by Langevin steps of size ε. Where w* is a
+regular minimum of d weights it is d/2; where many weights give the same function it is less. The
+chains and their steps are `canonical-interp`'s; no measure of `grokscope trace` is this one, since
+it costs hundreds of training steps a checkpoint.
 
 Axes: pair = one input; chain; draw.
 """
@@ -33,15 +33,16 @@ from grokscope.training.run import Run
 from grokscope.training.track import Track, untracked
 
 LACKING = (
-    "the local learning coefficient needs the package `{name}`, which is not installed. Install it: "
-    "pip install 'grokscope[slt]'"
+    "the local learning coefficient needs the package `{name}`, which is not installed. Install "
+    "it: pip install 'grokscope[slt]'"
 )
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How weights are drawn: so many chains from w*, each with `burn_in` steps that do not count and
-    `draws` that do, of size `epsilon`, held by `gamma` (γ). `nbeta` is n / ln n unless given."""
+    """How weights are drawn: so many chains from w*, each with `burn_in` steps that do not count
+    and `draws` that do, of size `epsilon`, held by `gamma` (γ). `nbeta` is n / ln n unless given.
+    """
 
     chains: int = 8
     draws: int = 200
@@ -76,7 +77,7 @@ class LearningCoefficient:
     by_chain: tuple[float, ...]
 
 
-def learning_coefficient(s: Snapshot, how: Sampling = Sampling()) -> LearningCoefficient:  # noqa: B008
+def learning_coefficient(s: Snapshot, how: Sampling = Sampling()) -> LearningCoefficient:
     """λ̂ of a checkpoint, for the loss on the pairs that it was shown and what it was taught of
     them. Untrained networks, and those that weight decay holds beside a minimum, have no w* in the
     sense of the theory: theirs can be below 0. Invariant to nothing that changes the length of
@@ -92,7 +93,7 @@ def learning_coefficient(s: Snapshot, how: Sampling = Sampling()) -> LearningCoe
 def coefficients(
     run: Run,
     steps: Sequence[int] | None = None,
-    how: Sampling = Sampling(),  # noqa: B008
+    how: Sampling = Sampling(),
     track: Track = untracked,
 ) -> pl.DataFrame:
     """λ̂ at checkpoints of a run, by default at all: step, llc, error, drift, train_loss. `track` is
@@ -116,21 +117,22 @@ def coefficient(
     inputs: Tensor,
     answers: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
-    how: Sampling = Sampling(),  # noqa: B008
+    how: Sampling = Sampling(),
 ) -> LearningCoefficient:
     """λ̂ of any module at its weights, for the mean loss `loss(model(inputs), answers)`."""
     n = len(inputs)
     if n < 3:
         raise must_be("the number of inputs", "at least 3", n)
     nbeta = n / math.log(n) if how.nbeta is None else how.nbeta
-    whole = torch.utils.data.DataLoader([(inputs, answers)], batch_size=None)
+    whole: Any = [(inputs, answers)]  # one batch
+    loader = torch.utils.data.DataLoader(whole, batch_size=None)
     estimator = _package().LLCEstimator
     with _quietly():
         chains = estimator(
             draws=how.draws, chains=how.chains, burnin_steps=how.burn_in, steps_bw_draws=1,
             learning_rate=how.epsilon, localization=how.gamma, nbeta=nbeta,
         )  # fmt: skip
-        chains.estimate_llc(model, whole, loss, seed=how.seed, compile=False, show_progress=False)
+        chains.estimate_llc(model, loader, loss, seed=how.seed, compile=False, show_progress=False)
     found: dict[str, Tensor] = chains.get_metrics()
     by_chain, losses = (found[x].detach().double() for x in ("llcs", "losses"))
     if not bool(by_chain.isfinite().all()):
