@@ -17,7 +17,8 @@ import commands  # noqa: E402  (found by the line above)
 project = "grokscope"
 copyright = "2026, The grokscope developers"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+nb_execution_mode = "off"  # what cells show is kept in the notebooks: see executed.py
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 myst_heading_anchors = 3

@@ -9,14 +9,14 @@ from matplotlib.colors import to_hex
 
 from grokscope.cli import main
 from grokscope.errors import BadInput, UnknownName
-from grokscope.plots.sweep import COLOURS, KINDS, drawn
+from grokscope.plots.sweep import COLOURS, KINDS, plot_sweep
 from grokscope.sweep.table import read_table
 from tests.tables import rows, sweep
 
 
-def panel(*asked: Any) -> Any:
+def panel(kind: str, table: Any, *asked: Any) -> Any:
     """The axes of a picture, as matplotlib has them."""
-    return drawn(*asked).axes[0]
+    return plot_sweep(table, kind, *asked).axes[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +97,12 @@ def test_a_curve_is_drawn_for_each_network(table):
 )
 def test_what_cannot_be_drawn_says_why(kind, asked, error, says, table):
     with pytest.raises(error, match=says):
-        drawn(kind, table, *(asked.get(name) for name in ("x", "y", "hue")))
+        plot_sweep(table, kind, *(asked.get(name) for name in ("x", "y", "hue")))
 
 
 def test_no_network_is_no_picture(table):
     with pytest.raises(BadInput, match="no network meets"):
-        drawn("curves", table.clear(), None, None, None)
+        plot_sweep(table.clear(), "curves")
 
 
 ASKED = {"phase": ["--x", "train_fraction", "--y", "weight_decay"], "share": ["--x", "seed"]}

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from grokscope.models.model import Fold, Model
     from grokscope.page.live.notebook import explore
     from grokscope.page.page import write_page
+    from grokscope.plots.ablations import plot_ablations
+    from grokscope.plots.grids import plot_maps
+    from grokscope.plots.prices import plot_prices
+    from grokscope.plots.run import plot_spectrum, plot_trace
+    from grokscope.plots.sweep import plot_sweep
     from grokscope.reading.reading import Reading, read
+    from grokscope.reading.spectrum import read_spectrum
     from grokscope.snapshot import Snapshot
     from grokscope.spec import Spec
     from grokscope.tap import edit, record
@@ -58,7 +64,13 @@ _HOMES = {
     "models.model": ["Fold", "Model"],
     "page.live.notebook": ["explore"],
     "page.page": ["write_page"],
+    "plots.ablations": ["plot_ablations"],
+    "plots.grids": ["plot_maps"],
+    "plots.prices": ["plot_prices"],
+    "plots.run": ["plot_spectrum", "plot_trace"],
+    "plots.sweep": ["plot_sweep"],
     "reading.reading": ["Reading", "read"],
+    "reading.spectrum": ["read_spectrum"],
     "snapshot": ["Snapshot"],
     "spec": ["Spec"],
     "tap": ["edit", "record"],
@@ -77,7 +89,8 @@ __all__ = [  # noqa: RUF022  (in the order of the data's way)
     "Task", "make_task", "lenses", "Model", "Fold", "record", "edit",
     "Spec", "Run", "train", "Snapshot", "trace",
     "Circuit", "Evidence", "Certificate", "Explanation", "Reading", "read", "write_page",
-    "explore",
+    "explore", "read_spectrum",
+    "plot_trace", "plot_spectrum", "plot_maps", "plot_ablations", "plot_prices", "plot_sweep",
 ]  # fmt: skip
 
 

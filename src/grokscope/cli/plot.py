@@ -38,11 +38,11 @@ def plot(
     Example: grokscope plot sweeps/fractions --x train_fraction --y weight_decay -o phase.svg
     """
     from grokscope.plots import save
-    from grokscope.plots.sweep import drawn
+    from grokscope.plots.sweep import plot_sweep
     from grokscope.sweep.table import read_table
     from grokscope.sweep.where import where as chosen
     from grokscope.terminal import print_file
 
     check_plot(file, "--file")
     found = chosen(read_table(folder, loss, ratio), where)
-    print_file(save(drawn(kind, found, x, y, hue), file))
+    print_file(save(plot_sweep(found, kind, x, y, hue), file))

@@ -57,5 +57,4 @@ def spectrum(
     else:
         print_spectrum(read)
     if plot is not None:
-        title = f"{read.task}, step {read.step}: {read.lens} lens"
-        print_file(save(plot_spectrum(read.shares, read.chance, title), plot), sys.stderr)
+        print_file(save(plot_spectrum(read), plot), sys.stderr)

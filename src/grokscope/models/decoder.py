@@ -187,7 +187,10 @@ class Decoder(Model):
         return torch.cat(x), torch.stack(rows, dim=1), start - len(x[-1])
 
     def symbol_weights(self) -> dict[str, Float[Tensor, "symbol _"]]:
-        out = layers_of(self)[-1].W_out @ self.W_U if self.has_mlp else self.W_U
+        W_U = self.W_U
+        if self.has_final_norm:  # its scale is of the map that reads it: see `models.norms`
+            W_U = self.get_parameter("ln_final_w")[:, None] * W_U
+        out = layers_of(self)[-1].W_out @ W_U if self.has_mlp else W_U
         n, c = self.n_symbols, out.T[: self.n_answers]
         if self.shift:
             return {"a": self.W_E[:n], "b": self.W_E[n : 2 * n], "c": c}

@@ -32,8 +32,8 @@ from grokscope.papers.rule import Judged, judge, verdict_of
 from grokscope.plots import save
 from grokscope.spec import Spec
 from grokscope.training.files import as_json, write_atomically
-from grokscope.training.track import untracked
-from grokscope.training.train import TrackRun, train
+from grokscope.training.track import TrackRun, untracked
+from grokscope.training.train import train
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

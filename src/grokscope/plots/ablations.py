@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from grokscope.plots.picture import Drawing
 from grokscope.plots.run import CONTROL, TEST, styled
 from grokscope.verify.ablations import Ablated
 
@@ -12,7 +13,7 @@ from grokscope.verify.ablations import Ablated
 def plot_ablations(found: Sequence[Ablated], title: str, n_answers: int) -> Figure:
     """A line an ablation: a dot its loss over all pairs, grey dots its random controls; dashed, the
     whole network; dotted, guessing."""
-    figure = Figure(figsize=(8, 0.28 * len(found) + 1.2), layout="constrained")
+    figure = Drawing(figsize=(8, 0.28 * len(found) + 1.2), layout="constrained")
     panel = figure.subplots()
     whole, rest = found[0], found[1:]
     for i, x in enumerate(rest):

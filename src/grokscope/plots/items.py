@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from grokscope.plots.picture import Drawing
 from grokscope.plots.run import CONTROL, KEY, OTHER, TEST, TRAIN, styled
 
 COLOURS = (TRAIN, TEST, KEY, "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -187,7 +188,7 @@ def _panels(count: int, width: float = 3.4, across: int = 4) -> tuple[Figure, li
     """So many panels, at most `across` a row."""
     columns = min(max(1, count), across)
     lines = -(-max(1, count) // columns)
-    figure = Figure(figsize=(width * columns, 2.7 * lines), layout="constrained")
+    figure = Drawing(figsize=(width * columns, 2.7 * lines), layout="constrained")
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for spare in panels[count:]:
         spare.set_visible(False)

@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from grokscope.plots.picture import Drawing
 from grokscope.plots.run import CONTROL, styled
 from grokscope.reading.compared import Compared
 from grokscope.verify.evidence import ANSWERS, OfAll
@@ -10,7 +11,7 @@ from grokscope.verify.evidence import ANSWERS, OfAll
 def plot_prices(accounts: Compared) -> Figure:
     """A line a form over the bits it takes, a dot where its numbers are as coarse as keeps its
     answers; dashed, what a table of the answers takes."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Drawing(figsize=(7, 4), layout="constrained")
     panel, table = figure.subplots(), None
     for c, points in accounts.priced:
         price = c.get(OfAll.PRICE)

@@ -5,14 +5,16 @@ Colours are Okabe and Ito's, which the colour-blind can tell apart.
 
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from grokscope.plots.picture import Drawing
 from grokscope.reading.sentences import WEIGHTS
+from grokscope.reading.spectrum import Spectrum
 from grokscope.training.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
@@ -27,7 +29,7 @@ def plot_trace(table: pl.DataFrame) -> Figure:
     measures: dict[str, list[str]] = {}
     for column in table.columns[1:]:
         measures.setdefault(column.split("[")[0], []).append(column)
-    figure = Figure(figsize=(8, 2.2 * max(1, len(measures)) + 0.4), layout="constrained")
+    figure = Drawing(figsize=(8, 2.2 * max(1, len(measures)) + 0.4), layout="constrained")
     axes = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
     step = table["step"] + 1
     for panel, (measure, columns) in zip(axes, measures.items(), strict=True):
@@ -56,11 +58,10 @@ def _end(values: pl.Series) -> float:
     return finite[-1] if finite else -math.inf
 
 
-def plot_spectrum(
-    shares: Mapping[str, Mapping[str, float]], chance: Mapping[str, Mapping[str, float]], title: str
-) -> Figure:
+def plot_spectrum(found: Spectrum) -> Figure:
     """The share of each part in each weight; dotted, its chance level; green above twice that."""
-    figure = Figure(figsize=(8, 2 * len(shares) + 0.6), layout="constrained")
+    shares, chance = found.shares, found.chance
+    figure = Drawing(figsize=(8, 2 * len(shares) + 0.6), layout="constrained")
     axes = figure.subplots(len(shares), 1, squeeze=False)[:, 0]
     for panel, (weight, parts) in zip(axes, shares.items(), strict=True):
         even = [100 * chance[weight][name] for name in parts]
@@ -75,6 +76,7 @@ def plot_spectrum(
         panel.set_title(WEIGHTS.get(weight, weight), fontsize=10, loc="left")
     axes[0].legend(fontsize=7, frameon=False)
     axes[-1].set_xlabel("part (green: more than twice chance)")
+    title = f"{found.task}, step {found.step}: {found.lens} lens"
     figure.suptitle(title, fontsize=10, parse_math=False)  # a name may hold a $
     styled(axes)
     return figure

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from grokscope.errors import BadInput, lookup
+from grokscope.plots.picture import Drawing
 from grokscope.plots.run import CONTROL, styled
 from grokscope.sweep.statistics import Survival
 from grokscope.sweep.summary import check_column, groups, share, survival, trained
@@ -28,9 +29,15 @@ TIMES = ("delay", "grokked")
 CURVES = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
 
 
-def drawn(kind: str, table: pl.DataFrame, x: str | None, y: str | None, hue: str | None) -> Figure:
-    """A picture of a kind of `KINDS`. Raises `UnknownName` for a kind or a column that is not
-    there, `BadInput` where something is not said."""
+def plot_sweep(
+    table: pl.DataFrame,
+    kind: str = "phase",
+    x: str | None = None,
+    y: str | None = None,
+    hue: str | None = None,
+) -> Figure:
+    """A picture of a sweep's table, of a kind of `KINDS`. Raises `UnknownName` for a kind or a
+    column that is not there, `BadInput` where something is not said."""
     if not len(table):
         raise BadInput("no network meets that condition. `grokscope table DIR --rows` shows all.")
     return lookup("kind of picture", kind, KINDS)(table, x, y, hue)
@@ -166,7 +173,7 @@ def check_curves(table: pl.DataFrame) -> None:
 
 
 def _one_panel() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Drawing(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     styled([axes])
     return figure, axes

@@ -13,8 +13,8 @@ from grokscope.spec import Spec
 from grokscope.sweep.batch import WEIGHTS, digest
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
-from grokscope.training.track import untracked
-from grokscope.training.train import TrackRun, train
+from grokscope.training.track import TrackRun, untracked
+from grokscope.training.train import train
 
 MOST_NAMED = 5
 

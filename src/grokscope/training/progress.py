@@ -1,6 +1,6 @@
 """Watching training on a terminal: a bar, and a line when something happens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -9,7 +9,7 @@ from grokscope.printable import Screen
 from grokscope.spec import Spec
 from grokscope.training.events import Events, Row
 from grokscope.training.run import Run
-from grokscope.training.train import TrackRun
+from grokscope.training.track import TrackRun
 
 
 @contextmanager
@@ -28,23 +28,20 @@ def progress_bar(specs: Sequence[Spec], console: Screen) -> Iterator[TrackRun]:
         transient=True,
     )
     latest: dict[str, tuple[Row, Events]] = {}
-    ends = {spec.id: float(spec.steps) for spec in specs}
+    ends: dict[str, int | float] = {spec.id: spec.steps for spec in specs}
 
     def track(run: Run, row: Row, events: Events) -> None:
         before = latest.get(run.spec.id)
         latest[run.spec.id] = row, events
         _announce(run, row, events, before[1] if before else None, console, len(specs) > 1)
-        if events.stop is not None:
-            ends[run.spec.id] = row["step"]
-        elif events.t_grok is not None and run.spec.stop_after_grok is not None:
-            ends[run.spec.id] = min(run.spec.steps, events.t_grok + run.spec.stop_after_grok)
+        ends[run.spec.id] = end_of(run, row, events)
         done = sum(r["step"] for r, _ in latest.values())
         speed = bar.tasks[0].speed
         bar.update(
             task_id,
             completed=done,
             total=sum(ends.values()),
-            description=_describe(latest, len(specs)),
+            description=described(latest, len(specs)),
             step=max(r["step"] for r, _ in latest.values()),
             rate=f"{speed:,.0f} steps/s" if speed else "",
         )
@@ -54,7 +51,8 @@ def progress_bar(specs: Sequence[Spec], console: Screen) -> Iterator[TrackRun]:
         yield track
 
 
-def _describe(latest: dict[str, tuple[Row, Events]], count: int) -> str:
+def described(latest: Mapping[str, tuple[Row, Events]], count: int) -> str:
+    """How far training is, in a few words: the last evaluation of each network, of so many."""
     if count > 1:
         memorised = sum(e.t_memorize is not None for _, e in latest.values())
         grokked = sum(e.t_grok is not None for _, e in latest.values())
@@ -66,7 +64,16 @@ def _describe(latest: dict[str, tuple[Row, Events]], count: int) -> str:
     if events.t_grok is not None:
         state = "grokked"
     train, test = 100 * row["train_accuracy"], 100 * row["test_accuracy"]
-    return f"[bold]{state:9s}[/] train {train:.0f} % test {test:.0f} %"
+    return f"{state:9s} train {train:.0f} % test {test:.0f} %"
+
+
+def end_of(run: Run, row: Row, events: Events) -> int | float:
+    """The last step that a run can come to, as far as is known."""
+    if events.stop is not None:
+        return row["step"]
+    if events.t_grok is not None and run.spec.stop_after_grok is not None:
+        return min(run.spec.steps, events.t_grok + run.spec.stop_after_grok)
+    return run.spec.steps
 
 
 def _announce(

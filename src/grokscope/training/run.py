@@ -80,7 +80,7 @@ LARGEST_METRICS = 500 * 10**6  # two million evaluations
 ROW = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A spec and the folder of its results, finished or not."""
 
@@ -153,6 +153,9 @@ class Run:
             if is_there(path):
                 raise type(error)(f"{path}: {error}") from error
             raise
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name} in {self.out}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the report, where one was written of the run as it is now, else

@@ -33,18 +33,16 @@ from grokscope.training.losses import Objective
 from grokscope.training.machine import check_device, free_memory, keep_memory
 from grokscope.training.member import Member, add_row, begin, evaluate
 from grokscope.training.memory import training
+from grokscope.training.notebook import bar_of
 from grokscope.training.record import RECORDED, oscillation
 from grokscope.training.run import Run, no_spec, runs_of
 from grokscope.training.shares import write_specs
 from grokscope.training.signals import deferred
 from grokscope.training.stack import Stack, State
 from grokscope.training.steps import make_step
-from grokscope.training.track import untracked
+from grokscope.training.track import OnRow, TrackRun, untracked
 from grokscope.training.transfer import frozen
 from grokscope.training.update import Update
-
-TrackRun = Callable[[Run, Row, Events], None]  # called after every evaluation
-OnRow = Callable[[Run, Row], None]  # the same, for those whom events do not concern
 
 SHARE_OF_MEMORY = 0.6  # of what is free; more members than fit train in turns
 
@@ -55,7 +53,7 @@ def train(
     out: Path | str = ...,
     *,
     device: str = ...,
-    track: TrackRun = ...,
+    track: TrackRun | None = ...,
     on_row: OnRow = ...,
     save_every: float = ...,
     stacked: bool = ...,
@@ -66,7 +64,7 @@ def train(
     out: Path | str = ...,
     *,
     device: str = ...,
-    track: TrackRun = ...,
+    track: TrackRun | None = ...,
     on_row: OnRow = ...,
     save_every: float = ...,
     stacked: bool = ...,
@@ -76,7 +74,7 @@ def train(
     out: Path | str = "runs",
     *,
     device: str = "cpu",
-    track: TrackRun = untracked,
+    track: TrackRun | None = None,
     on_row: OnRow = untracked,
     save_every: float = 10.0,
     stacked: bool = False,
@@ -86,15 +84,16 @@ def train(
     A run that is finished is not repeated; one that differs from it in a larger `steps` alone, or
     in a looser rule to stop, goes on from its end. The state to resume from is written every
     `save_every` seconds, and before Ctrl-C or SIGTERM end it: they are heard between two steps.
-    `on_row(run, row)` is called with each new evaluation, once it is written.
+    `on_row(run, row)` is called with each new evaluation, once it is written;
+    `track(run, row, events)` too, by default a bar in a notebook and nothing elsewhere.
     `stacked`: what was not begun before, and can train together, is kept as a batch, with few files
     however many networks; what was begun stays where it is. Raises `BadInput`, before anything is
     written, if a spec cannot be trained; `StorageError` if the disk refuses or another process is
     training the same run; and `DamagedFile` if what it is to go on from is not as it was written.
     """
     check_device(device)
-    track = both(track, on_row)
     asked = [specs] if isinstance(specs, Spec) else list(specs)
+    track = both(bar_of(asked) if track is None else track, on_row)
     runs = {run.spec.id: run for run in runs_of(asked, out)}
     for run in runs.values():
         refuse_imported(run.spec)
