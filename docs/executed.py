@@ -27,7 +27,7 @@ from grokscope.training.files import write_atomically
 DOCS = Path(__file__).parent
 SOURCES = sorted((DOCS / "notebooks").glob("*.py"))
 PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
-HOST = PROJECT["urls"]["Source"]
+HOST = PROJECT["urls"]["Repository"]
 COLAB = HOST.replace("https://github.com", "https://colab.research.google.com/github")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 COLOURS = 64  # of a picture
