@@ -103,4 +103,7 @@ def test_recording_is_timed_beside_plain_training(monkeypatch):
     monkeypatch.setattr(recording, "MADE", {"pool": (spec, 2), "alone": (spec, 1)})
     found = recording.measured(rounds=1, steps=20)
     for one in found.values():
-        assert one["longer"] == pytest.approx(one["recorded"] / one["plain"] - 1)
+        recorded, plain = one["recorded"], one["plain"]
+        assert isinstance(recorded, float)
+        assert isinstance(plain, float)
+        assert one["longer"] == pytest.approx(recorded / plain - 1)
