@@ -83,7 +83,7 @@ def print_reading(name: str, said: Said, page: Path | None, is_long: bool = Fals
     console.print(Text(said.lead))
     console.print(_grid(said.numbers))
     if is_long:
-        _print_paragraphs(said.paragraphs)
+        print_paragraphs(said.paragraphs)
     if page is not None:
         console.print(Text.assemble(("report: ", "bold"), str(page)), soft_wrap=True)
 
@@ -92,7 +92,7 @@ def print_explanation(name: str, e: ExplanationFacts, circuit: Path | None) -> N
     """What a network does and how that is known; `circuit` is the simplest as a program."""
     console = _console()
     console.print(Text(f"{name}: {short(e)}, {e.algorithm or 'no algorithm'}", style="bold"))
-    _print_paragraphs(account(e))
+    print_paragraphs(account(e))
     each = [(name, x) for name, x in e.operators.items()] or [("", e)]
     print_table([
         ({"formula": name} if name else {}) | _circuit_row(c)
@@ -417,7 +417,8 @@ def _grid(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _print_paragraphs(texts: Iterable[str]) -> None:
+def print_paragraphs(texts: Iterable[str]) -> None:
+    """Each text by itself, a little indented."""
     for text in texts:
         _console().print(Padding(Text(text), (0, 0, 0, 2)))
 

@@ -29,6 +29,7 @@ from grokscope.cli.note import note
 from grokscope.cli.open_ import open_
 from grokscope.cli.playground import playground
 from grokscope.cli.plot import plot
+from grokscope.cli.predict import predict
 from grokscope.cli.pull import pull
 from grokscope.cli.push import push
 from grokscope.cli.report import report
@@ -51,7 +52,7 @@ VERBS: dict[str, Callable[..., None]] = {
     for verb in (
         run, list_, show, trace, spectrum, explain, judge, compare, exam, report, film, watch,
         construct, playground, import_, export, pull, push, check, diff, note, rm, speedrun, sweep,
-        table, plot, open_, reproduce, ablate,
+        table, plot, open_, reproduce, ablate, predict,
     )
 }  # fmt: skip
 FLAGS = (tyro.conf.FlagCreatePairsOff,)
