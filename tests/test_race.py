@@ -9,7 +9,7 @@ from grokscope.errors import BadInput
 from grokscope.forecast import extra
 from grokscope.forecast.alarms import MOST_FALSE, alarms, lock
 from grokscope.forecast.chances import SETTINGS, gains, with_settings
-from grokscope.forecast.cohort import Cohort, checked, cohort, read_pool, signals_in
+from grokscope.forecast.cohort import Cohort, checked, cohort, read_table, signals_in
 from grokscope.forecast.delays import ALL, CONSTANT, delays
 from grokscope.forecast.ordering import Group, share, shuffled
 from grokscope.forecast.protocol import (
@@ -258,8 +258,9 @@ def test_what_cannot_be_raced_is_said_with_the_next_step(tmp_path):
         race(whole.with_columns(landmark=None, step=None))
     with pytest.raises(BadInput, match="nothing to race"):
         race(whole.with_columns(memorised=None))
-    with pytest.raises(BadInput, match=r"no table of a pool .*--make --pool"):
-        read_pool(tmp_path)
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(BadInput, match=r"no (table of a pool|pool called).*--make --pool"):
+            read_table(path)
 
 
 def test_without_the_libraries_the_command_that_installs_them_is_said(monkeypatch):

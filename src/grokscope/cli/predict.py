@@ -139,10 +139,9 @@ def _race(
 
 
 def _table(pool: Path) -> "pl.DataFrame":
-    import grokscope.forecast.signals  # noqa: F401  (registers them)
-    from grokscope.forecast.cohort import read_pool
+    from grokscope.forecast.cohort import read_table
 
-    return read_pool(pool)
+    return read_table(pool)
 
 
 def _print(found: "dict[str, Raced]") -> None:

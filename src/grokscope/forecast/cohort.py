@@ -74,25 +74,24 @@ class Cohort:
         return replace(self, signals={name: everywhere, **self.signals})
 
 
-def read_pool(path: Path) -> pl.DataFrame:
-    """The table of a pool: a Parquet file, or those of the pools that lie in a folder.
+def read_table(path: Path) -> pl.DataFrame:
+    """The table of pools: a Parquet file, or those of a folder that `make` made.
 
     Raises `BadInput` where there is none or a column is missing, `DamagedFile` for other files.
     """
-    files = [path / f"{pool}.parquet" for pool in POOLS] if path.is_dir() else [path]
-    files = [file for file in files if file.is_file()]
-    if not files:
+    from grokscope.forecast.make import read_pool
+
+    if path.is_dir():
+        return checked(read_pool(path), str(path))
+    if not path.is_file():
         raise BadInput(
-            f"there is no table of a pool in {brief(str(path), 300)}. "
-            f"`grokscope predict --make --pool {path}` makes one."
+            f"there is no pool called {brief(str(path), 300)}. "
+            f"`grokscope predict --make --pool {brief(str(path), 300)}` makes it."
         )
-    tables = []
-    for file in files:
-        try:
-            tables.append(pl.read_parquet(file))
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DamagedFile(f"{file} cannot be read as Parquet: {error}.") from error
-    return checked(pl.concat(tables, how="diagonal_relaxed"), str(path))
+    try:
+        return checked(pl.read_parquet(path), str(path))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DamagedFile(f"{path} cannot be read as Parquet: {error}.") from error
 
 
 def checked(table: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -121,6 +120,8 @@ def checked(table: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def signals_in(table: pl.DataFrame) -> list[str]:
     """The signals that a table has a number of. Raises `BadInput` where it has none."""
+    import grokscope.forecast.signals  # noqa: F401  (registers them)
+
     names = [name for name in SIGNALS if name in table and table[name].is_not_null().any()]
     if not names:
         raise BadInput(

@@ -2,14 +2,14 @@
 passed, and whether the early warning has sounded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from grokscope.forecast.locked import Locked, Model
 from grokscope.forecast.pool import SCHEMA
-from grokscope.forecast.signal import SIGNALS
+from grokscope.spec import Spec
 
 if TYPE_CHECKING:
     pass
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from grokscope.training.run import Run
 
 OUTSIDE = "Nothing is known for such a run: outside the pool is its {}."
+FREE = {
+    "task",
+    "task_args",
+    "model",
+    "model_args",
+    "train_fraction",
+    "weight_decay",
+    "lr",
+    "steps",
+    "seed",
+    "split_seed",
+    "label_seed",
+    "record",
+    "eval_every",
+    "checkpoint_every",
+    "stop_after_grok",
+    "formulation",
+}  # settings that may differ from the pools', or that `Locked.outside` looks at
 Rows = Sequence[Mapping[str, Any]]  # of one network, as the table of a pool has them
 
 
@@ -58,11 +76,22 @@ def of_run(run: "Run", locked: Locked) -> Foretold:
             "It has no pairs held out, so that nobody can see whether it generalises. Train one "
             "with a `train_fraction` below 1."
         )
-    outside = locked.outside(network_of(run.spec))
+    outside = locked.outside(network_of(run.spec)) or _trained_otherwise(run.spec)
     if outside is not None:
         return Foretold(OUTSIDE.format(outside))
-    wanted = {locked.warning and locked.warning.signal, *(m.signal for m in locked.models)}
-    return foretell(rows_of(run, without=SIGNALS.keys() - wanted), locked)
+    signals = {locked.warning and locked.warning.signal, *(m.signal for m in locked.models)}
+    return foretell(rows_of(run, names=[x for x in signals if x is not None]), locked)
+
+
+def _trained_otherwise(spec: Spec) -> str | None:
+    """Which other setting is not as the pools have it."""
+    from grokscope.forecast.pools import BASE
+
+    for name in (f.name for f in fields(spec) if f.name not in FREE):
+        value, theirs = getattr(spec, name), getattr(BASE, name)
+        if value != theirs:
+            return f"{name} {value} (known: {theirs})"
+    return None
 
 
 def foretell(rows: Rows, locked: Locked) -> Foretold:

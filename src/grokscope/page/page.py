@@ -17,6 +17,7 @@ from grokscope.explain.program import write_circuits
 from grokscope.page.certificate import certificates
 from grokscope.page.contents import FRAMES, MOST_BYTES, Contents, contents
 from grokscope.page.figure import WHEN, Figure, Topic
+from grokscope.page.warning import warning
 from grokscope.reading import sentences, story
 from grokscope.reading.facts import Facts
 from grokscope.reading.glossary import PLACE, linked
@@ -117,6 +118,7 @@ def _article(i: int, r: Reading, page: Contents) -> str:
 <p class="lead answer">{_said(story.lead(run))}</p>
 {_listed(story.numbers(run))}
 <p class="small what">Run <bdi>{escape(run.name)}</bdi>{_seed(run)}</p></header>
+{warning(r.run)}
 {told}
 {PLACE}
 {_for_specialists(r, page, [x for x in page.figures if x not in led.values()])}"""
