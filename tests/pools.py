@@ -60,10 +60,10 @@ def pool(
                 name: rng.normal() + shift(auroc) * will + across * rate
                 for name, auroc in signals.items()
             }
+            cell = f"cell {i} {settings['task']} {settings['model']}"
             row = {
-                "pool": pool, "kind": kind, "id": f"{pool} {kind} {i} {j} {settings['task']} {settings['model']}",
-                "cell": f"cell {i} {settings['task']} {settings['model']}", "seed": j,
-                "memorised": memorised, "grokked": at, **settings,
+                "pool": pool, "kind": kind, "id": f"{pool} {kind} {cell} {j}", "cell": cell,
+                "seed": j, "memorised": memorised, "grokked": at, **settings,
             }  # fmt: skip
             for landmark in LANDMARKS:
                 step = int(landmark * memorised)

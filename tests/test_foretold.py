@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grokscope import train
+from grokscope import Run, train
 from grokscope.cli import main
 from grokscope.errors import BadInput, DamagedFile
 from grokscope.forecast import locked as locking
@@ -133,8 +133,8 @@ def test_runs_are_told_of_while_they_train_or_told_why_not(locked, tmp_path, mon
     assert found.moments[0].chance == pytest.approx(1 / (1 + np.exp(-ours.models[0].constant)))
     other = train(replace(spec, betas=(0.9, 0.99)), tmp_path)
     assert "outside the pool is its betas" in (of_run(other, ours).why_not or "")
-    everything = train(replace(spec, train_fraction=1.0), tmp_path)
-    assert "no pairs held out" in (of_run(everything, ours).why_not or "")
+    imported = Run.of(replace(spec, source="elsewhere"), tmp_path)
+    assert "which pairs were held out" in (of_run(imported, ours).why_not or "")
 
     assert warning(run) == "" or read_locked() is not None
     monkeypatch.setattr("grokscope.page.warning.read_locked", lambda: ours)

@@ -40,6 +40,12 @@ def of(table: pl.DataFrame, name: str = "same") -> Cohort:
     return found
 
 
+def n(x: float | None) -> float:
+    """A number that must be there."""
+    assert x is not None
+    return x
+
+
 def drawn(n: int = 30, seed: int = 0):
     rng = np.random.default_rng(seed)
     time = rng.integers(1, 20, n).astype(float)
@@ -98,13 +104,13 @@ def test_a_planted_truth_is_found_on_cells_that_had_no_part_in_it():
     }
     for name, truth in TRUTHS.items():
         score, right = found[name], max(truth, 1 - truth)
-        assert score.low <= right <= score.high
+        assert n(score.low) <= right <= n(score.high)
         assert score.value == pytest.approx(right, abs=0.06)
         assert len(score.cells) == 6
     assert (found["good"].sign, found["turned"].sign) == (1, -1)
-    assert found["good"].p < 0.01
-    assert found["turned"].p < 0.01
-    assert found["chance"].p > 0.05
+    assert n(found["good"].p) < 0.01
+    assert n(found["turned"].p) < 0.01
+    assert n(found["chance"].p) > 0.05
     assert found["test_answer"].p is None  # it sees the answer, and is not among those tested
 
 
@@ -112,12 +118,12 @@ def test_of_tables_of_chance_one_in_twenty_has_a_p_below_one_in_twenty(monkeypat
     names = [f"chance {i}" for i in range(4)]
     known(monkeypatch, *names)
     least = []
-    for seed in range(40):
+    for seed in range(30):
         table = pool(dict.fromkeys(names, 0.5), cells=4, seeds=16, seed=seed)
-        c = of(table.filter(pl.col("landmark") <= 1.5))
-        found = scores(c, rules(c), names, seed, draws=59)
+        c = of(table.filter(pl.col("landmark") == 1))
+        found = scores(c, rules(c), names, seed, draws=39)
         least.append(min(x.p for x in found if x.p is not None))
-    assert sum(p <= 0.05 for p in least) <= 6  # 2 of 40 are expected
+    assert sum(p <= 0.05 for p in least) <= 5  # 1 or 2 of 30 are expected
     assert np.mean(least) == pytest.approx(0.5, abs=0.15)
 
 
@@ -141,8 +147,8 @@ def test_what_only_tells_the_settings_adds_nothing_to_them(monkeypatch):
     )
     assert score.value > 0.85  # alone it seems to tell the future
     assert found["chance"].settings > 0.9
-    assert found["chance"].gain.low <= 0.001
-    assert found["good"].gain.value > found["chance"].gain.value
+    assert n(found["chance"].gain.low) <= 0.001
+    assert n(found["good"].gain.value) > n(found["chance"].gain.value)
     assert found["good"].brier < found["good"].brier_settings < found["good"].brier_share
     said = [b.said for b in found["good"].reliability]
     assert said == sorted(said)
@@ -162,12 +168,12 @@ def test_an_alarm_is_locked_at_one_false_one_in_twenty_and_may_have_more_elsewhe
         assert lock(calibration, allowed, name) == (a.sign, a.threshold)
         never = a.sign * calibration.signals[name][~calibration.grokked][:, 0]
         assert (never > a.threshold).mean() <= MOST_FALSE
-        assert a.coverage.value < a.coverage.high
+        assert n(a.coverage.value) < n(a.coverage.high)
         assert list(a.controls) == ["random labels"]  # those that did generalise are no controls
         assert a.lead.value == pytest.approx(1 - 75 / 900, abs=0.05)  # at the second landmark
-    assert found["test_answer"].coverage.value > 0.6
-    assert found["chance"].coverage.high < 0.2
-    assert found["good"].false.low <= MOST_FALSE
+    assert n(found["test_answer"].coverage.value) > 0.6
+    assert n(found["chance"].coverage.high) < 0.2
+    assert n(found["good"].false.low) <= MOST_FALSE
 
 
 def test_a_delay_that_a_signal_tells_is_forecast_better_than_by_the_settings():
@@ -176,10 +182,11 @@ def test_a_delay_that_a_signal_tells_is_forecast_better_than_by_the_settings():
     c = of(table.with_columns(good=-left + 0.1 * pl.col("chance")))
     found = {x.model: x for x in delays(c, rules(c), ["good", "chance"]) if x.landmark == 1}
     assert set(found) == {CONSTANT, SETTINGS, "good", "chance", ALL}
-    assert found["good"].error < 0.15 < 0.2 < found[SETTINGS].error < 0.4
-    assert found["good"].concordance > 0.9
+    error = {model: n(d.error.value) for model, d in found.items()}
+    assert error["good"] < 0.15 < 0.2 < error[SETTINGS] < 0.4
+    assert n(found["good"].concordance) > 0.9
     assert found["chance"].concordance == pytest.approx(0.5, abs=0.1)
-    assert found["good"].low < found["good"].error < found["good"].high
+    assert n(found["good"].error.low) < error["good"] < n(found["good"].error.high)
     assert found["good"].grokked + found["good"].censored == 160
 
 

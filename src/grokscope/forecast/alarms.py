@@ -121,7 +121,7 @@ def heard_at(
     """Whether each network had an alarm, and what was left then until its end, as a share of it."""
     is_over = _kept(c, allowed, name, sign) > threshold
     columns = [k for k, x in enumerate(c.landmarks) if x in allowed]
-    heard = is_over.any(axis=1)
+    heard = np.asarray(is_over.any(axis=1))
     first = np.array(columns[1:])[is_over.argmax(axis=1)]
     step = c.step[np.arange(len(c)), first]
     return heard, np.where(heard, 1 - step / c.time, np.nan)

@@ -17,7 +17,7 @@ from grokscope.forecast.cohort import Cohort
 from grokscope.forecast.extra import library
 from grokscope.forecast.ordering import Group, share
 from grokscope.forecast.protocol import AUROC, CALIBRATION, HELD_OUT, Rules
-from grokscope.forecast.scores import DRAWS, cells_drawn, interval, outcome
+from grokscope.forecast.scores import DRAWS, cells_drawn, interval, is_told, outcome
 from grokscope.sweep.statistics import Estimate
 
 SETTINGS = "settings"  # known before the first step: the baseline that each signal is to beat
@@ -28,7 +28,7 @@ BINS = 8
 LARGEST = 1e6  # of a feature
 
 
-Levels = Mapping[str, Sequence[str]]
+Levels = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,19 @@ def gains(c: Cohort, r: Rules, seed: int = 0, draws: int = DRAWS) -> list[Gain]:
     found = []
     rng = np.random.default_rng(seed)
     names = [name for name in c.signals if name != SETTINGS]
+    halves = [c.of(r.sets[where]) for where in (CALIBRATION, HELD_OUT)]
     for k, landmark in enumerate(c.landmarks):
         if r.by != AUROC or not r.allowed(landmark):
             continue
         for name in names:
-            pair = [_there(c.of(r.sets[where]), k, name) for where in (CALIBRATION, HELD_OUT)]
-            if all(x.grokked.any() and not x.grokked.all() for x in pair):
-                found.append(gain_of(*pair, k, [name], rng, draws))
+            fit, test = (x.of(x.known(k, name)) for x in halves)
+            if all(is_told(x, k, name) and _has_both(x) for x in (fit, test)):
+                found.append(gain_of(fit, test, k, [name], rng, draws))
     return found
 
 
-def _there(c: Cohort, k: int, name: str) -> Cohort:
-    """Those at risk at a landmark that have the signal."""
-    return c.of(c.at_risk[:, k] & np.isfinite(c.signals[name][:, k]))
+def _has_both(c: Cohort) -> bool:
+    return bool(c.grokked.any() and not c.grokked.all())
 
 
 def gain_of(

@@ -59,6 +59,10 @@ class Cohort:
     def cells(self) -> tuple[str, ...]:
         return tuple(sorted(set(self.networks["cell"])))
 
+    def known(self, k: int, name: str) -> Bool[np.ndarray, " network"]:
+        """Which networks have a signal at the k-th landmark."""
+        return self.at_risk[:, k] & np.isfinite(self.signals[name][:, k])
+
     def of(self, is_in: Bool[np.ndarray, " network"]) -> "Cohort":
         """These networks of it."""
         return replace(

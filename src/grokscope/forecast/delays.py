@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from grokscope.forecast.chances import SETTINGS, features_of, ridge, scaled
+from grokscope.forecast.chances import SETTINGS, features_of, scaled
 from grokscope.forecast.cohort import Cohort
 from grokscope.forecast.extra import library
 from grokscope.forecast.protocol import CALIBRATION, HELD_OUT, Rules
 from grokscope.forecast.scores import cells_drawn, interval
+from grokscope.sweep.statistics import Estimate
 
 PENALTY = 0.1  # of the ridge of lifelines, on features of variance 1
 FAR = 4.0  # standard deviations: of a feature no value counts as farther
@@ -35,9 +36,7 @@ class Delay:
     model: str  # SETTINGS, a signal with them, ...
     landmark: float
     concordance: float | None
-    error: float | None
-    low: float | None  # of the error, cells resampled
-    high: float | None
+    error: Estimate  # its interval of cells resampled
     grokked: int
     censored: int
 
@@ -76,23 +75,32 @@ def _judged(
     groks = test.grokked
     concordance, left = None, np.median(_left(fit, k)[fit.grokked])
     if signals is not None:
-        x, there = (features_of(fit, c, k, signals) for c in (fit, test))
+        x, there = _features(fit, test, k, signals)
         concordance = _concordance(x, _left(fit, k), fit.grokked, there, _left(test, k), groks)
-        left = np.exp(ridge(x[fit.grokked], np.log(_left(fit, k)[fit.grokked])).predict(there))
+        ridge = library("sklearn.linear_model").Ridge()
+        left = np.exp(ridge.fit(x[fit.grokked], np.log(_left(fit, k)[fit.grokked])).predict(there))
     memorised = test.networks["memorised"].to_numpy()
     delay = np.maximum(test.time - memorised, 1)
     error = np.abs(left - _left(test, k)) / delay
     weights = cells_drawn(test.of(groks), rng, DRAWS)
     drawn = (weights * error[groks]).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
-    low, high = interval(drawn)
+    told = Estimate(float(error[groks].mean()), *interval(drawn))
     counts = int(groks.sum()), int((~groks).sum())
-    mean = float(error[groks].mean())
-    return Delay(model, test.landmarks[k], concordance, mean, low, high, *counts)
+    return Delay(model, test.landmarks[k], concordance, told, *counts)
 
 
 def _left(c: Cohort, k: int) -> Float[np.ndarray, " network"]:
     """The steps that were left at a landmark until it generalised, or training ended."""
     return np.maximum(c.time - c.step[:, k], 1)
+
+
+def _features(
+    fit: Cohort, test: Cohort, k: int, signals: Sequence[str]
+) -> tuple[Float[np.ndarray, "network feature"], Float[np.ndarray, "other feature"]]:
+    """The settings and these signals of both, in standard deviations of the first."""
+    x, there = (features_of(fit, c, k, signals) for c in (fit, test))
+    scale = scaled("passthrough").fit(x)
+    return scale.transform(x).clip(-FAR, FAR), scale.transform(there).clip(-FAR, FAR)
 
 
 def _concordance(
@@ -105,11 +113,8 @@ def _concordance(
 ) -> float | None:
     """Of Cox's model of some networks on others; None where nothing varies."""
     pandas, lifelines = library("pandas"), library("lifelines")
-    scale = scaled("passthrough").fit(x)
     names = [f"x{i}" for i in range(x.shape[1])]
-    table, others = (
-        pandas.DataFrame(np.clip(scale.transform(v), -FAR, FAR), columns=names) for v in (x, there)
-    )
+    table, others = (pandas.DataFrame(v, columns=names) for v in (x, there))
     table = table.loc[:, table.std() > 0]
     if not len(table.columns):
         return None

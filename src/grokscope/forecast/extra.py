@@ -5,6 +5,14 @@ from typing import Any
 
 from grokscope.errors import BadInput
 
+LIBRARIES = ("scipy", "sklearn", "lifelines")
+
+
+def check() -> None:
+    """Raise `BadInput` where one of them is missing, before anything is counted."""
+    for name in LIBRARIES:
+        library(name)
+
 
 def library(name: str) -> Any:
     """A module of scipy, scikit-learn or lifelines. Raises `BadInput` where it is not installed."""

@@ -71,10 +71,10 @@ def of_run(run: "Run", locked: Locked) -> Foretold:
     """What is said of a run, finished or in training. Raises as its files do."""
     from grokscope.forecast.landmarks import network_of, rows_of
 
-    if run.is_imported or bool(run.is_train.all()):
+    if run.is_imported:
         return Foretold(
-            "It has no pairs held out, so that nobody can see whether it generalises. Train one "
-            "with a `train_fraction` below 1."
+            "Nothing is known of an imported network: nobody says how it was trained, nor which "
+            "pairs were held out. Train it with `grokscope run`."
         )
     outside = locked.outside(network_of(run.spec)) or _trained_otherwise(run.spec)
     if outside is not None:

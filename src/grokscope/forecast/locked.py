@@ -35,7 +35,7 @@ from grokscope.forecast.chances import (
     settings_of,
 )
 from grokscope.forecast.cohort import Cohort, cohort, signals_in
-from grokscope.forecast.extra import library
+from grokscope.forecast.extra import check, library
 from grokscope.forecast.protocol import AUROC, CALIBRATION, HELD_OUT, Rules, rules
 from grokscope.forecast.race import sees_answer
 from grokscope.sweep.statistics import Estimate
@@ -94,7 +94,7 @@ class Locked:
     networks: int
     cells: int
     held_out: int  # networks on which the errors were measured
-    names: Mapping[str, list[str]]  # the tasks and models that there were
+    names: Levels  # the tasks and models that there were
     ranges: Mapping[str, tuple[float, float]]  # of the settings
     models: tuple[Model, ...]
     warning: Warning | None
@@ -116,6 +116,7 @@ class Locked:
 def lock(table: pl.DataFrame, answer: str, seed: int = 0) -> Locked:
     """The models of the mixed pool of a table. Raises `BadInput` where there is none, or where it
     says nothing of whether networks generalise."""
+    check()
     names = signals_in(table)
     c = cohort(table, POOL, names)
     if c is None:

@@ -23,7 +23,7 @@ WORDS = {
     "task": OTHER_TASK,
     "architecture": OTHER_MODEL,
 }
-FEWEST = 5  # of each outcome that a cell must have before its pairs tell something
+LEAST_SHARE = 0.05  # of each outcome: with less in most cells nearly all come to the same end
 AUROC, CONCORDANCE = "AUROC", "concordance"
 
 
@@ -54,6 +54,12 @@ def rules(c: Cohort, seed: int = 0) -> Rules:
             "be raced. Train them longer, or show them more of the table."
         )
     sets = halves(c, seed)
+    for where in (CALIBRATION, HELD_OUT):
+        if not c.grokked[sets[where]].any():
+            raise BadInput(
+                f"none of the {sets[where].sum():,} networks in the {where} cells of the pool "
+                f"`{c.pool}` generalised. It needs more cells, or another --seed for its halves."
+            )
     calibration = c.of(sets[CALIBRATION])
     early = up_to_half(calibration)
     return Rules(
@@ -108,10 +114,10 @@ def groups(c: Cohort) -> list[Bool[np.ndarray, " network"]]:
 
 
 def question(c: Cohort) -> str:
-    """Whether networks grok, where at least half of the groups have enough that do and enough that
-    do not; else how soon."""
-    each = [c.grokked[group] for group in groups(c)]
-    both = [min(x.sum(), (~x).sum()) >= FEWEST for x in each]
+    """Whether networks grok, where in at least half of the groups some do and some do not; else how
+    soon."""
+    shares = [c.grokked[group].mean() for group in groups(c)]
+    both = [LEAST_SHARE <= x <= 1 - LEAST_SHARE for x in shares]
     return AUROC if 2 * sum(both) >= len(both) else CONCORDANCE
 
 

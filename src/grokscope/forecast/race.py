@@ -11,6 +11,7 @@ from grokscope.forecast.alarms import Alarm, alarms
 from grokscope.forecast.chances import Gain, gains, with_settings
 from grokscope.forecast.cohort import Cohort, cohort, signals_in
 from grokscope.forecast.delays import Delay, delays
+from grokscope.forecast.extra import check
 from grokscope.forecast.protocol import HELD_OUT, SETS, is_within, rules
 from grokscope.forecast.scores import DRAWS, Score, scores
 from grokscope.forecast.signal import SIGNALS
@@ -45,7 +46,7 @@ class Raced:
     def best(self, where: str = HELD_OUT) -> list[Score]:
         """The scores on a set at the landmarks of the race, the best first."""
         found = [x for x in self.scores if x.where == where and x.landmark in self.landmarks]
-        return sorted(found, key=lambda x: -(x.value or 0.0))
+        return sorted(found, key=lambda x: -x.value)
 
     @property
     def winners(self) -> list[Score]:
@@ -57,6 +58,7 @@ def race(
     table: pl.DataFrame, seed: int = 0, draws: int = DRAWS, track: Track = untracked
 ) -> dict[str, Raced]:
     """The race in each pool of a table. Raises `BadInput` where there is none that can be raced."""
+    check()
     names = signals_in(table)
     controls = cohort(table, "control", names)
     there = [pool for pool in RACED if cohort(table, pool, names) is not None]

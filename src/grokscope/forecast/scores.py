@@ -6,7 +6,7 @@ what became of the networks of a cell anew, by lot, and takes the best of all si
 each time, in units of its own spread (Westfall and Young 1993).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +27,12 @@ from grokscope.sweep.statistics import LEVEL
 
 DRAWS = 500  # resampled, and permuted
 FEW_PAIRS = 20  # of a cell; with fewer its own score is not told
+FEWEST, FEWEST_CELLS = 30, 4  # networks, and cells, that must have a signal for it to be scored
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well a signal orders the networks of a set that are at risk at a landmark: 1 is always
+    """How well a signal orders the networks of a set that have it at a landmark: 1 is always
     right, 1/2 chance. `low` and `high` are of 95 %, seeds resampled within cells, or cells where
     these are compared; `cells` are the scores of single cells."""
 
@@ -39,7 +40,7 @@ class Score:
     landmark: float
     where: str  # of `SETS`
     sign: int  # 1: more of it promises grokking; locked on the calibration cells
-    value: float | None
+    value: float
     low: float | None
     high: float | None
     cells: tuple[float, ...]
@@ -65,24 +66,28 @@ def scores(
             own = _groups(those, k, r.by)
             if not own:
                 continue
-            values = _signed(share([g.resampled(np.ones((1, g.size))) for _, g in own]), signs[k])[
-                0
-            ]
+            known = {name: those.known(k, name) for name in names if is_told(those, k, name)}
+            values = _signed(share([g.resampled(np.ones((1, g.size))) for _, g in own]), signs[k])
             drawn = _signed(share([g.resampled(weights[:, i]) for i, g in own]), signs[k])
             cells = _per_cell(those, own, k, r.by, signs[k])
             if where == HELD_OUT:
                 dealt = [g.permuted(_dealt(those, i, r.by, lots)) for i, g in own]
-                null.add(names, landmark, values, _signed(share(dealt), signs[k]))
-            at = those.at_risk[:, k]
+                null.add(names, known, landmark, values[0], _signed(share(dealt), signs[k]))
             for s, name in enumerate(names):
-                low, high = interval(drawn[:, s])
-                found.append(
-                    Score(
-                        name, landmark, where, int(signs[k][s]), _number(values[s]), low, high,
-                        tuple(float(x) for x in cells[s] if x == x), int(at.sum()),
-                        int((at & those.grokked).sum()),
+                if name in known and np.isfinite(values[0, s]):
+                    found.append(
+                        Score(
+                            name,
+                            landmark,
+                            where,
+                            int(signs[k][s]),
+                            float(values[0, s]),
+                            *interval(drawn[:, s]),
+                            tuple(float(x) for x in cells[s] if x == x),
+                            int(known[name].sum()),
+                            int((known[name] & those.grokked).sum()),
+                        )
                     )
-                )  # fmt: skip
         if where == HELD_OUT:
             found = [null.told(score) for score in found]
     return found
@@ -99,6 +104,7 @@ class Null:
     def add(
         self,
         names: Sequence[str],
+        known: Collection[str],
         landmark: float,
         values: Float[np.ndarray, " signal"],
         dealt: Float[np.ndarray, "draw signal"],
@@ -107,7 +113,7 @@ class Null:
             return
         for s, name in enumerate(names):
             middle, spread = dealt[:, s].mean(), dealt[:, s].std()
-            if name in self.tested and spread > 0:
+            if name in self.tested and name in known and spread > 0:
                 self.above[name, landmark] = float((values[s] - middle) / spread)
                 self.drawn.append((dealt[:, s] - middle) / spread)
 
@@ -119,6 +125,12 @@ class Null:
         best = np.max(self.drawn, axis=0)
         p = (1 + (best >= above).sum()) / (1 + len(best))
         return Score(**{**vars(score), "p": float(p)})
+
+
+def is_told(c: Cohort, k: int, name: str) -> bool:
+    """Whether enough networks have the signal there, and of enough cells where these are drawn."""
+    known = c.known(k, name)
+    return known.sum() >= FEWEST and (is_within(c.pool) or len(set(c.cell[known])) >= FEWEST_CELLS)
 
 
 def outcome(c: Cohort, by: str) -> Float[np.ndarray, " network"]:
@@ -195,7 +207,3 @@ def interval(drawn: Float[np.ndarray, " draw"]) -> tuple[float | None, float | N
         return None, None
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
-
-
-def _number(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None

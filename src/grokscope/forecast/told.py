@@ -16,6 +16,7 @@ from grokscope.forecast.protocol import (
 )
 from grokscope.forecast.race import GOAL, Raced, sees_answer
 from grokscope.forecast.scores import Score
+from grokscope.forecast.signal import SIGNALS
 from grokscope.reading.sentences import percent
 from grokscope.sweep.statistics import Estimate
 
@@ -100,7 +101,7 @@ def by_landmark(x: Raced) -> list[dict[str, Any]]:
         ours = [s for s in here if s.signal != SETTINGS and not sees_answer(s.signal)]
         rows.append({
             "landmark": f"{landmark:g}" + ("" if landmark in x.landmarks else " (late)"),
-            "networks": here[0].networks,
+            "networks": max(s.networks for s in here),
             "best signal": _best(ours),
             SETTINGS: _best([s for s in here if s.signal == SETTINGS], named=False),
             "sees the answer": _best([s for s in here if sees_answer(s.signal)]),
@@ -113,7 +114,7 @@ def _without(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 
 def _best(scores: Sequence[Score], named: bool = True) -> str:
-    best = max(scores, key=lambda s: s.value or 0, default=None)
+    best = max(scores, key=lambda s: s.value, default=None)
     if best is None:
         return "-"
     return f"{f'{best.signal} ' if named else ''}{spanned(best.value, best.low, best.high)}"
@@ -142,6 +143,7 @@ def by_signal(x: Raced) -> list[dict[str, Any]]:
         rows.append({
             "signal": s.signal + (" (sees the answer)" if sees_answer(s.signal) else ""),
             "at": f"{s.landmark:g}",
+            "needs": SIGNALS[s.signal].needs if s.signal in SIGNALS else SETTINGS,
             "sign": "+" if s.sign > 0 else "-",
             x.by: spanned(s.value, s.low, s.high),
             "cells": spread,
@@ -160,7 +162,7 @@ def chosen(x: Raced) -> list[Score]:
     cells; the best first."""
     landmarks: dict[str, tuple[float, float]] = {}
     for s in x.best(CALIBRATION):
-        landmarks.setdefault(s.signal, (s.landmark, s.value or 0))
+        landmarks.setdefault(s.signal, (s.landmark, s.value))
     return [s for s in x.best() if landmarks.get(s.signal, (None,))[0] == s.landmark]
 
 
@@ -192,17 +194,12 @@ def _shared(e: Estimate) -> str:
 
 def delay_rows(x: Raced) -> list[dict[str, Any]]:
     """A row a model of the delay, the smallest error of each landmark first."""
-    ranked = sorted(x.delays, key=lambda d: (d.landmark, d.error))
+    ranked = sorted(x.delays, key=lambda d: (d.landmark, d.error.value or 0))
     return [
         {
             "delay by": d.model,
             "at": f"{d.landmark:g}",
-            "error": f"{100 * d.error:.0f} %"
-            + (
-                ""
-                if d.low is None or d.high is None
-                else f" [{100 * d.low:.0f}, {100 * d.high:.0f}]"
-            ),
+            "error": _shared(d.error),
             "concordance": "-" if d.concordance is None else f"{d.concordance:.2f}",
             "grokked": d.grokked,
             "censored": d.censored,
