@@ -15,7 +15,7 @@ from grokscope.forecast.chances import features_of, logistic
 from grokscope.forecast.cohort import cohort, signals_in
 from grokscope.forecast.foretold import foretell, of_run
 from grokscope.forecast.locked import lock, read_locked, write_locked
-from grokscope.forecast.pools import BASE
+from grokscope.forecast.pools import BASE, RELUS
 from grokscope.forecast.protocol import CALIBRATION, HELD_OUT, rules
 from grokscope.forecast.race import race
 from grokscope.forecast.told import foretold
@@ -116,9 +116,7 @@ def test_of_others_it_is_said_why_nothing_is_known(table, locked):
 def test_runs_are_told_of_while_they_train_or_told_why_not(locked, tmp_path, monkeypatch):
     from grokscope.forecast.landmarks import network_of
 
-    spec = BASE.override(
-        "task.p=7", "model=mlp", "model.d_mlp=16", "train_fraction=.6", "steps=300", "seed=1"
-    )
+    spec = BASE.override("task.p=7", *RELUS, "train_fraction=.6", "steps=300", "seed=1")
     own = network_of(spec)
     ranges = {name: (float(own[name]), float(own[name])) for name in locked.ranges}
     ours = replace(

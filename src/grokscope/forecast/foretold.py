@@ -2,14 +2,13 @@
 passed, and whether the early warning has sounded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from grokscope.forecast.locked import Locked, Model
 from grokscope.forecast.pool import SCHEMA
-from grokscope.spec import Spec
 
 if TYPE_CHECKING:
     pass
@@ -18,24 +17,6 @@ if TYPE_CHECKING:
     from grokscope.training.run import Run
 
 OUTSIDE = "Nothing is known for such a run: outside the pool is its {}."
-FREE = {
-    "task",
-    "task_args",
-    "model",
-    "model_args",
-    "train_fraction",
-    "weight_decay",
-    "lr",
-    "steps",
-    "seed",
-    "split_seed",
-    "label_seed",
-    "record",
-    "eval_every",
-    "checkpoint_every",
-    "stop_after_grok",
-    "formulation",
-}  # settings that may differ from the pools', or that `Locked.outside` looks at
 Rows = Sequence[Mapping[str, Any]]  # of one network, as the table of a pool has them
 
 
@@ -70,28 +51,18 @@ class Foretold:
 def of_run(run: "Run", locked: Locked) -> Foretold:
     """What is said of a run, finished or in training. Raises as its files do."""
     from grokscope.forecast.landmarks import network_of, rows_of
+    from grokscope.forecast.pools import unlike
 
     if run.is_imported:
         return Foretold(
             "Nothing is known of an imported network: nobody says how it was trained, nor which "
             "pairs were held out. Train it with `grokscope run`."
         )
-    outside = locked.outside(network_of(run.spec)) or _trained_otherwise(run.spec)
+    outside = locked.outside(network_of(run.spec)) or unlike(run.spec)
     if outside is not None:
         return Foretold(OUTSIDE.format(outside))
     signals = {locked.warning and locked.warning.signal, *(m.signal for m in locked.models)}
     return foretell(rows_of(run, names=[x for x in signals if x is not None]), locked)
-
-
-def _trained_otherwise(spec: Spec) -> str | None:
-    """Which other setting is not as the pools have it."""
-    from grokscope.forecast.pools import BASE
-
-    for name in (f.name for f in fields(spec) if f.name not in FREE):
-        value, theirs = getattr(spec, name), getattr(BASE, name)
-        if value != theirs:
-            return f"{name} {value} (known: {theirs})"
-    return None
 
 
 def foretell(rows: Rows, locked: Locked) -> Foretold:

@@ -11,7 +11,7 @@ at which networks generalise some have and some have not, chosen by a pilot of t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 from grokscope.spec import Spec
 
@@ -42,12 +42,15 @@ FREE = (  # what may differ from the pools' own: told by the table, or of no mat
 )  # fmt: skip
 
 
-def of_pool(spec: Spec) -> bool:
-    """Whether a network is trained as those of the pools are, but for its task, share of data,
-    weight decay, learning rate, budget and seeds."""
-    alike = {name: getattr(BASE, name) for name in FREE}
-    own = replace(spec, train_size=None, **alike)
-    return any(own == replace(BASE.override(*model), **alike) for model in (SQUARES, RELUS))
+def unlike(spec: Spec) -> str | None:
+    """In which setting a network is trained otherwise than those of the pools, task, share of data,
+    weight decay, learning rate, budget and seeds apart, with what theirs have; None in none."""
+    alike = [BASE.override(*model) for model in (SQUARES, RELUS)]
+    for name in (f.name for f in fields(spec) if f.name not in FREE):
+        value, theirs = getattr(spec, name), [getattr(x, name) for x in alike]
+        if value not in theirs:
+            return f"{name} {value} (known: {' or '.join(dict.fromkeys(map(str, theirs)))})"
+    return None
 
 
 @dataclass(frozen=True)
