@@ -17,6 +17,7 @@ import polars as pl
 
 from grokscope.forecast import locked, told
 from grokscope.forecast.cohort import read_table
+from grokscope.forecast.pools import CELLS
 from grokscope.forecast.race import Raced, race
 from grokscope.plots import save
 from grokscope.plots.forecast import plot_race
@@ -52,7 +53,10 @@ def filled(page: str, told: Mapping[str, str]) -> str:
 
 def parts(table: pl.DataFrame, found: Mapping[str, Raced], folder: Path) -> dict[str, str]:
     """What the page says of the race, by the names of its marks."""
-    made = {"answer": f"**{told.answer(found)}**", "networks": networks(table, folder)}
+    made = {
+        "answer": f"**{told.answer(found)}** {so_far(table)}".strip(),
+        "networks": networks(table, folder),
+    }
     for pool, x in found.items():
         made[pool] = "\n\n".join([
             " ".join(told.described(x)),
@@ -62,6 +66,16 @@ def parts(table: pl.DataFrame, found: Mapping[str, Raced], folder: Path) -> dict
         made[f"{pool}_alarms"] = markdown(told.alarm_rows(x))
         made[f"{pool}_delays"] = markdown(told.delay_rows(x))
     return made
+
+
+def so_far(table: pl.DataFrame) -> str:
+    """How many networks of each pool are still to be made; nothing where none is."""
+    there = dict(table.unique("id").group_by("pool").len().iter_rows())
+    planned = {pool: sum(cell.seeds for cell in cells) for pool, cells in CELLS.items()}
+    if all(there.get(pool, 0) >= n for pool, n in planned.items()):
+        return ""
+    each = (f"{there.get(pool, 0):,} of {n:,} of the pool `{pool}`" for pool, n in planned.items())
+    return f"These are first figures, of {', '.join(each)}."
 
 
 def networks(table: pl.DataFrame, folder: Path) -> str:

@@ -41,7 +41,7 @@ def answer(found: Mapping[str, Raced]) -> str:
     first: dict[str, Score] = {}
     for score in same.winners:
         first.setdefault(score.signal, score)
-    listed = "; ".join(map(_scored, first.values()))
+    listed = "; ".join(_scored(x) + _elsewhere(same, x) for x in first.values())
     return (
         f"With the configuration fixed, {len(first)} of {len({x.signal for x in ours})} signals "
         f"ha{'ve' if len(first) > 1 else 's'} {_an(what)} whose lower bound is above {GOAL:g} on "
@@ -54,11 +54,22 @@ def _what(x: Raced) -> str:
 
 
 def _an(what: str) -> str:
-    return f"{'an' if what[0] in 'AEIOU' else 'a'} {what}"
+    return f"{'an' if what[0] in 'AEIOUaeiou' else 'a'} {what}"
 
 
 def _scored(x: Score) -> str:
     return f"{x.signal} at {x.landmark:g} t_memorize, {spanned(x.value, x.low, x.high)}"
+
+
+def _elsewhere(x: Raced, of: Score) -> str:
+    """What the same lock is worth on another task, and another architecture."""
+    there = [
+        f"{spanned(s.value, s.low, s.high)} on {where.replace('other', 'another')}"
+        for where in (OTHER_TASK, OTHER_MODEL)
+        for s in x.scores
+        if (s.signal, s.landmark, s.where) == (of.signal, of.landmark, where)
+    ]
+    return f" ({'; '.join(there)})" if there else ""
 
 
 def spanned(value: float | None, low: float | None, high: float | None) -> str:
