@@ -12,7 +12,7 @@ import tyro
 from tyro.conf import Positional
 
 from grokscope.errors import GrokscopeError
-from grokscope.terminal import bar, print_table
+from grokscope.terminal import bar, print_file, print_table
 from grokscope.training.machine import use_threads
 from grokscope.zoo.building import build, cost, is_built, ship
 from grokscope.zoo.manifest import NETWORKS, Network, Recorded, named
@@ -43,7 +43,7 @@ def main(
             track(len(done), len(networks))
             said = f"{there['verdict']}, {there['algorithm'] or 'no algorithm'}"
             took = f"{there['seconds']:,.0f} s, {there['bytes'] / 1e6:.2f} MB"
-            print(f"{network.name}: {said}; {took}", flush=True)
+            print_file(f"{network.name}: {said}; {took}")
 
         build(home, networks, tell)
     if ship_it:
