@@ -89,6 +89,7 @@ def predict(
 def _make(folder: Path, part: str | None, workers: int | None, yes: bool, dry_run: bool) -> None:
     from grokscope.forecast.make import estimate_pool, make_pool
     from grokscope.sweep.progress import progress_bar
+    from grokscope.terminal import print_paragraphs
     from grokscope.training.machine import cores
 
     count = cores() if workers is None else workers
@@ -100,7 +101,7 @@ def _make(folder: Path, part: str | None, workers: int | None, yes: bool, dry_ru
         f"{duration(cost.seconds / count)} by {count} workers."
     )
     if dry_run:
-        print(told)
+        print_paragraphs([told])
         return
     if cost.seconds / count > HOUR and not yes:
         raise BadInput(f"{told} Add --yes to make them.")
@@ -157,9 +158,9 @@ def _print(found: "dict[str, Raced]") -> None:
             told.delay_rows(x),
         ):
             if rows:
-                print()
+                print_paragraphs([""])
                 print_table(rows)
-        print()
+        print_paragraphs([""])
     print_paragraphs([told.answer(found)])
 
 
