@@ -276,22 +276,61 @@ def of_plain_maps() -> Iterator[tuple[str, Form]]:
     )
 
 
+# ---- nn.RNN -------------------------------------------------------------------------------------
+
+
+class Reader(nn.Module):
+    def __init__(self, tokens: int = P, classes: int = P, d: int = 6, **how: Any):
+        super().__init__()
+        self.embed = nn.Embedding(tokens, d) if d else None
+        self.rnn, self.tokens = nn.RNN(d or tokens, 9, batch_first=True, **how), tokens
+        self.linear = nn.Linear(9, classes, bias=how.get("bias", True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        read = one_hot(x, self.tokens).double() if self.embed is None else self.embed(x)
+        return self.linear(self.rnn(read)[0][:, -1])
+
+
+def reader(inputs: Tensor = PAIRS, said: dict | None = None, **how: Any) -> Form:
+    torch.manual_seed(2)
+    act = how.get("nonlinearity", "tanh")
+    module = Reader(**how).double()
+    logits = module(inputs).detach()
+    state = dict(module.state_dict())
+    return Form(state, {}, said or {}, logits, model="recurrent", activation=act)
+
+
+def of_recurrent() -> Iterator[tuple[str, Form]]:
+    two, relus = {"reads": "a b"}, {"nonlinearity": "relu"}
+    yield "nn.RNN", reader(PAIRS, two)
+    yield "nn.RNN of ReLUs, one-hot, no biases", reader(PAIRS, two, d=0, bias=False, **relus)
+    yield "nn.RNN of two layers", reader(PAIRS, two, num_layers=2, **relus)
+    yield "nn.RNN that reads =", reader(EQUALS, tokens=P + 1)
+    yield (
+        "nn.RNN with a class for =",
+        reader(EQUALS, {"reads": "a b ="}, tokens=P + 1, classes=P + 1),
+    )
+
+
 # ---- what is refused ----------------------------------------------------------------------------
 
 
 def of_others() -> Iterator[tuple[str, Form]]:
-    rnn = nn.RNN(6, 8)
     words = {"embed.weight": random(P, 6), "fc.weight": random(P, 8)}
+    for gated in (nn.LSTM(6, 8), nn.GRU(6, 8)):
+        state = words | {f"rnn.{k}": x for k, x in gated.state_dict().items()}
+        yield f"an nn.{type(gated).__name__}", Form(state, reason="is recurrent and has gates")
+    both = nn.RNN(6, 8, bidirectional=True).state_dict()
     yield (
-        "a recurrent network",
-        Form(words | {f"rnn.{k}": x for k, x in rnn.state_dict().items()}, reason="is recurrent"),
+        "a recurrent network in both directions",
+        Form(words | {f"rnn.{k}": x for k, x in both.items()}, reason="recurrent in both"),
     )
     algzoo = {
         "rnn.weight_ih_l0": random(8, 1),
         "rnn.weight_hh_l0": random(8, 8),
         "linear.weight": random(10, 8),
     }
-    yield "a recurrent network on numbers", Form(algzoo, reason="is recurrent")
+    yield "a recurrent network on numbers", Form(algzoo, reason="reads numbers one by one")
     yield (
         "rotary buffers",
         Form(
@@ -351,7 +390,7 @@ def of_others() -> Iterator[tuple[str, Form]]:
 torch.manual_seed(0)
 FORMS = {
     name: form
-    for forms in (of_transformer_lens, of_libraries, of_plain_maps, of_others)
+    for forms in (of_transformer_lens, of_libraries, of_plain_maps, of_recurrent, of_others)
     for name, form in forms()
 }
 

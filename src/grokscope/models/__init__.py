@@ -20,6 +20,7 @@ from grokscope.models import parity as _parity  # noqa: F401
 from grokscope.models import pizza as _pizza  # noqa: F401
 from grokscope.models import power as _power  # noqa: F401
 from grokscope.models import prieto as _prieto  # noqa: F401
+from grokscope.models import recurrent as _recurrent  # noqa: F401
 from grokscope.models import sequence as _sequence  # noqa: F401
 from grokscope.models import transformer as _transformer  # noqa: F401
 from grokscope.models.model import MODELS, Model
