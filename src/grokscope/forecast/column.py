@@ -1,13 +1,11 @@
 """The column that a pool's sweep adds to its table: what each signal said at each landmark, as
-JSON. Each worker of the sweep loads this file."""
+JSON. Each worker of the sweep loads this file, and nothing imports it."""
 
 import json
 
-from grokscope.forecast.landmarks import costly, rows_of
+from grokscope.forecast.landmarks import TENTH, costly, rows_of
 from grokscope.forecast.signal import SIGNALS
 from grokscope.runs import Entry, column
-
-TENTH = 10  # costly signals are measured of every tenth seed
 
 
 @column(of="events")

@@ -14,7 +14,8 @@ from grokscope.training.due import LANDMARKS
 from grokscope.training.run import Run
 
 COSTLY = 100.0  # milliseconds; signals that take longer are measured at ...
-COSTLY_AT = (1.0, 2.0, 4.0)  # ... these landmarks alone
+COSTLY_AT = (1.0, 2.0, 4.0)  # ... these landmarks alone, and in pools ...
+TENTH = 10  # ... of every tenth seed
 __all__ = ["LANDMARKS", "rows_of", "signals_of", "why_not"]
 
 

@@ -16,8 +16,7 @@ import polars as pl
 import grokscope.forecast.signals  # noqa: F401  (registers them)
 from grokscope.disk import is_there, read_regular
 from grokscope.errors import BadInput, DamagedFile, lookup
-from grokscope.forecast import column
-from grokscope.forecast.landmarks import COSTLY_AT, LANDMARKS, costly, network_of
+from grokscope.forecast.landmarks import COSTLY_AT, LANDMARKS, TENTH, costly, network_of
 from grokscope.forecast.pool import POOLS, SCHEMA
 from grokscope.forecast.pools import CELLS, Cell
 from grokscope.forecast.signal import SIGNALS
@@ -31,6 +30,7 @@ from grokscope.training.files import write_atomically
 
 READ = "events"
 COLUMN = "landmarks"
+COLUMN_FILE = Path(__file__).with_name("column.py")
 OWN = {"half": pl.String(), "stop": pl.String(), "last_step": pl.Int64()}  # beside `pool.SCHEMA`
 LARGEST = 10**9  # bytes
 LOOK = 20.0  # milliseconds, to read the weights of a landmark
@@ -100,7 +100,7 @@ def _seconds_of_signals() -> float:
     """Of a network that is measured at every landmark."""
     slow = costly()
     cheap = LOOK + sum(one.cost for name, one in SIGNALS.items() if name not in slow)
-    rare = sum(SIGNALS[name].cost for name in slow) / column.TENTH
+    rare = sum(SIGNALS[name].cost for name in slow) / TENTH
     return (len(LANDMARKS) * cheap + len(COSTLY_AT) * rare) / 1_000
 
 
@@ -118,7 +118,7 @@ def _make(folder: Path, part: str, workers: int | None, track: Track) -> Path:
         read=READ,
         workers=workers,
         name=f"forecast {part}",
-        use=(Path(column.__file__),),
+        use=(COLUMN_FILE,),
         track=track,
     )
     return write_pool(folder, part)
