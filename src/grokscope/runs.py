@@ -392,18 +392,22 @@ def proved_cost(x: Entry) -> float | None:
 def own(x: Entry) -> float | None:
     """The best lower bound of the accuracy that an account proves by its own mechanism; None where
     no account of the network has such a proof."""
-    return max((c.own.accuracy for c in _with_own(x) if c.own), default=None)
+    best = _best_own(x)
+    return None if best is None else best[0]
 
 
 @column(of="explain")
 def own_form(x: Entry) -> str | None:
     """The form of that account."""
-    best = max(_with_own(x), key=lambda c: c.own.accuracy if c.own else 0.0, default=None)
-    return None if best is None else best.circuit.form
+    best = _best_own(x)
+    return None if best is None else best[1]
 
 
-def _with_own(x: Entry) -> "list[Certificate]":
-    return [c for c in x.explanation.certificates if c.own] if x.explanation else []
+def _best_own(x: Entry) -> tuple[float, str] | None:
+    """The best bound of an account's own, and the form of that account."""
+    of = [] if x.explanation is None else x.explanation.certificates
+    each = ((c.own.accuracy, c.circuit.form) for c in of if c.own is not None)
+    return max(each, key=lambda pair: pair[0], default=None)
 
 
 # ---- rows ----------------------------------------------------------------------------------------

@@ -120,15 +120,17 @@ def heard_at(
 ) -> tuple[Bool[np.ndarray, " network"], Float[np.ndarray, " network"]]:
     """Whether each network had an alarm, and what was left then until its end, as a share of it."""
     is_over = _kept(c, allowed, name, sign) > threshold
-    columns = [k for k, x in enumerate(c.landmarks) if x in allowed]
     heard = np.asarray(is_over.any(axis=1))
-    first = np.array(columns[1:])[is_over.argmax(axis=1)]
+    first = np.array(_columns(c, allowed)[1:])[is_over.argmax(axis=1)]
     step = c.step[np.arange(len(c)), first]
     return heard, np.where(heard, 1 - step / c.time, np.nan)
 
 
 def _kept(c: Cohort, allowed: list[float], name: str, sign: int) -> np.ndarray:
     """The signal's level at each landmark and the one before: the lower of both."""
-    columns = [k for k, x in enumerate(c.landmarks) if x in allowed]
-    level = sign * c.signals[name][:, columns]
+    level = sign * c.signals[name][:, _columns(c, allowed)]
     return np.minimum(level[:, 1:], level[:, :-1])
+
+
+def _columns(c: Cohort, allowed: list[float]) -> list[int]:
+    return [k for k, x in enumerate(c.landmarks) if x in allowed]

@@ -167,8 +167,12 @@ def _settings(base: Cohort, c: Cohort) -> Float[np.ndarray, "network feature"]:
 
 def logistic(x: Float[np.ndarray, "network feature"], y: Bool[np.ndarray, " network"]) -> Any:
     """Logistic regression with scikit-learn's ridge of 1, on features of variance 1."""
-    model = library("sklearn.linear_model").LogisticRegression(max_iter=2_000)
-    return scaled(model).fit(x, y)
+    return unfitted().fit(x, y)
+
+
+def unfitted() -> Any:
+    """The same before it has seen anything."""
+    return scaled(library("sklearn.linear_model").LogisticRegression(max_iter=2_000))
 
 
 def ridge(x: Float[np.ndarray, "network feature"], y: Float[np.ndarray, " network"]) -> Any:

@@ -11,9 +11,6 @@ from grokscope.forecast.locked import Locked, Model
 from grokscope.forecast.pool import SCHEMA
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from grokscope.training.run import Run
 
 OUTSIDE = "Nothing is known for such a run: outside the pool is its {}."

@@ -31,8 +31,8 @@ from grokscope.forecast.chances import (
     gain_of,
     levels_of,
     logistic,
-    scaled,
     settings_of,
+    unfitted,
 )
 from grokscope.forecast.cohort import Cohort, cohort, signals_in
 from grokscope.forecast.extra import check, library
@@ -180,9 +180,8 @@ def _losses(calibration: Cohort, k: int, names: list[str]) -> Float[np.ndarray, 
     selection = library("sklearn.model_selection")
     x, y = features_of(calibration, calibration, k, names), calibration.grokked
     folds = selection.StratifiedGroupKFold(min(FOLDS, len(calibration.cells)))
-    model = scaled(library("sklearn.linear_model").LogisticRegression(max_iter=2_000))
     said = selection.cross_val_predict(
-        model, x, y, groups=calibration.cell, cv=folds, method="predict_proba"
+        unfitted(), x, y, groups=calibration.cell, cv=folds, method="predict_proba"
     )[:, 1]
     return -np.log(np.clip(np.where(y, said, 1 - said), 1e-6, 1))
 

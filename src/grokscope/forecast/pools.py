@@ -6,8 +6,8 @@ modulo 31 with a <= b, so that no mirror gives an answer away:
     logits = (E[a] + E[b])² U        squares, 48 neurons
     logits = relu([x[a] | y[b]] W) U   relus, 48 neurons
 
-with AdamW at lr .05 and no warmup. `same` are cells at the edge, where at ten times the median step
-at which networks generalise some have and some have not, chosen by a pilot of ten seeds a cell.
+with AdamW at lr .05 and no warmup. `same` are cells at the edge, where some networks generalise by
+the end of the budget and some do not, chosen by a pilot of ten seeds a cell.
 """
 
 from collections.abc import Iterator

@@ -17,10 +17,7 @@ from grokscope.forecast.scores import DRAWS, Score, scores
 from grokscope.forecast.signal import SIGNALS
 from grokscope.training.track import Track, untracked
 
-RACED = (
-    "mixed",
-    "same",
-)  # the third pool, controls, has no race of its own: alarms are tried on it
+RACED = ("mixed", "same")  # controls have no race of their own: alarms are tried on them
 GOAL = 0.6  # that the lower bound of a signal's score is to exceed
 
 

@@ -1,6 +1,6 @@
 """What is said of a race, and of a run by its locked models: sentences, and rows of tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grokscope.forecast.chances import SETTINGS
@@ -63,13 +63,19 @@ def _scored(x: Score) -> str:
 
 def _elsewhere(x: Raced, of: Score) -> str:
     """What the same lock is worth on another task, and another architecture."""
-    there = [
-        f"{spanned(s.value, s.low, s.high)} on {where.replace('other', 'another')}"
-        for where in (OTHER_TASK, OTHER_MODEL)
+    there = ((where, _score_at(x, of, where)) for where in (OTHER_TASK, OTHER_MODEL))
+    listed = [f"{score} on {where.replace('other', 'another')}" for where, score in there if score]
+    return f" ({'; '.join(listed)})" if listed else ""
+
+
+def _score_at(x: Raced, of: Score, where: str) -> str | None:
+    """What the same signal, at the same landmark, is worth on another set."""
+    found = (
+        spanned(s.value, s.low, s.high)
         for s in x.scores
         if (s.signal, s.landmark, s.where) == (of.signal, of.landmark, where)
-    ]
-    return f" ({'; '.join(there)})" if there else ""
+    )
+    return next(found, None)
 
 
 def spanned(value: float | None, low: float | None, high: float | None) -> str:
@@ -136,17 +142,7 @@ def by_signal(x: Raced) -> list[dict[str, Any]]:
     held-out ones first."""
     rows = []
     for s in chosen(x):
-        elsewhere = {
-            where: next(
-                (
-                    spanned(o.value, o.low, o.high)
-                    for o in x.scores
-                    if (o.signal, o.landmark, o.where) == (s.signal, s.landmark, where)
-                ),
-                "-",
-            )
-            for where in (OTHER_TASK, OTHER_MODEL)
-        }
+        elsewhere = {w: _score_at(x, s, w) or "-" for w in (OTHER_TASK, OTHER_MODEL)}
         spread = f"{min(s.cells):.2f} to {max(s.cells):.2f}" if s.cells else "-"
         added = next(
             (g.gain for g in x.gains if (g.signal, g.landmark) == (s.signal, s.landmark)), None
@@ -189,7 +185,7 @@ def alarm_rows(x: Raced) -> list[dict[str, Any]]:
     for a in sorted(x.alarms, key=lambda a: -(a.coverage.value or 0)):
         rows.append({
             "alarm": f"{a.signal} {'>' if a.sign > 0 else '<'} {a.sign * a.threshold:.3g}",
-            "told of those that groked": _shared(a.coverage),
+            "told of those that grokked": _shared(a.coverage),
             "false": _shared(a.false),
             "t_grok left": "-" if a.lead.value is None else percent(round(a.lead.value, 2)),
             **{f"false, {kind}": _shared(e) for kind, e in a.controls.items()},
@@ -275,7 +271,7 @@ def warned(locked: Locked) -> str:
     """How often the warning sounds, rightly and falsely."""
     w = locked.warning
     assert w is not None
-    others = _and(f"{_rate(e)} with {kind}" for kind, e in w.controls.items())
+    others = ", ".join(f"{_rate(e)} with {kind}" for kind, e in w.controls.items())
     return (
         f"It sounds for {_rate(w.coverage)} of those that generalise, and falsely for "
         f"{_rate(w.false)} of those that do not{f' ({others})' if others else ''}."
@@ -284,7 +280,3 @@ def warned(locked: Locked) -> str:
 
 def _rate(e: Estimate) -> str:
     return "none" if e.value is None else percent(round(e.value, 2))
-
-
-def _and(texts: Iterable[str]) -> str:
-    return ", ".join(texts)
