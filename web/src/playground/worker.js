@@ -21,6 +21,7 @@ let isPlaying = false;
 let speed = Infinity; // steps a second
 let isWaiting = false; // the page is ready for a frame
 let isQueued = false;
+let timer = 0; // by which it is queued, if it waits
 let due = 0; // the moment of the next step
 let drawnBy = 0; // the moment by which the page has drawn the last frame, or stands still
 let last = 0; // the newest step
@@ -41,8 +42,12 @@ function queue() {
   if (isQueued) return;
   isQueued = true;
   const rest = Math.max(due, drawnBy) - performance.now();
-  if (rest > 4) setTimeout(() => soon.port2.postMessage(null), rest);
-  else soon.port2.postMessage(null);
+  if (rest > 4) timer = setTimeout(wake, rest);
+  else wake();
+}
+function wake() {
+  timer = 0;
+  soon.port2.postMessage(null);
 }
 
 function turn() {
@@ -160,7 +165,10 @@ const heard = {
   frame() {
     isWaiting = true;
     drawnBy = 0;
-    if (isPlaying) soon.port2.postMessage(null);
+    if (!timer) return;
+    clearTimeout(timer); // it may go on before
+    [timer, isQueued] = [0, false];
+    queue();
   },
 };
 
