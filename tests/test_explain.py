@@ -181,7 +181,8 @@ def test_a_network_of_a_mixture_is_explained_on_each_of_its_formulas(tmp_path):
 
 
 def test_a_mixtures_programs_have_files_of_their_own():
-    names = [file_name(form, x) for x in ("", "a+b", "a-b", "a**2+b") for form in (None, "rho-set")]
+    formulas = ("", "a+b", "a-b", "a**2+b", "(a+b)**2", "a+b**2", "2*a+b", "a*b", "a/b")
+    names = [file_name(form, x) for x in formulas for form in (None, "rho-set")]
     assert names[:4] == ["circuit.py", "circuit_rho_set.py", "circuit_a_plus_b.py",
                          "circuit_a_plus_b_rho_set.py"]  # fmt: skip
     assert len(set(names)) == len(names)

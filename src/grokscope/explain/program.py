@@ -10,7 +10,10 @@ from pathlib import Path
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
-SIGNS = {"**": " to the ", "+": " plus ", "-": " minus ", "*": " times ", "/": " over "}
+SIGNS = {
+    "**": " to the ", "+": " plus ", "-": " minus ", "*": " times ", "/": " over ",
+    "(": " open ", ")": " close ",
+}  # fmt: skip
 
 
 def write_circuits(run: Run, files: Mapping[str, str]) -> list[Path]:
