@@ -168,15 +168,14 @@ def _known(json: bool) -> None:
     """What the models say that travel with the package."""
     from dataclasses import asdict
 
-    from grokscope.forecast.told import measured, warned
+    from grokscope.forecast.told import known
     from grokscope.terminal import print_json, print_paragraphs
 
     locked = _locked(None, 0)
     if json:
         print_json(asdict(locked))
         return
-    texts = [locked.answer, *(measured(m, locked) for m in locked.models[-1:])]
-    print_paragraphs(texts + ([] if locked.warning is None else [warned(locked)]))
+    print_paragraphs(known(locked))
 
 
 def _locked(pool: Path | None, seed: int) -> "Locked":

@@ -5,7 +5,7 @@ from typing import Any
 
 from grokscope.forecast.chances import SETTINGS
 from grokscope.forecast.foretold import Foretold
-from grokscope.forecast.locked import Locked, Model
+from grokscope.forecast.locked import Locked, Model, Warning
 from grokscope.forecast.protocol import (
     AUROC,
     CALIBRATION,
@@ -215,6 +215,18 @@ def delay_rows(x: Raced) -> list[dict[str, Any]]:
     ]
 
 
+# ---- of the locked models ----------------------------------------------------------------------
+
+
+def known(locked: Locked) -> list[str]:
+    """What the race came to, and how good the forecasts of a run are, a paragraph an item."""
+    texts = [locked.answer] if locked.answer else []
+    texts += [f"Of a run, its chance to generalise is told. {measured(locked.models[-1], locked)}"]
+    if locked.warning is not None:
+        texts.append(f"There is an early warning: {_sounds_at(locked.warning)}. {warned(locked)}")
+    return texts
+
+
 # ---- of a run ------------------------------------------------------------------------------------
 
 
@@ -253,7 +265,6 @@ def measured(model: Model, locked: Locked) -> str:
 def _alarm(f: Foretold, locked: Locked) -> str:
     w = locked.warning
     assert w is not None
-    side = "above" if w.sign > 0 else "below"
     heard = (
         "cannot be told, as its signal is not measured in this run"
         if f.heard is None
@@ -261,10 +272,12 @@ def _alarm(f: Foretold, locked: Locked) -> str:
         if f.heard
         else "has not sounded"
     )
-    return (
-        f"The early warning ({w.signal} {side} {w.sign * w.threshold:.3g} at two landmarks in a "
-        f"row) {heard}. {warned(locked)}"
-    )
+    return f"The early warning ({_sounds_at(w)}) {heard}. {warned(locked)}"
+
+
+def _sounds_at(w: Warning) -> str:
+    side = "above" if w.sign > 0 else "below"
+    return f"{w.signal} {side} {w.sign * w.threshold:.3g} at two landmarks in a row"
 
 
 def warned(locked: Locked) -> str:
