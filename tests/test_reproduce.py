@@ -11,7 +11,7 @@ import pytest
 
 from grokscope.errors import BadInput, NotApplicable, UnknownName
 from grokscope.papers.item import ITEMS, Item, Published, Row, Size, chosen, item, key, seeds
-from grokscope.papers.items import OPEN, load_items
+from grokscope.papers.items import load_items
 from grokscope.papers.kept import INDEX, keep, read_index
 from grokscope.papers.reproduce import home_of, made_before, reproduce
 from grokscope.papers.rule import judge, verdict_of
@@ -204,11 +204,11 @@ def test_a_function_that_gives_no_row_is_told(own, tmp_path):
         reproduce(replace(mine, measure=lambda run: {}["x"]), "quick", tmp_path)
 
 
-def test_the_summary_names_every_item_and_what_is_open(own, tmp_path):
+def test_the_summary_names_every_item(own, tmp_path):
     mine, _ = own
     reproduce(mine, "quick", tmp_path)
-    page = write_summary(ITEMS, OPEN, tmp_path).read_text()
-    for name in (*ITEMS, *(x.name for x in OPEN)):
+    page = write_summary(ITEMS, tmp_path).read_text()
+    for name in ITEMS:
         assert name.partition(":")[2] in page
     assert "href='mine/steps/index.html'" in page
 
@@ -228,11 +228,10 @@ def test_the_tables_of_what_is_there_are_kept_the_larger_ones_for_good(own, tmp_
     mine, _ = own
     items, home = {mine.name: mine}, tmp_path / "kept"
     reproduce(mine, "full", tmp_path, first=2)
-    page = keep(items, OPEN[:1], tmp_path, home).read_text()
+    page = keep(items, tmp_path, home).read_text()
     assert "[steps](mine-steps.csv) *2/3*" in page
-    assert OPEN[0].name.partition(":")[2].replace("_", " ") in page
     reproduce(mine, "quick", other := tmp_path / "other")
-    keep(items, [], other, home)
+    keep(items, other, home)
     assert (line := read_index(home)[mine.name])["size"] == "full"
     assert (line["made"], line["of"], line["command"]) == (
         "2",
@@ -240,7 +239,7 @@ def test_the_tables_of_what_is_there_are_kept_the_larger_ones_for_good(own, tmp_
         f"grokscope reproduce {mine.name}",
     )
     reproduce(mine, "full", tmp_path)
-    assert "[steps](mine-steps.csv) |" in keep(items, [], tmp_path, home).read_text()
+    assert "[steps](mine-steps.csv) |" in keep(items, tmp_path, home).read_text()
     assert "60" in (home / "mine-steps.csv").read_text()
 
 
@@ -289,16 +288,13 @@ def test_a_paper_of_ones_own_is_a_file(plugin, tmp_path, call):
     assert call("reproduce", "own2026:squares", "--first", "0", "--use", plugin).code == 2
 
 
-def test_alone_it_lists_every_item_with_its_cost_and_what_is_open_with_its_reason(call):
+def test_alone_it_lists_every_item_with_its_cost(call):
     said = call("reproduce")
     assert said.code == 0
     for x in ITEMS.values():
         assert x.name in said.out
-    for x in OPEN:
-        assert x.name in said.out
-        assert x.why[:20] in said.out
     rows = json.loads(call("reproduce", "--json").out)
-    assert len(rows) == len(ITEMS) + len(OPEN)
+    assert len(rows) == len(ITEMS)
 
 
 def test_a_wrong_name_is_answered_with_the_nearest(call, tmp_path):
@@ -333,12 +329,8 @@ PAPERS = {
 }
 
 
-def test_every_source_has_items_and_no_row_is_both_made_and_open():
+def test_every_source_has_items():
     assert {x.paper for x in ITEMS.values() if x.is_ours} == PAPERS
-    names = [x.name for x in OPEN]
-    assert len(set(names)) == len(names)
-    assert not set(names) & set(ITEMS)
-    assert all(x.why for x in OPEN)
 
 
 @pytest.mark.parametrize("name", sorted(ITEMS))
@@ -432,7 +424,7 @@ def test_the_five_smallest_items_are_made_whole_with_their_page(tmp_path, call):
         assert f": {verdict}." in said.out, name
         home = home_of(ITEMS[name], tmp_path)
         assert {x.name for x in home.iterdir()} == FILES
-    page = keep(ITEMS, OPEN, tmp_path, tmp_path / "kept").read_text()
+    page = keep(ITEMS, tmp_path, tmp_path / "kept").read_text()
     assert "2 agree, 1 differ, 2 were made and have nothing to compare" in page
 
 

@@ -12,6 +12,7 @@ MEANINGS = {
     "train_size": "how many inputs are shown, in place of a share of them",
     "split": "how the inputs that are shown are chosen",
     "label_noise": "which share of the labels is drawn at random",
+    "dropout": "which share of the hidden neurons each step leaves out, for each pair anew",
     "loss": "what is minimised",
     "temperature": "divides the logits in the loss, trained and evaluated",
     "lr": "the learning rate",

@@ -36,6 +36,7 @@ class Spec:
     train_size: int | None = None  # how many inputs are shown, in place of a fraction of them
     split: str = "ordered"  # how the training pairs are chosen
     label_noise: float = 0.0  # share of the labels drawn at random
+    dropout: float = 0.0  # share of the hidden neurons left out in a step, drawn for each pair
 
     loss: str = "cross_entropy"
     temperature: float = 1.0  # divides the logits in the loss, trained and evaluated
@@ -186,6 +187,7 @@ _OPEN = [
 _CLOSED = [
     ("train_size", 1, math.inf),
     ("label_noise", 0, 1),
+    ("dropout", 0, 0.99),
     ("weight_decay", 0, math.inf),
     ("betas", 0, 0.999999),
     ("warmup", 0, math.inf),

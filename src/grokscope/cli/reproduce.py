@@ -46,7 +46,7 @@ def reproduce(
     Example: grokscope reproduce pair2023:construction --quick
     """
     from grokscope.papers.item import ITEMS, chosen
-    from grokscope.papers.items import OPEN, load_items
+    from grokscope.papers.items import load_items
     from grokscope.papers.kept import keep
     from grokscope.papers.summary import write_summary
     from grokscope.terminal import print_file
@@ -60,15 +60,14 @@ def reproduce(
         return
     for item in chosen(what, ITEMS) if what else []:
         _make(item, quick, out, first, workers, json, use)
-    pages = [write_summary(ITEMS, OPEN, out)] if what else []
-    pages += [keep(ITEMS, OPEN, out, tables)] if tables is not None else []
+    pages = [write_summary(ITEMS, out)] if what else []
+    pages += [keep(ITEMS, out, tables)] if tables is not None else []
     for page in pages if not json else []:
         print_file(page)
 
 
 def _list(items: "list[Item]", json: bool) -> None:
-    """Every row of the inventory: what it shows, and what it costs or why it is open."""
-    from grokscope.papers.items import OPEN
+    """Every row of the inventory: what it shows, and what it costs."""
     from grokscope.terminal import print_json, print_table
 
     rows: list[dict[str, Any]] = [
@@ -80,8 +79,6 @@ def _list(items: "list[Item]", json: bool) -> None:
         }
         for x in items
     ]
-    rows += [{"item": x.name, "full": "open", "quick": "-", "shows": f"{x.shows}: {x.why}"}
-             for x in OPEN]  # fmt: skip
     rows.sort(key=lambda row: row["item"].partition(":")[0])
     print_json(rows) if json else print_table(rows)
 

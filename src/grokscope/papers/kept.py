@@ -11,13 +11,12 @@ of one size that of more networks.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from grokscope.disk import read_regular
 from grokscope.errors import BadInput
 from grokscope.papers.item import Item
-from grokscope.papers.open import Open
 from grokscope.papers.reproduce import Made, as_csv, command, lines, made_before
 from grokscope.papers.rule import verdict_of
 from grokscope.training.files import write_atomically
@@ -25,11 +24,11 @@ from grokscope.training.files import write_atomically
 INDEX, PAGE = "index.csv", "index.md"
 LARGEST = 10**6  # bytes of an index.csv
 COLUMNS = ("item", "size", "made", "of", "verdict", "agree", "differ", "command")
-HEADS = ("source", "agrees", "differs", "nothing to compare", "not made here", "no item")
+HEADS = ("source", "agrees", "differs", "nothing to compare", "not made here")
 Line = dict[str, str]  # of index.csv
 
 
-def keep(items: Mapping[str, Item], opens: Sequence[Open], out: Path, home: Path) -> Path:
+def keep(items: Mapping[str, Item], out: Path, home: Path) -> Path:
     """Copy to `home` the tables of what there is in `out`, and write the page of all that is there;
     return where. Raises `BadInput` for an index.csv of something else, and `StorageError`."""
     kept = read_index(home)
@@ -41,7 +40,7 @@ def keep(items: Mapping[str, Item], opens: Sequence[Open], out: Path, home: Path
         kept[item.name] = _line(made)
     kept = {name: kept[name] for name in sorted(kept)}
     write_atomically(home / INDEX, as_csv([*kept.values()]) if kept else b"")
-    write_atomically(home / PAGE, page(items, opens, kept).encode())
+    write_atomically(home / PAGE, page(items, kept).encode())
     return home / PAGE
 
 
@@ -82,18 +81,17 @@ def _is_smaller(made: Made, kept: Line | None) -> bool:
     return (made.size == "full", len(made.rows)) < (kept["size"] == "full", int(kept["made"]))
 
 
-def page(items: Mapping[str, Item], opens: Sequence[Open], kept: Mapping[str, Line]) -> str:
+def page(items: Mapping[str, Item], kept: Mapping[str, Line]) -> str:
     """What reproduces, as Markdown: a row a source, every item with its table."""
-    names = [*items, *(x.name for x in opens)]
-    papers = dict.fromkeys(name.partition(":")[0] for name in names)
+    papers = dict.fromkeys(item.paper for item in items.values())
     return "\n".join([
         "# What reproduces",
         "",
-        _counted(items, opens, kept),
+        _counted(items, kept),
         "",
         f"| {' | '.join(HEADS)} |",
         f"|{'---|' * len(HEADS)}",
-        *(_row(paper, items, opens, kept) for paper in papers),
+        *(_row(paper, items, kept) for paper in papers),
         "",
         "A name leads to its table, with the numbers and the reasons. *q* is the quick size, and "
         "*3/5* three networks of five. `grokscope reproduce NAME` makes one again.",
@@ -101,19 +99,17 @@ def page(items: Mapping[str, Item], opens: Sequence[Open], kept: Mapping[str, Li
     ])  # fmt: skip
 
 
-def _counted(items: Mapping[str, Item], opens: Sequence[Open], kept: Mapping[str, Line]) -> str:
+def _counted(items: Mapping[str, Item], kept: Mapping[str, Line]) -> str:
     there = [kept[name]["verdict"] for name in items if name in kept]
     agree, differ = there.count("agrees"), there.count("differs")
     return (
-        f"{len(items) + len(opens)} figures and tables of the sources: {agree} agree, {differ} "
+        f"{len(items)} figures and tables of the sources: {agree} agree, {differ} "
         f"differ, {len(there) - agree - differ} were made and have nothing to compare, "
-        f"{len(items) - len(there)} were not made here, {len(opens)} have no item yet."
+        f"{len(items) - len(there)} were not made here."
     )
 
 
-def _row(
-    paper: str, items: Mapping[str, Item], opens: Iterable[Open], kept: Mapping[str, Line]
-) -> str:
+def _row(paper: str, items: Mapping[str, Item], kept: Mapping[str, Line]) -> str:
     own = [name for name in items if items[name].paper == paper]
 
     def those(*verdicts: str) -> str:
@@ -122,9 +118,8 @@ def _row(
         )
 
     missing = ", ".join(_short(name) for name in own if name not in kept)
-    no_item = ", ".join(_short(x.name) for x in opens if x.name.partition(":")[0] == paper)
     made = (those("agrees"), those("differs"), those("not comparable", "picture"))
-    cells = [paper, *made, missing, no_item]
+    cells = [paper, *made, missing]
     return f"| {' | '.join(cells)} |"
 
 

@@ -3,19 +3,18 @@
 Drawn of the items' own files alone, so that it is what a folder holds, whoever made it and when.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from grokscope.papers.item import Item
-from grokscope.papers.open import Open
 from grokscope.papers.reproduce import PICTURE, ROWS, TABLE, Made, command, lines, made_before
 from grokscope.training.files import write_atomically
 
 FILE = "index.html"
 NOT_MADE = "not made"
-ORDER = ("agrees", "differs", "not comparable", "picture", "unfinished", NOT_MADE, "open")
+ORDER = ("agrees", "differs", "not comparable", "picture", "unfinished", NOT_MADE)
 MEANS = {
     "agrees": "a number that was published agrees, and none differs",
     "differs": "at least one number differs",
@@ -23,7 +22,6 @@ MEANS = {
     "picture": "drawn; no number was published",
     "unfinished": "begun: the same command goes on",
     NOT_MADE: "there is an item; its command makes it",
-    "open": "there is no item yet",
 }
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--quiet:#595959;--line:#d8d8d8}
@@ -36,7 +34,7 @@ border-radius:.3rem;padding:0 .4rem;font-size:.85rem}a{color:inherit}table{borde
 font-variant-numeric:tabular-nums}td,th{border-bottom:1px solid var(--line);text-align:left;
 padding:.15rem .7rem .15rem 0;font-size:.9rem}img{max-width:100%;background:#fff}
 .agrees{--kind:#009e73}.differs{--kind:#d55e00}.not-comparable{--kind:#e69f00}
-.picture{--kind:#0072b2}.unfinished,.not-made,.open{--kind:#999}small{color:var(--quiet)}
+.picture{--kind:#0072b2}.unfinished,.not-made{--kind:#999}small{color:var(--quiet)}
 """
 
 
@@ -51,11 +49,10 @@ class Line:
     link: str = ""
 
 
-def write_summary(items: Mapping[str, Item], opens: Iterable[Open], out: Path) -> Path:
+def write_summary(items: Mapping[str, Item], out: Path) -> Path:
     """Write the page of what is in `out`, and return where. Raises `StorageError`."""
     made = {name: made_before(item, out) for name, item in items.items()}
     found = [_line(items[name], m) for name, m in made.items()]
-    found += [Line(x.name, "open", f"{x.shows}: {x.why}") for x in opens]
     path = out / FILE
     write_atomically(path, _page("What reproduces", _summary(found)).encode())
     return path

@@ -9,6 +9,7 @@ from grokscope.spec import Spec
 from grokscope.task import ALL_SPLIT, UNKNOWN_SPLIT
 from grokscope.training.batch import is_batch
 from grokscope.training.choice import chosen_step
+from grokscope.training.dropout import Dropout
 from grokscope.training.losses import Objective, is_ours
 from grokscope.training.memory import refuse, training
 from grokscope.training.run import RECORDED_SPLIT, Run, no_spec
@@ -37,7 +38,7 @@ def check(run: Run, device: str) -> Model:
     objective = Objective.of(spec)
     _check_loss(spec.loss, objective, model, examples[:2])
     step = chosen_step(run, model, device)
-    make_step(step, model, [examples], spec.loss_precision, objective)
+    make_step(step, model, [examples], spec.loss_precision, objective, Dropout.of([spec]))
     return model
 
 

@@ -20,6 +20,13 @@ def chosen_step(run: Run, model: Model, device: str) -> str:
     """The formulation that trains this run, of this model, on `device`. Raises `BadInput` where it
     was begun with one that cannot be taken here."""
     spec, inputs = run.spec, run.task.inputs
+    if spec.dropout and spec.formulation not in ("fast", "last"):
+        raise BadInput(
+            f"formulation={spec.formulation} has no dropout, and dropout={spec.dropout:g} is asked "
+            "for. Use formulation=fast, which then is `last`."
+        )
+    if spec.dropout:
+        return "last"
     if spec.formulation != "fast":
         return spec.formulation
     objective = Objective.of(spec)

@@ -120,6 +120,7 @@ def training(run: Run, model: Model, device: str = "cpu") -> Needs:
     spec, x, w = run.spec, widths_of(run, model), DTYPES[run.spec.precision].itemsize
     n, n_pairs = int(run.is_train.sum()), len(run.is_train)
     is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded", "native")
+    is_folded = is_folded and not spec.dropout  # whose step is `last`, one member after the other
     n_weights = sum(v.numel() for v in model.parameters())
     state = sum(v.numel() * v.element_size() for v in sketch(spec, model).values())
     tables = n_pairs * (8 * (run.task.inputs.shape[1] + run.task.n_read) + 2)
@@ -149,7 +150,7 @@ def _is_native(run: Run, model: Model, device: str) -> bool:
     reason = why_not_native(
         model, run.task.inputs, spec.loss_precision, Objective.of(spec), device
     )  # fmt: skip
-    return spec.formulation in ("fast", "native") and reason is None
+    return spec.formulation in ("fast", "native") and reason is None and not spec.dropout
 
 
 def _natively(x: Widths, n: int, at_once: int, kept: int) -> Needs:

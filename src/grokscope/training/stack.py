@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 class Stack:
     """`weights[name]` are leaves of shape (member, ...) that share memory with `flat`;
     `backward` writes the gradients into `grad`, laid out as `flat` is; of what is held they are
-    0. `losses` are those of the step whose update is taken."""
+    0. `losses` are those of the step whose update is taken, and `step` is its number, from 0."""
 
     def __init__(self, models: Sequence[Model], device: str, dtype: torch.dtype):
         self.template = deepcopy(models[0]).to(device=device, dtype=dtype)  # called, not trained
@@ -34,6 +34,7 @@ class Stack:
         padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % 16))
         self._lay_out(padded.to(device=device, dtype=dtype))
         self.losses: Float[Tensor, " member"] = padded.new_zeros(len(models))
+        self.step = 0
         self.held: dict[str, Tensor] = {}  # weights that are not trained; see `hold`
         self.is_native = False  # whether its updates may be taken natively, as its steps are
 

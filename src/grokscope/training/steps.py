@@ -22,6 +22,7 @@ from torch.func import functional_call, vmap
 from grokscope.errors import BadInput, RewriteError, lookup
 from grokscope.models.model import Factors, Fold, Model
 from grokscope.training import native as core
+from grokscope.training.dropout import Dropout, check_dropout
 from grokscope.training.folded import Plan, folded_loss, is_written_out
 from grokscope.training.losses import (
     CROSS_ENTROPY,
@@ -74,6 +75,31 @@ def last(
 ) -> Step:
     """Only what the answer's position needs, by autograd: for models that do not fold."""
     return _by_autograd(Called(model, "last"), examples, loss_precision, objective)
+
+
+def dropped(
+    model: Model,
+    examples: Sequence[Examples],
+    loss_precision: str,
+    objective: Objective,
+    dropout: Dropout,
+) -> Step:
+    """As `last`, without the neurons that dropout leaves out in this step."""
+    called = Called(model, "last")
+
+    def member_loss(k: int, weights: dict[str, Tensor], step: int) -> Tensor:
+        inputs, answers = examples[k].inputs, examples[k].answers
+        tap = dropout.tap(k, step)
+        logits = functional_call(called, prefixed(weights), (inputs, tap))
+        return objective.each(logits, answers, loss_precision).mean()
+
+    def step(stack: Stack) -> Float[Tensor, " member"]:
+        each = enumerate(stack.members())
+        losses = torch.stack([member_loss(k, w, stack.step) for k, w in each])
+        stack.backward(losses)
+        return losses.detach()
+
+    return step
 
 
 def folded(
@@ -200,8 +226,13 @@ def make_step(
     examples: Sequence[Examples],
     loss_precision: str,
     objective: Objective = CROSS_ENTROPY,
+    dropout: Dropout | None = None,
 ) -> Step:
-    """The formulation called `name` ("fast": see `fastest`), checked on first use."""
+    """The formulation called `name` ("fast": see `fastest`), checked on first use; with dropout,
+    whatever its name, `dropped`."""
+    if dropout is not None:
+        check_dropout(model, examples[0].inputs)
+        return dropped(model, examples, loss_precision, objective, dropout)
     check_step(name, model)
     device = str(examples[0].answers.device)
     if name == "fast":
@@ -424,7 +455,7 @@ class Called(nn.Module):
         super().__init__()
         self.model, self.method = model, method
 
-    def forward(self, *args: Tensor) -> Any:
+    def forward(self, *args: Any) -> Any:
         return getattr(self.model, self.method)(*args)
 
 

@@ -24,6 +24,7 @@ from grokscope.spec import Spec
 from grokscope.training.all_at_once import AllAtOnce
 from grokscope.training.batch import MOST, folder_for, is_batch
 from grokscope.training.check import check, refuse_another, refuse_imported
+from grokscope.training.dropout import Dropout
 from grokscope.training.due import is_checkpoint, is_evaluated, is_landmark
 from grokscope.training.events import Events, Row
 from grokscope.training.keeping import Apart, InBatch, Keeping, lock
@@ -243,7 +244,7 @@ def _batches(runs: Sequence[Run], device: str) -> Iterator[list[Run]]:
 def alike(spec: Spec) -> list[Any]:
     """What specs must have in common to train as one stack, besides the shape of their tasks."""
     same = [spec.model, spec.model_args, spec.precision, spec.loss_precision, spec.formulation]
-    return [*same, spec.freeze, spec.loss, spec.temperature, *Update.shared(spec)]
+    return [*same, spec.freeze, spec.loss, spec.temperature, spec.dropout, *Update.shared(spec)]
 
 
 class Together:
@@ -268,14 +269,17 @@ class Together:
     def _choose_step(self) -> None:
         spec, examples = self.members[0].spec, [m.examples for m in self.members]
         name, precision = self.members[0].formulation, spec.loss_precision
-        objective = Objective.of(spec)
+        objective, dropout = Objective.of(spec), Dropout.of([m.spec for m in self.members])
         self.stack.is_native = name == "native"
-        self.gradients = make_step(name, self.stack.template, examples, precision, objective)
+        self.gradients = make_step(
+            name, self.stack.template, examples, precision, objective, dropout
+        )
         can = self.on_gpu and AllAtOnce.can(self.members, self.stack)
         self.all_at_once = AllAtOnce(self.members, self.stack) if can else None
 
     def update(self, step: int) -> None:
         """Train every member by one step."""
+        self.stack.step = step
         self.stack.losses = self.gradients(self.stack)
         self.is_whole = False
         self.rules(self.stack, self.count if self.on_gpu else step)

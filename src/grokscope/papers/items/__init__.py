@@ -1,18 +1,12 @@
-"""The figures and tables of the sources, found by themselves: a file here adds its items, and says
-which are open."""
+"""The figures and tables of the sources, found by themselves: a file here adds its items."""
 
 import pkgutil
 from functools import cache
 from importlib import import_module
-
-from grokscope.papers.open import Open
-
-OPEN: list[Open] = []
 
 
 @cache
 def load_items() -> None:
     """Know every item that stands in this folder, in the order of the files' names."""
     for found in pkgutil.iter_modules(__path__):
-        module = import_module(f"{__name__}.{found.name}")
-        OPEN.extend(getattr(module, "OPEN", ()))
+        import_module(f"{__name__}.{found.name}")
