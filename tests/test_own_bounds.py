@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from grokscope.activations import RELU
 from grokscope.canonical import canonical
 from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.coset.bound import claims
 from grokscope.circuits.fourier.bound import Claim, waves
 from grokscope.circuits.rho_set import rho_set
+from grokscope.circuits.rho_set.written_out import written_out
+from grokscope.circuits.summed import Summed
 from grokscope.measures.cosets import proper_subgroups
 from grokscope.planted import groups
 from grokscope.planted import waves as planted_waves
@@ -103,6 +106,8 @@ PLANTED = {
     "squares": lambda: ("fourier", planted_waves.polynomial(1, 0.01, p=59, formula="a**2+b**2")),
     "attention": lambda: ("fourier", planted_waves.pizza_transformer(1, 0.01, p=59)),
     "cosets": lambda: ("coset", groups.cosets(1, 0.01, group="S5", shared=True)),
+    "cosets, a v each": lambda: ("coset", groups.cosets(1, 0.01, group="S5", shared=False)),
+    "two vectors a": lambda: ("rho-set", groups.rho_sets(1, 0.01, group="S4", vectors=2)),
     "rho-sets": lambda: ("rho-set", groups.rho_sets(1, 0.01, group="S4")),
 }
 
@@ -114,6 +119,94 @@ def test_a_planted_network_is_proved_by_its_own_account(name):
     assert bound is not None
     assert bound.accuracy >= 0.95
     assert bound.name == {"fourier": "waves", "coset": "cosets", "rho-set": "rho-sets"}[form]
+
+
+def summed_of(x: Planted) -> Summed:
+    """The network itself as a circuit."""
+    n, m = x.group.order, len(x.U)
+    every, none = torch.arange(n), torch.zeros(n, dtype=torch.float64)
+    return Summed(x.group, x.L, x.R, x.U.T, none, torch.arange(m), m, every, every, every, RELU)
+
+
+def moved(circuit: Summed, g: torch.Generator, *sides: str) -> Summed:
+    return replace(circuit, **{
+        side: getattr(circuit, side)[torch.randperm(circuit.group.order, generator=g)]
+        for side in sides
+    })  # fmt: skip
+
+
+def softer(circuit: Summed, g: torch.Generator) -> Summed:
+    """A little beside the truth, in all that it says."""
+    level = 10 ** (-2 * float(torch.rand(1, generator=g)) - 0.5)
+    noise = {
+        side: (1 + level * torch.randn(circuit.left.shape, generator=g)) * getattr(circuit, side)
+        for side in ("left", "right", "output")
+    }
+    return replace(circuit, **noise)
+
+
+WRITTEN: dict[str, Callable[[Summed, torch.Generator], Summed]] = {
+    "true": lambda circuit, g: circuit,
+    "nearly true": softer,
+    "fewer neurons": lambda circuit, g: circuit.pick(
+        torch.rand(circuit.n_units, generator=g) < 0.9
+    ),
+    "no neurons": lambda circuit, g: circuit.pick(torch.zeros(circuit.n_units, dtype=torch.bool)),
+    "other outputs": lambda circuit, g: moved(circuit, g, "output"),
+    "other operands": lambda circuit, g: moved(circuit, g, "left", "right"),
+    "other symbols": lambda circuit, g: moved(circuit, g, "a"),
+    "other answers": lambda circuit, g: moved(circuit, g, "c"),
+    "one neuron for all": lambda circuit, g: replace(circuit, index=circuit.index * 0),
+    "a neuron that is not there": lambda circuit, g: replace(circuit, index=circuit.index + 1),
+    "no numbers": lambda circuit, g: replace(circuit, left=circuit.left * torch.nan),
+}
+
+
+def test_no_corruption_lifts_a_circuit_written_out_above_the_networks_own_accuracy():
+    planted, some = rho_network("S4", "standard", "sign"), 0
+    for seed, corrupt in enumerate(NETWORKS):
+        generator = torch.Generator().manual_seed(seed)
+        x = corrupt(planted, generator)
+        for name, wrong in WRITTEN.items():
+            is_proved = torch.zeros(x.network.n_pairs, dtype=torch.bool)
+            circuit = wrong(summed_of(x if seed % 2 else planted), generator)
+            _, why = written_out(x.network, x.task.inputs, circuit, is_proved)
+            bound = x.network.bound(name, is_proved, 0, why)
+            assert 0 <= bound.accuracy <= brute_force(x.network).accuracy, (seed, name, bound)
+            some += 0 < bound.accuracy < 1
+    assert some > 15, "hardly a case where a bound too large would show"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("a neuron that is not there", "of other pairs"), ("no numbers", "out of range")],
+)
+def test_a_circuit_of_another_network_proves_nothing(name, reason):
+    x = rho_network("S4", "standard", "sign")
+    is_proved = torch.zeros(x.network.n_pairs, dtype=torch.bool)
+    circuit = WRITTEN[name](summed_of(x), torch.Generator())
+    operations, why = written_out(x.network, x.task.inputs, circuit, is_proved)
+    assert not is_proved.any()
+    assert operations == 0
+    assert reason in why
+
+
+def test_pairs_that_symmetry_leaves_open_are_proved_by_the_circuit_written_out():
+    planted = groups.cosets(2, 0.01, group="S5", shared=True)
+    bound = own_bound(planted.snapshot, "coset")
+    assert bound is not None
+    assert bound.accuracy == 1
+    assert bound.of_brute_force < 0.5
+    assert "symmetry proves 0.9" in bound.reason
+
+
+def test_a_sum_that_differs_from_pair_to_pair_is_proved_by_the_circuit_written_out_alone():
+    planted = groups.cosets(1, 0.01, group="S5", shared=False)
+    bound = own_bound(planted.snapshot, "coset")
+    assert bound is not None
+    assert bound.accuracy > 0.95
+    assert bound.of_brute_force < 1
+    assert "symmetry proves 0 of the pairs" in bound.reason
 
 
 def test_wrong_cosets_prove_nothing_of_a_network_that_follows_others():

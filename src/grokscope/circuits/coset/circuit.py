@@ -32,7 +32,7 @@ from grokscope.circuits.coset.bound import NAME, claims
 from grokscope.circuits.coset.evidence import checks
 from grokscope.circuits.coset.question import question
 from grokscope.circuits.printed import round_, to_bits
-from grokscope.circuits.rho_set.bound import rho_set
+from grokscope.circuits.rho_set.written_out import own_bound
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.measures.cosets import CosetsOf, Proper, cosets_of, proper_subgroups
 from grokscope.snapshot import Snapshot
@@ -188,11 +188,11 @@ class Cosets(Circuit):
         return str((int(self.H[i]), int(self.K[i]), *tables, numbers(self.beside[:, i])))
 
     def mechanism(self, network: Network, task: Task) -> Bound | None:
-        """That of the cosets that its neurons stand for."""
+        """That of the cosets that its neurons stand for, and of all that they hold."""
         if task.group is None:
             return None
         parts = tuple(claims(self.group, self.subgroups, self.means.index, self.H, self.z))
-        return rho_set(network, task.group, task.inputs, parts, NAME)
+        return own_bound(network, task, parts, self.rebuilt, NAME)
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(snapshot, self.means.index, self.cosets)

@@ -10,9 +10,10 @@ Axes: pair = one input; neuron; row = of a matrix; z = an answer; bc = pairs of 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grokscope.algebra.groups import Group
@@ -20,7 +21,7 @@ from grokscope.circuits.rho_set.claim import Claim
 from grokscope.circuits.rho_set.ideal import Ideal, Seen, ideal
 from grokscope.circuits.rho_set.summands import DoubleSum, Measured, Refused, measured
 from grokscope.verify.low_rank import most
-from grokscope.verify.network import Bound, Network, slack
+from grokscope.verify.network import Bound, Chunk, Network, slack
 
 NAME = "rho-sets"
 MOST_PAIRS = 2_500  # pairs of points of a sum: it takes memory of the square of that
@@ -37,42 +38,70 @@ def rho_set(
     are no action of the group, or of a task that is not its product. `group` is the task's, symbol
     i and answer i its element i; `inputs` are the pairs. O(|G|² m)."""
     try:
-        _check(network, group, inputs, parts)
-        return _proved(network, group, inputs, parts, name)
+        proof = Symmetry.of(network, group, inputs, parts)
     except Refused as reason:
         return network.bound(name, None, 0, str(reason))
+    return network.bound(name, *proof.of_all())
 
 
-def _proved(
-    network: Network,
-    group: Group,
-    inputs: Int[Tensor, "pair 2"],
-    parts: Sequence[Claim],
-    name: str,
-) -> Bound:
-    """Step 8. A pair is right if f(xy|x,y), which is computed in full, is above max_{z≠xy} f̂(z|x,y)
-    by more than f may exceed f̂, and than rounding can move either: that of this proof, and that of
-    the network's run."""
-    x, y = inputs.unbind(dim=1)
-    fitted = measured(network=network, group=group, x=x, y=y)
-    hat = ideal(group=group, parts=parts, fitted=fitted)
-    first, second = margin(at_e=hat.at_e, identity=group.identity)
-    some = network.sample
-    mean = hat.seen(some.post, x[some.pairs], y[some.pairs]).mean
-    is_proved, total = torch.zeros(network.n_pairs, dtype=torch.bool), 0.0
-    for chunk in network.chunks():
-        here = hat.seen(chunk.post, x[chunk.pairs], y[chunk.pairs])
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """The proof, to be asked of pairs: the ideal, its margin, and what a pair costs."""
+
+    network: Network
+    pairs: tuple[Int[Tensor, " pair"], Int[Tensor, " pair"]]  # x and y of each
+    fitted: Measured
+    hat: Ideal
+    mean: Seen
+    margin: tuple[float, float]
+    once: int  # operations before any pair is looked at
+    a_pair: int
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        group: Group,
+        inputs: Int[Tensor, "pair 2"],
+        parts: Sequence[Claim],
+    ) -> "Symmetry":
+        """Raises `Refused` where the parts prove nothing."""
+        _check(network, group, inputs, parts)
+        x, y = inputs.unbind(dim=1)
+        fitted = measured(network=network, group=group, x=x, y=y)
+        hat = ideal(group=group, parts=parts, fitted=fitted)
+        some = network.sample
+        mean = hat.seen(some.post, x[some.pairs], y[some.pairs]).mean
+        first = margin(at_e=hat.at_e, identity=group.identity)
+        once, a_pair = _cost(network, group, hat, parts)
+        return cls(network, (x, y), fitted, hat, mean, first, once, a_pair)
+
+    def of_all(self) -> tuple[Bool[Tensor, " pair"], int, str]:
+        """Which pairs are proved, in how many operations, and what carries the proof."""
+        is_proved, total = torch.zeros(self.network.n_pairs, dtype=torch.bool), 0.0
+        for chunk in self.network.chunks():
+            is_proved[chunk.pairs], error = self.of_some(chunk)
+            total += float(error.sum())
+        operations = self.once + self.a_pair * self.network.n_pairs
+        return is_proved, operations, self.said(total / self.network.n_pairs)
+
+    def of_some(self, chunk: Chunk) -> tuple[Bool[Tensor, " pair"], Float[Tensor, " pair"]]:
+        """Step 8. A pair is right if f(xy|x,y), which is computed in full, is above
+        max_{z≠xy} f̂(z|x,y) by more than f may exceed f̂, and than rounding can move either: that of
+        this proof, and that of the network's run. And by how much f may exceed f̂."""
+        x, y = (side[chunk.pairs] for side in self.pairs)
+        here, mean, fitted, hat = self.hat.seen(chunk.post, x, y), self.mean, self.fitted, self.hat
         error = distance(here=here, mean=mean, fitted=fitted, hat=hat, bias=chunk.bias)
         size = _size(here=here, mean=mean, fitted=fitted, hat=hat) + chunk.bias_size
         rounding = slack(8 * (sum(fitted.W.shape) + hat.terms), size) + 2 * chunk.doubt
-        needed = second + error + rounding
-        is_proved[chunk.pairs] = chunk.right(fitted.W) > needed
-        total += float(error.sum())
-    reason = (
-        f"the ideal's margin is {first - second:.3g}, the network within "
-        f"{total / network.n_pairs:.3g} of it on average"
-    )
-    return network.bound(name, is_proved, _cost(network, group, hat, parts), reason)
+        return chunk.right(fitted.W) > self.margin[1] + error + rounding, error
+
+    def said(self, error: float) -> str:
+        """The reason, where f is this far from f̂ on average."""
+        return (
+            f"the ideal's margin is {self.margin[0] - self.margin[1]:.3g}, the network within "
+            f"{error:.3g} of it on average"
+        )
 
 
 def margin(*, at_e: Float[Tensor, " z"], identity: int) -> tuple[float, float]:
@@ -123,18 +152,19 @@ def _size(*, here: Seen, mean: Seen, fitted: Measured, hat: Ideal) -> Float[Tens
     return size
 
 
-def _cost(network: Network, group: Group, hat: Ideal, parts: Sequence[Claim]) -> int:
-    """A multiplication or comparison for each number made, in `distance` and in `double_sum`."""
+def _cost(network: Network, group: Group, hat: Ideal, parts: Sequence[Claim]) -> tuple[int, int]:
+    """A multiplication or comparison for each number made: before any pair, in `double_sum` and at
+    the pairs that it takes the place of, and for each pair, in `distance`."""
     a_pair = 16 * len(hat.W) + (4 * group.order if network.has_direct else 0)
     a_pair += sum(one.spanned[0].numel() + 4 * len(one.M) for one in hat.sums)
-    operations = 2 * network.hidden_operations + a_pair * (network.n_pairs + group.order)
+    once = 2 * network.hidden_operations + a_pair * group.order
     for part in parts:
         d, (n_b, n_c) = part.rho.shape[1], (len(part.B), len(part.C))
         if d > 1:
             acting = (n_b + n_c) * d * d + (n_b * n_b + n_c * n_c) * d
-            operations += group.order * (acting + 5 * n_b * n_c + (n_b + n_c) * group.order)
-            operations += 2 * n_b * n_c * (len(part.neurons) + n_b * n_c)
-    return operations
+            once += group.order * (acting + 5 * n_b * n_c + (n_b + n_c) * group.order)
+            once += 2 * n_b * n_c * (len(part.neurons) + n_b * n_c)
+    return once, a_pair
 
 
 def _check(

@@ -33,10 +33,11 @@ from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
 from grokscope.circuits.printed import in_lines, to_bits
 from grokscope.circuits.rho_set import program
-from grokscope.circuits.rho_set.bound import rho_set
+from grokscope.circuits.rho_set.bound import NAME
 from grokscope.circuits.rho_set.claim import Claim, claims
 from grokscope.circuits.rho_set.evidence import checks
 from grokscope.circuits.rho_set.factors import Factors
+from grokscope.circuits.rho_set.written_out import own_bound
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
@@ -132,10 +133,10 @@ class RhoSets(Circuit):
         return tuple(one for f in self.each for one in claims(f))
 
     def mechanism(self, network: Network, task: Task) -> Bound | None:
-        """That of its double sums."""
+        """That of its double sums, and of all that its neurons hold."""
         if task.group is None:
             return None
-        return rho_set(network, task.group, task.inputs, self.claim())
+        return own_bound(network, task, self.claim(), self.rebuilt, NAME)
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(self.whole, self.each)
