@@ -24,7 +24,7 @@ FLOORS = [
     {"canonical"},
     {"measures", "foreign", "trackers"},
     {"integrity"},
-    {"verify.rounding", "verify.traced", "verify.running"},
+    {"verify.rounding", "verify.traced", "verify.running", "verify.digits"},
     {"verify.network", "verify.low_rank"},
     {"circuits"},
     {"verify"},

@@ -12,12 +12,14 @@ from grokscope.canonical import canonical
 from grokscope.circuits.circuit import FORMS
 from grokscope.circuits.coset.bound import claims
 from grokscope.circuits.fourier.bound import Claim, waves
+from grokscope.circuits.parity.bound import by_setting
 from grokscope.circuits.rho_set import rho_set
 from grokscope.circuits.rho_set.written_out import written_out
 from grokscope.circuits.summed import Summed
 from grokscope.measures.cosets import proper_subgroups
 from grokscope.planted import groups
 from grokscope.planted import waves as planted_waves
+from grokscope.planted.digits import parity
 from grokscope.snapshot import Snapshot
 from grokscope.verify.network import Network, brute_force
 from tests.test_bounds import NETWORKS, Planted, cosine_network, rho_network
@@ -109,6 +111,7 @@ PLANTED = {
     "cosets, a v each": lambda: ("coset", groups.cosets(1, 0.01, group="S5", shared=False)),
     "two vectors a": lambda: ("rho-set", groups.rho_sets(1, 0.01, group="S4", vectors=2)),
     "rho-sets": lambda: ("rho-set", groups.rho_sets(1, 0.01, group="S4")),
+    "parity": lambda: ("parity", parity(1, 0.01, n=10, k=3)),
 }
 
 
@@ -118,7 +121,8 @@ def test_a_planted_network_is_proved_by_its_own_account(name):
     bound = own_bound(planted.snapshot, form)
     assert bound is not None
     assert bound.accuracy >= 0.95
-    assert bound.name == {"fourier": "waves", "coset": "cosets", "rho-set": "rho-sets"}[form]
+    names = {"fourier": "waves", "coset": "cosets", "rho-set": "rho-sets", "parity": "digits"}
+    assert bound.name == names[form]
 
 
 def summed_of(x: Planted) -> Summed:
@@ -207,6 +211,34 @@ def test_a_sum_that_differs_from_pair_to_pair_is_proved_by_the_circuit_written_o
     assert bound.accuracy > 0.95
     assert bound.of_brute_force < 1
     assert "symmetry proves 0 of the pairs" in bound.reason
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.2, 1.0])
+def test_no_digits_lift_the_bound_of_a_parity_above_the_networks_own_accuracy(noise):
+    some = 0
+    for seed in range(8):
+        planted = parity(seed, noise, n=8, k=3)
+        network, g = Network.of(planted.snapshot), torch.Generator().manual_seed(seed)
+        assert network is not None
+        accuracy = brute_force(network).accuracy
+        assert accuracy == planted.accuracy
+        every = torch.randperm(8, generator=g).tolist()
+        for digits in ((0, 1, 2), (0, 1), (2, 1, 0), (), every[:3], every[:4], every):
+            bound = by_setting(network, planted.task.inputs, digits)
+            assert 0 <= bound.accuracy <= accuracy, (seed, digits, bound)
+            some += bound.accuracy > 0
+    assert some > 5, "hardly a case where a bound too large would show"
+
+
+def test_a_parity_is_proved_in_a_few_operations_whatever_the_other_digits_are():
+    planted = parity(1, 0.01, n=12, k=3)
+    network = Network.of(planted.snapshot)
+    assert network is not None
+    bound = by_setting(network, planted.task.inputs, (0, 1, 2))
+    assert bound.accuracy == 1
+    assert bound.of_brute_force < 0.05
+    assert "all 8 settings" in bound.reason
+    assert by_setting(network, planted.task.inputs, (0, 1, 3)).accuracy == 0
 
 
 def test_wrong_cosets_prove_nothing_of_a_network_that_follows_others():

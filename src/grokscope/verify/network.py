@@ -28,6 +28,7 @@ from grokscope.models.model import Fold
 from grokscope.score import centred
 from grokscope.snapshot import Snapshot, once_per_snapshot
 from grokscope.training.steps import can_fold, check_fold
+from grokscope.verify.digits import Digits, is_of_digits
 from grokscope.verify.running import Running, running
 
 AT_ONCE = 1_000_000  # activations or logits held at a time
@@ -71,7 +72,8 @@ class Network:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Network | None":
-        """The network of a snapshot as it runs; None if its model says no fold."""
+        """The network of a snapshot as it runs; None if its model says no fold, and is
+        none over digits."""
         return _network(canonical(snapshot))
 
     @cached_property
@@ -81,6 +83,11 @@ class Network:
     @property
     def n_pairs(self) -> int:
         return len(self.answers)
+
+    @property
+    def doubt_of_all(self) -> Float[Tensor, " pair"]:
+        """How far a logit of a run can be from that of the fold itself, in no other coordinates."""
+        return torch.zeros(self.n_pairs).double() if self.doubt is None else self.doubt
 
     @property
     def hidden_operations(self) -> int:
@@ -134,7 +141,7 @@ class Network:
         weights = None if fold.weights is None else fold.weights[pairs]
         pre, direct = replace(fold, rows=fold.rows[pairs], weights=weights).mixed()
         post = fold.act(pre)
-        doubt = pre.new_zeros(len(pairs)) if self.doubt is None else self.doubt[pairs]
+        doubt = self.doubt_of_all[pairs]
         if self.view is not None:
             doubt = doubt + self._left_out(post, self.view)
             pre, post = self.view.before(pre), self.view.after(post)
@@ -212,9 +219,12 @@ def _network(s: Snapshot) -> Network | None:
     base, view = s.model, None
     if isinstance(s.model, Canonical):
         base, view = s.model.base, s.model.to_live
-    if not can_fold(base):
+    if is_of_digits(base):
+        base = Digits(base)
+    elif can_fold(base):
+        check_fold(base, s.task.inputs)
+    else:
         return None
-    check_fold(base, s.task.inputs)
     raw = replace(s, model=base)
     try:
         found, unknown = running(raw), ""

@@ -24,6 +24,7 @@ from grokscope.canonical import digit_weights_of
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts, finder
 from grokscope.circuits.parity import program
+from grokscope.circuits.parity.bound import by_setting
 from grokscope.circuits.parity.evidence import checks, named, other_digits
 from grokscope.circuits.parity.flips import explained, influences, margins, sign
 from grokscope.circuits.printed import to_bits
@@ -32,6 +33,7 @@ from grokscope.measures.keys import KEY_SHARE
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
+from grokscope.verify.network import Bound, Network
 
 CANDIDATES = 10  # digits, of which all subsets are tried
 
@@ -92,6 +94,10 @@ class Parity(Circuit):
 
     def neurons(self) -> dict[str, Bool[Tensor, " neuron"]]:
         return {} if self.carriers is None else {self.parts[0]: self.carriers}
+
+    def mechanism(self, network: Network, task: Task) -> Bound:
+        """That of its digits."""
+        return by_setting(network, task.inputs, self.digits)
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(snapshot, self.digits, self.height, self.carriers)
