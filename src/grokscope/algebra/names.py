@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.algebra import young
@@ -18,6 +18,7 @@ from grokscope.algebra.characters import Character
 from grokscope.algebra.groups import Group
 
 TURN = re.compile(r"([ar])(\d+)([sx]?)")  # how `families.py` labels D_n and Dic_n
+MOST_NAMED = 12  # elements of a subgroup
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -36,6 +37,13 @@ def element_names(group: Group) -> tuple[str, ...]:
         label if turn is None else _turned(*turn.groups())
         for label, turn in zip(group.labels, turns, strict=True)
     )
+
+
+def subgroup_in_words(group: Group, name: str, H: Bool[Tensor, " g"]) -> str:
+    """A subgroup by its name and its elements, or some of many."""
+    inside = [element_names(group)[g] for g in H.nonzero()[:, 0].tolist()]
+    some = inside[:MOST_NAMED] + (["..."] if len(inside) > MOST_NAMED else [])
+    return f"{name}: {', '.join(some)}"
 
 
 def _cycles(images: Sequence[int]) -> str:

@@ -101,4 +101,5 @@ def moves_of(group: Group) -> dict[str, str]:
     x = group.points
     if x is not None and torch.equal(x[:, x], x[group.table.T]):  # b(a(i)), for each b and a
         moves, base = x, list(range(x.shape[1]))
-    return {"MOVES": in_lines(str(tuple(row)) for row in moves.tolist()), "BASE": listed(base)}
+    rows = (f"({','.join(map(str, row))})" for row in moves.tolist())
+    return {"MOVES": wrapped(f"[{', '.join(rows)}]"), "BASE": listed(base)}

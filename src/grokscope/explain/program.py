@@ -4,12 +4,14 @@ Of a mixture each formula has its own, as circuit_a_plus_b.py and circuit_a_plus
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 
+WIDTH = 96  # of a line
 SIGNS = {
     "**": " to the ", "+": " plus ", "-": " minus ", "*": " times ", "/": " over ",
     "(": " open ", ")": " close ",
@@ -36,6 +38,13 @@ def file_name(form: str | None = None, formula: str = "") -> str:
     return f"{'_'.join(['circuit', *filter(None, words)])}.py"
 
 
-def circuit_file(task: str, step: int | None, form: str, equation: str, program: str) -> str:
-    """What such a file holds: the circuit's program under a line that says of what it is."""
-    return f'"""{task}, step {step}: {form}. {equation}"""\n\n{program}'
+def circuit_file(
+    task: str, step: int | None, algorithm: str, how: str, parts: Sequence[str], program: str
+) -> str:
+    """What such a file holds: the circuit's program under what it is, in words."""
+    lines = [
+        f"How a network computes {task}, at step {step}: {algorithm}.",
+        fill(f"{how}.", WIDTH),
+        fill(f"Its parts: {', '.join(parts)}.", WIDTH),
+    ]
+    return '"""' + "\n\n".join(lines).replace("\\", "/").replace('"', "'") + f'\n"""\n\n{program}'

@@ -91,10 +91,11 @@ class Explained:
         files = {}
         for formula, facts in each.items():
             task = f"{formula} in {self.run.task.name}" if formula else self.run.task.name
-            for i, (form, c) in enumerate({c.form: c for c in facts.named.values()}.items()):
+            named = {c.form: (algorithm, c) for algorithm, c in facts.named.items()}
+            for i, (form, (algorithm, c)) in enumerate(named.items()):
                 name = file_name(form if i else None, formula)
-                program = self.programs[_of_formula(formula, form)]
-                files[name] = circuit_file(task, step, form, c.equation, program)
+                program, how = self.programs[_of_formula(formula, form)], c.how or c.title
+                files[name] = circuit_file(task, step, algorithm, how, c.parts, program)
         return files
 
     def circuit(self, certificate: CertificateFacts, snapshot: Snapshot) -> Circuit:

@@ -94,7 +94,9 @@ class Convolution(Circuit):
                 f"logit(c) = Σ_k A_k cos(w_k x - φ_k), x how far c lies from the right answer, "
                 f"{self.lens.law}; {', '.join(self.keys)}"
             )
-        return f"logit(c) = kernel(a⁻¹ c b⁻¹) on {self.group.name}; {', '.join(self.keys)}"
+        return (
+            f"logit(c) = kernel(a⁻¹ c b⁻¹) on {self.group.name}; its irreps: {', '.join(self.keys)}"
+        )
 
     def program(self) -> str:
         circle = circle_of(self.lens, len(self.lens.answers))

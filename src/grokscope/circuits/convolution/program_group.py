@@ -7,7 +7,8 @@ MOVES = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
 # Points that tell all elements apart by where they are sent.
 BASE = [0, 1, 2]
 INVERSE = [0, 1, 2, 4, 3, 5]
-# Of each element, by classes of conjugate ones, on each of which a character is one number.
+# What an answer scores at a⁻¹ c b⁻¹, which is e where c is ab: of each element, by classes of
+# conjugate ones, on each of which a character is one number.
 KERNEL = {
     "e": {0: 2.0},
     "(2 3)": {1: 0.0, 2: 0.0, 5: 0.0},

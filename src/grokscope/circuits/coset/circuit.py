@@ -24,7 +24,7 @@ from torch import Tensor
 
 from grokscope.activations import RELU, Activation
 from grokscope.algebra.groups import Group
-from grokscope.algebra.names import element_names
+from grokscope.algebra.names import subgroup_in_words
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
 from grokscope.circuits.coset import program
@@ -39,8 +39,6 @@ from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
 from grokscope.verify.network import Bound, Network
-
-MOST_NAMED = 12  # elements of a subgroup that are named in a program
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +163,13 @@ class Cosets(Circuit):
 
     def _by_name(self) -> list[str]:
         """The sources of the subgroups, each under its name and some of its elements."""
-        lines, names = [], element_names(self.group)
+        lines = []
         for h in sorted({*self.H.tolist(), *self.K.tolist()}):
-            inside = self.subgroups.members[h].nonzero()[:, 0].tolist()
-            some = [names[g] for g in inside[:MOST_NAMED]]
-            some += ["..."] if len(inside) > MOST_NAMED else []
-            lines += [f"    # {self._name(h)}: {', '.join(some)}", f"    {h}: {inside},"]
+            H = self.subgroups.members[h]
+            lines += [
+                f"    # {subgroup_in_words(self.group, self._name(h), H)}",
+                f"    {h}: {H.nonzero()[:, 0].tolist()},",
+            ]
         return lines
 
     def _by_question(self) -> list[str]:

@@ -27,7 +27,7 @@ from grokscope.circuits.parity import program
 from grokscope.circuits.parity.bound import by_setting
 from grokscope.circuits.parity.evidence import checks, named, other_digits
 from grokscope.circuits.parity.flips import explained, influences, margins, sign
-from grokscope.circuits.printed import to_bits
+from grokscope.circuits.printed import round_, to_bits
 from grokscope.errors import NotApplicable
 from grokscope.measures.keys import KEY_SHARE
 from grokscope.snapshot import Snapshot
@@ -88,8 +88,8 @@ class Parity(Circuit):
             program,
             self.equation,
             DIGITS=str(self.digits),
-            OFFSET=str(self.offset),
-            HEIGHT=str(self.height),
+            OFFSET=str(round_(self.offset)),
+            HEIGHT=str(round_(self.height)),
         )
 
     def neurons(self) -> dict[str, Bool[Tensor, " neuron"]]:

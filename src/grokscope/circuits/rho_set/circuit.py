@@ -29,6 +29,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grokscope.activations import RELU, Activation
+from grokscope.algebra.groups import Group
+from grokscope.algebra.irreps import Irrep
+from grokscope.algebra.names import subgroup_in_words
 from grokscope.circuits import printed
 from grokscope.circuits.circuit import Circuit, chosen_parts
 from grokscope.circuits.printed import in_lines, to_bits
@@ -39,10 +42,15 @@ from grokscope.circuits.rho_set.evidence import checks
 from grokscope.circuits.rho_set.factors import Factors
 from grokscope.circuits.rho_set.written_out import own_bound
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
+from grokscope.errors import BadInput, NotApplicable
+from grokscope.measures.cosets import proper_subgroups
 from grokscope.snapshot import Snapshot
 from grokscope.task import Task
 from grokscope.verify.evidence import Evidence
 from grokscope.verify.network import Bound, Network
+
+PLACES = 1e6  # of a vector's entries, as they are printed
+MOVED = 1e-4  # from here on is a vector of length 1 another
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +154,10 @@ class RhoSets(Circuit):
         length = (x.left.norm(dim=0) * self.is_free).split([len(f.scale) for f in self.each])
         for f, beside in zip(self.each, length, strict=True):
             name, scales = f.irrep.name, map(numbers, (f.scale, f.coef, beside))
-            v, row = torch.cat([f.b, f.c, f.a]).unique(dim=0, return_inverse=True)
+            each = torch.cat([f.b, f.c, f.a]).mul(PLACES).round().div(PLACES) + 0.0
+            v, row = each.unique(dim=0, return_inverse=True)
             generators[name] = [(s, f.irrep.matrices[s].tolist()) for s in x.group.generators]
-            vectors[name] = [numbers(one) for one in v]
+            vectors[name] = [_vector(one, f.irrep, x.group) for one in v]
             neurons[name] = list(zip(*row.view(3, -1).tolist(), *scales, strict=True))
         return printed.program(
             program,
@@ -160,6 +169,18 @@ class RhoSets(Circuit):
             VECTORS=_by_irrep(vectors),
             NEURONS=_by_irrep(neurons),
         )
+
+
+def _vector(v: Float[Tensor, " d"], irrep: Irrep, group: Group) -> str:
+    """The source of a vector, under the subgroup that keeps it where it is, if that has a name."""
+    kept_by = (irrep.matrices @ v - v).norm(dim=1) < MOVED
+    try:
+        proper = proper_subgroups(group)
+    except (BadInput, NotApplicable):  # too many of them, or none
+        return str(numbers(v))
+    those = (proper.members == kept_by).all(dim=1).nonzero()[:, 0].tolist()
+    names = [subgroup_in_words(group, proper.names[proper.of_class[h]], kept_by) for h in those]
+    return "\n".join([*(f"# kept by {name}" for name in names), str(numbers(v))])
 
 
 def _by_irrep(lists: Mapping[str, Sequence[object]]) -> str:

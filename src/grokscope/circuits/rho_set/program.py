@@ -29,6 +29,7 @@ GENERATORS = {
         (2, [[-1.0, 0.0], [0.0, 1.0]]),
     ],
 }
+# The vectors b and c, which ρ permutes, under the subgroup that keeps each where it is; and a.
 VECTORS = {
     "standard": [
         [-0.866025, -0.5],
