@@ -4,7 +4,7 @@ from importlib import import_module
 
 NAMES = (
     "step", "native", "growth", "reading", "explaining", "report", "recipes", "scrubbing",
-    "playground", "peers", "gpu", "sweep", "recording",
+    "playground", "peers", "gpu", "sweep", "recording", "bounds",
 )  # fmt: skip
 
 

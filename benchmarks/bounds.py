@@ -89,7 +89,7 @@ def main() -> None:
     show(
         args,
         {"processor": processor(), **result},
-        f"share of the pairs proved at {NOISE:.0%} noise, at which share of brute force's operations",
+        f"share of the pairs proved at {NOISE:.0%} noise, at which share of brute force",
         ["network", "brute force", "low rank", "its own"],
         rows,
         [processor()],

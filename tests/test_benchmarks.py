@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu, peers, phases, reading, recording
+from benchmarks import bounds, gpu, peers, phases, reading, recording
 from grokscope.snapshot import Snapshot
 from grokscope.training.events import Phases
 from grokscope.training.run import Run
@@ -107,3 +107,15 @@ def test_recording_is_timed_beside_plain_training(monkeypatch):
         assert isinstance(recorded, float)
         assert isinstance(plain, float)
         assert one["longer"] == pytest.approx(recorded / plain - 1)
+
+
+def test_bounds_are_told_beside_brute_force():
+    found = bounds.measured("parity", rounds=1)
+    assert set(found) == {"brute force", "low rank", "its own"}
+    assert found["low rank"].bound is None
+    assert str(found["low rank"]) == "-"
+    assert str(found["brute force"]).startswith("1 at 1, ")
+    own = found["its own"].bound
+    assert own is not None
+    assert own.accuracy == 1
+    assert own.of_brute_force < 0.05
