@@ -80,13 +80,15 @@ def nandas(w: State, n_layers: int = 1) -> State:
         state["pos_embed.W_pos"] = w["W_pos"]
     for i in range(n_layers):
         of = {name: x if n_layers == 1 else x[i] for name, x in w.items()}
-        attn, mlp = f"blocks.{i}.attn.", f"blocks.{i}.mlp."
+        blocks = "blocks" if "W_in" in of else "attn_blocks"
+        attn, mlp = f"{blocks}.{i}.attn.", f"blocks.{i}.mlp."
         for name in ("W_Q", "W_K", "W_V"):
             state[attn + name] = of[name].transpose(1, 2)
         heads, d_head, d_model = of["W_O"].shape
         state[attn + "W_O"] = of["W_O"].reshape(heads * d_head, d_model).T
         state[attn + "mask"] = torch.ones(3, 3).tril()
-        state |= {mlp + "W_in": of["W_in"].T, mlp + "W_out": of["W_out"].T}
+        if "W_in" in of:
+            state |= {mlp + "W_in": of["W_in"].T, mlp + "W_out": of["W_out"].T}
         if "b_in" in of:
             state |= {mlp + "b_in": of["b_in"], mlp + "b_out": of["b_out"]}
     return {name: x.contiguous() for name, x in state.items()}

@@ -23,6 +23,9 @@ ALIKE = ("C", "U", "Q")  # families whose groups are a+b, or are tried under ano
 
 def candidates(foreign: ForeignNetwork) -> Iterator[Spec]:
     """Every task with so many symbols that is tried, for every model that it can be."""
+    if not foreign.of_pairs:
+        yield from foreign.specs
+        return
     for spec in foreign.specs:
         for formula in FORMULAS:
             yield with_task(spec, formula, {"p": foreign.n})

@@ -1,6 +1,6 @@
 """How many pairs of a task a foreign network answers right.
 
-Axes: pair = one input; symbol.
+Axes: pair = one input; answer = where an input has several; symbol.
 """
 
 import json
@@ -33,7 +33,7 @@ class Fit:
 
     spec: Spec
     task: Task
-    is_right: Bool[Tensor, " pair"]
+    is_right: Bool[Tensor, " pair *answer"]
 
     @cached_property
     def accuracy(self) -> float:
@@ -48,7 +48,7 @@ class Fit:
     @property
     def is_beyond_guessing(self) -> bool:
         """Whether so many right answers are beyond what guessing gives."""
-        spread = sqrt(self.guessing * (1 - self.guessing) / len(self.is_right))
+        spread = sqrt(self.guessing * (1 - self.guessing) / self.is_right.numel())
         beyond = max(2 * self.guessing, self.guessing + SIGMAS * spread)
         return self.accuracy > min(beyond, RIGHT)
 
@@ -73,7 +73,7 @@ class Answers:
         if key not in self._tasks:
             self._tasks[key] = make_task(spec.task, spec.task_args)
         task, n = self._tasks[key], self.foreign.n
-        if self.foreign.says_task and not task.is_of_pairs:
+        if (self.foreign.says_task or not self.foreign.of_pairs) and not task.is_of_pairs:
             return task
         if task.inputs.shape[1] != 2 or task.n_symbols != n:
             raise BadInput(
@@ -110,9 +110,9 @@ class Answers:
     @torch.no_grad()
     def _read(
         self, spec: Spec, task: Task, pairs: Int[Tensor, "pair operand"]
-    ) -> Int[Tensor, " pair"]:
+    ) -> Int[Tensor, " pair *answer"]:
         model, n = load_model(self.foreign, spec, task, self.state), self.foreign.n
-        return torch.cat([model.last(x)[:, :n].argmax(dim=1) for x in pairs.split(AT_ONCE)])
+        return torch.cat([model.last(x)[..., :n].argmax(dim=-1) for x in pairs.split(AT_ONCE)])
 
 
 def load_model(foreign: ForeignNetwork, spec: Spec, task: Task, state: State) -> Model:

@@ -1,6 +1,6 @@
 """What is known of a foreign network's training: which pairs it was shown, and its losses.
 
-Axes: pair = one input; c = an output class.
+Axes: pair = one input; answer = where an input has several; c = an output class.
 """
 
 import random
@@ -74,19 +74,19 @@ def find_split(
 @torch.no_grad()
 def evaluate_pairs(
     model: Model, task: Task
-) -> tuple[Float[Tensor, " pair"], Bool[Tensor, " pair"]]:
-    """The cross-entropy of each pair over every output class, in float64, and whether its answer is
+) -> tuple[Float[Tensor, " pair *answer"], Bool[Tensor, " pair *answer"]]:
+    """The cross-entropy of each answer over every output class, in float64, and whether it is
     right."""
     losses, rights = [], []
     for x, y in zip(task.inputs.split(AT_ONCE), task.answers.split(AT_ONCE), strict=True):
         logits = model.last(x)
         losses.append(negative_log_likelihood(logits, y))
-        rights.append(is_right(logits[:, : task.n_answers], y))
+        rights.append(is_right(logits[..., : task.n_answers], y))
     return torch.cat(losses), torch.cat(rights)
 
 
 def _mismatch(
-    each: Float[Tensor, " pair"],
+    each: Float[Tensor, " pair *answer"],
     is_train: Bool[Tensor, " pair"],
     recorded: tuple[float, float],
 ) -> float:
@@ -96,7 +96,7 @@ def _mismatch(
 
 
 def _guesses(
-    task: Task, each: Float[Tensor, " pair"], recorded: tuple[float, float]
+    task: Task, each: Float[Tensor, " pair *answer"], recorded: tuple[float, float]
 ) -> Iterator[tuple[float, int, float]]:
     """The distance of each split of Nanda et al. that is likely, with its seed and fraction."""
     for seed in SEEDS:

@@ -90,17 +90,19 @@ class ForeignNetwork:
     only where the source says it (`says_task`), and `n` is the number of symbols. `weights` turns a
     foreign state into our names and axes. `is_train` is a split that was saved with the weights,
     over all n x n pairs in lexicographic order, or over the inputs of its task where these are no
-    pairs; `rows` are its evaluations, as a run keeps them. `others` are the other networks that the
-    same arrays can be, where their shapes leave something open; `assumes` says what of it this one
-    takes, and `ask` is the error where the answers leave open how many symbols there are. `count`
-    is how many networks the file holds, of which this is one. Raises `BadInput` for so many
-    symbols that their pairs are not written out.
+    pairs; `of_pairs` is False where they are none, and no task of pairs is then tried; `rows` are
+    its evaluations, as a run keeps them. `others` are the other networks that the same arrays can
+    be, where their shapes leave something open; `assumes` says what of it this one takes, and `ask`
+    is the error where the answers leave open how many symbols there are. `count` is how many
+    networks the file holds, of which this is one. Raises `BadInput` for so many symbols that their
+    pairs are not written out.
     """
 
     specs: tuple[Spec, ...]
     weights: Callable[[State], State]
     n: int
     says_task: bool = False
+    of_pairs: bool = True
     elements: str = "lexicographic"  # the order of permutations that is likeliest
     losses: Losses | None = None
     is_train: Tensor | None = None

@@ -52,7 +52,8 @@ class Answered:
         if not self.is_known:
             return (f"its task is not known: of {name}, the nearest tried, it answers {share}; "
                     "--task states it",)  # fmt: skip
-        return () if self.fit.accuracy >= RIGHT else (f"right on {share} of the pairs",)
+        asked = "pairs" if self.fit.task.is_of_pairs else "answers"
+        return () if self.fit.accuracy >= RIGHT else (f"right on {share} of the {asked}",)
 
 
 def resolve_task(
@@ -144,4 +145,5 @@ def _check_shown(said: Fit, is_shown: Bool[Tensor, " pair"]) -> None:
 def _default(foreign: ForeignNetwork) -> Spec:
     """The task of a network that answers none that is known."""
     spec = foreign.specs[0]
-    return spec if spec.task == "composition" else with_task(spec, "a+b", {"p": foreign.n})
+    is_own = spec.task == "composition" or not foreign.of_pairs
+    return spec if is_own else with_task(spec, "a+b", {"p": foreign.n})

@@ -36,7 +36,7 @@ def nanda(contents: Contents) -> ForeignNetwork:
         raise BadInput(
             f"its sequence has {n_pos} positions, its vocabulary {vocabulary} tokens and its "
             f"output {n_classes} classes: it is another task than f(a, b) mod p, read at the `=` "
-            "of [a, b, =]. Their 5-digit sums and trigrams are not read."
+            "of [a, b, =]."
         )
     p, n_layers = vocabulary - 1, count_layers(contents.state)
     if config.get("p", p) != p:
