@@ -580,4 +580,4 @@ def test_every_registered_task_is_tested_here_or_in_a_file_of_its_own():
     built_in = {name for name, f in TASKS.items() if f.__module__.startswith("grokscope.")}
     sequences = {"digit_addition", "repeated_subsequence", "skip_trigram"}
     others = {"word", "conditional", "mixture", "composition", "sparse_parity", "shuffled"}
-    assert built_in == others | sequences
+    assert built_in == others | sequences | {"nth_argmax"}

@@ -73,7 +73,7 @@ class Answers:
         if key not in self._tasks:
             self._tasks[key] = make_task(spec.task, spec.task_args)
         task, n = self._tasks[key], self.foreign.n
-        if (self.foreign.says_task or not self.foreign.of_pairs) and not task.is_of_pairs:
+        if not (self.foreign.of_pairs and (task.is_of_pairs or not self.foreign.says_task)):
             return task
         if task.inputs.shape[1] != 2 or task.n_symbols != n:
             raise BadInput(
@@ -87,7 +87,7 @@ class Answers:
     def fit(self, spec: Spec) -> Fit:
         """How the network does on the spec's task."""
         task = self.task(spec)
-        if not task.is_of_pairs:
+        if not (task.is_of_pairs and self.foreign.of_pairs):
             return Fit(spec, task, self._read(spec, task, task.inputs) == task.answers)
         a, b = task.inputs.unbind(dim=1)
         return Fit(spec, task, self._table(spec, task)[a, b] == task.answers)

@@ -11,6 +11,7 @@ from grokscope.task import TASKS, Task
 from grokscope.tasks import composition as _composition  # noqa: F401  (registers itself)
 from grokscope.tasks import conditional as _conditional  # noqa: F401
 from grokscope.tasks import mixture as _mixture  # noqa: F401
+from grokscope.tasks import numbers as _numbers  # noqa: F401
 from grokscope.tasks import parity as _parity  # noqa: F401
 from grokscope.tasks import sequences as _sequences  # noqa: F401
 from grokscope.tasks import shuffled as _shuffled  # noqa: F401

@@ -1,7 +1,7 @@
 """Recurrent networks as torch's nn.RNN or nn.RNNCell names them, with an nn.Linear at the end.
 
 Whether a ReLU or a tanh is in them, and whether they read "=" after a and b, is told by the answers
-where nothing says it.
+where nothing says it. Those of AlgZoo read numbers (input width 1) and answer with a place.
 
 Axes: those of torch: a map's weight is (output, input), an embedding's (symbol, d).
 """
@@ -18,6 +18,7 @@ from grokscope.foreign.acts import with_act
 from grokscope.foreign.layout import SPEC, Contents, ForeignNetwork, State, layout, listed
 from grokscope.foreign.layouts.dense import EMBEDDING
 from grokscope.foreign.recorded import with_training
+from grokscope.tasks.numbers import LEVELS, normal_numbers
 
 CELL = re.compile(
     r"(?:.*\.)?(?P<kind>weight|bias)_(?P<side>ih|hh)(?:_l(?P<layer>\d+))?(?P<back>_reverse)?"
@@ -59,7 +60,7 @@ def recurrent(contents: Contents) -> ForeignNetwork:
     width = contents.shape(ours["weight_ih_0"], 2)[1]
     n_tokens, n_classes = w[embedding].shape[0] if embedding else width, w[heads[0]].shape[0]
     if embedding is None and width == 1:
-        raise BadInput("it is recurrent and reads numbers one by one, not symbols of a table.")
+        return _of_numbers(contents, ours, names, n_layers)
     if contents.reads is not None and contents.reads not in SEQUENCES:
         raise BadInput(f"--reads '{contents.reads}': a recurrent network reads 'a b' or 'a b ='.")
     readings = [
@@ -78,6 +79,39 @@ def recurrent(contents: Contents) -> ForeignNetwork:
     return replace(first, others=tuple(rest), assumes=assumes, ask=ask)
 
 
+def _of_numbers(
+    contents: Contents, ours: dict[str, str], names: dict[str, Any], n_layers: int
+) -> ForeignNetwork:
+    """AlgZoo's: an input unit that reads numbers, and a class for each place. Symbols stand for
+    numbers here, so that the numbers are its embedding."""
+    length, numbers = contents.shape(names["W_U"], 2)[0], normal_numbers()[:, None]
+    if length == 1:
+        raise BadInput(
+            "it is recurrent, reads numbers and gives a number, and the tasks here have answers to "
+            "choose from."
+        )
+    ranks = dict.fromkeys((2, (length + 1) // 2))  # the second argmax, the argmedian
+    args = {"d_hidden": contents.shape(ours["weight_hh_0"], 2)[0], "n_layers": n_layers}
+    args |= {"d_embed": 1} | _left_out(ours, names)
+    spec = replace(with_training(SPEC, contents, "seed", ""), warmup=0, model="recurrent")
+    spec = replace(spec, task="nth_argmax", model_args=args)
+    specs = [replace(spec, task_args={"length": length, "rank": rank}) for rank in ranks]
+    weights = _weights(ours, names, n_layers)
+    return ForeignNetwork(
+        tuple(with_act(spec, act) for act in ACTS for spec in specs),
+        lambda w: weights(w) | {"W_E": numbers.to(w[names["W_U"]].dtype)},
+        LEVELS,
+        of_pairs=False,
+        notes=(f"it reads numbers: here {LEVELS} quantiles of the standard normal",),
+    )
+
+
+def _left_out(ours: dict[str, str], names: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a model without some biases."""
+    hidden = {} if "bias_hh_0" in ours else {"hidden_bias": False}
+    return hidden | ({} if names["b_U"] else {"output_bias": False})
+
+
 def _network(
     contents: Contents, ours: dict[str, str], names: dict[str, Any], n_layers: int, reads: str
 ) -> ForeignNetwork:
@@ -88,8 +122,7 @@ def _network(
     args |= {"d_embed": w[names["W_E"]].shape[1]} if names["W_E"] else {"one_hot": True}
     args |= {"equals": True} if more else {}
     args |= {"classes": n_classes} if n_classes > n else {}
-    args |= {} if "bias_hh_0" in ours else {"hidden_bias": False}
-    args |= {} if names["b_U"] else {"output_bias": False}
+    args |= _left_out(ours, names)
     spec = with_training(SPEC, contents, seed="seed", fraction="frac_train")
     spec = replace(spec, task="a+b", task_args={"p": n}, model="recurrent", model_args=args)
     specs = tuple(with_act(replace(spec, warmup=0), act) for act in ACTS)
