@@ -28,6 +28,7 @@ SUM = {"task": "a+b"}
 NARROW = {"d_model": 12, "n_heads": 3}
 LAYERED = {**NARROW, "d_mlp": 20}
 FLAT = {"d_embed": 10, "d_mlp": 17}
+STATES = {"d_embed": 10, "d_hidden": 17}
 CASES = {  # name: task, model, arguments
     "furuta": (SUM, "furuta", LAYERED),
     "furuta-plus": (SUM, "furuta", {**LAYERED, "operator": "+", "specials": 3}),
@@ -51,6 +52,9 @@ CASES = {  # name: task, model, arguments
     "power": (SUM, "power", NARROW),
     "power-1": (SUM, "power", {**NARROW, "n_layers": 1}),
     "power-half": (SUM, "power", {**NARROW, "attention_rate": 0.5}),
+    "recurrent": (SUM, "recurrent", STATES),
+    "recurrent-2": (SUM, "recurrent", {**STATES, "n_layers": 2, "one_hot": True}),
+    "recurrent-equals": (SUM, "recurrent", {**STATES, "equals": True, "classes": 8}),
     "stander": (SUM, "stander", FLAT),
     "wu": (SUM, "wu", FLAT),
     "wu-unbiased": (SUM, "wu", {**FLAT, "output_bias": False}),
@@ -81,7 +85,7 @@ NAMES = list(CASES)
 TRAINED = [
     "furuta", "furuta-mixture", "chughtai", "transformer-2", "pizza-111", "power", "stander", "wu",
     "pair-tied-100", "pair-untied-000", "pairsquare-tied-100", "fiveneurons", "prieto",
-    "transformer-uniform",
+    "transformer-uniform", "recurrent",
 ]  # fmt: skip
 
 
@@ -221,7 +225,21 @@ def five_by_hand(w, args, n, symbols):
     return np.array([hidden @ w["W_out"] @ E[c] for c in range(n)])
 
 
+def recurrent_by_hand(w, args, n, symbols):
+    tokens = [*symbols, n] if args.get("equals") else symbols
+    table = w.get("W_E", np.eye(n))
+    x = [table[t] for t in tokens]
+    for i in range(args.get("n_layers", 1)):
+        h, states = np.zeros(args["d_hidden"]), []
+        for here in x:
+            h = np.maximum(here @ w[f"W_x_{i}"] + h @ w[f"W_h_{i}"] + w[f"b_h_{i}"], 0)
+            states.append(h)
+        x = states
+    return x[-1] @ w["W_U"] + w["b_U"]
+
+
 BY_HAND = {
+    "recurrent": recurrent_by_hand,
     "furuta": furuta_by_hand,
     "chughtai": equals_by_hand,
     "transformer": equals_by_hand,
@@ -351,7 +369,10 @@ def test_uniform_weights_reach_their_bound_and_do_not_cross_it():
         assert 0.999 < float(w[name].detach().abs().max()) * fan_in**0.5 <= 1 + 1e-6
 
 
-@pytest.mark.parametrize("name", NAMES)
+EMBEDDING = [name for name in NAMES if "recurrent" not in name]  # that looks up what a token adds
+
+
+@pytest.mark.parametrize("name", EMBEDDING)
 def test_activations_and_weights_are_found_by_symbol(name):
     model, task = small(name), task_of(name)
     seen, weights = record(model, task.inputs), model.symbol_weights()

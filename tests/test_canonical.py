@@ -71,6 +71,7 @@ ARCHITECTURES = {
     "transformer": {"d_model": 16, "n_heads": 2, "d_mlp": 24},
     "pizza": {"d_model": 16, "n_heads": 2},
     "power": {"d_model": 16, "n_heads": 2},
+    "recurrent": {"d_embed": 8, "d_hidden": 24},
     "linear": {},
 }
 

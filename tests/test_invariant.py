@@ -73,6 +73,7 @@ def keyed(s: Snapshot) -> Snapshot:
 
 
 P11, WIDTHS = {"p": 11}, {"d_model": 16, "n_heads": 2, "d_mlp": 24}
+# A recurrent network is not among them: of its maps the disguises know the last alone.
 NETWORKS: dict[str, Callable[[], Snapshot]] = {
     "clock, relu": lambda: with_noisy_neurons(waves.clock_relu(0, p=23, frequencies=3).snapshot),
     "clock, square": lambda: with_noisy_neurons(

@@ -1,6 +1,7 @@
 """Recurrent networks: run, folded, imported, explained."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,8 +11,10 @@ from torch.nn.functional import one_hot
 
 from grokscope.models import make_model
 from grokscope.models.recurrent import Recurrent
+from grokscope.papers import EXPERIMENTS
 from grokscope.task import Task
 from grokscope.tasks import make_task
+from grokscope.training.train import train
 from tests.layouts import imported, write
 
 
@@ -54,6 +57,17 @@ def test_it_is_trained_explained_and_not_believed_by_name(call, tmp_path):
     (folder,) = (x for x in tmp_path.iterdir() if (x / "spec.json").exists())
     found = json.loads(call("explain", folder, "--json").out)
     assert found["verdict"] == "not generalised"
+
+
+def test_it_knows_its_pairs_by_heart_long_before_it_generalises(tmp_path):
+    """The recipe of docs/guide.md; which step it is, rounding moves."""
+    sizes = {"d_hidden": 128, "d_embed": 64}
+    spec = replace(EXPERIMENTS["hello"].spec, model="recurrent", model_args=sizes, lr=0.01)
+    spec = replace(spec, weight_decay=1.0, train_fraction=0.7, steps=4000, seed=2)
+    run = train(replace(spec, eval_every=20, checkpoint_every=4000, stop_after_grok=20), tmp_path)
+    by_heart, grokked = run.events.t_memorize, run.events.t_grok
+    assert by_heart is not None and grokked is not None
+    assert grokked > 5 * by_heart
 
 
 def test_a_planted_sum_modulo_two_is_imported_and_its_table_is_no_explanation(call, tmp_path):
