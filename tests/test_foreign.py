@@ -384,7 +384,9 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         lens({"normalization_type": "BatchNorm"}), {}, "its normalisation is BatchNorm",
     ),
     "solu": (lens({"act_fn": "solu_ln"}), {}, "its activation is solu_ln"),
-    "18 positions": (other_positions("digits.pth", 18), {}, "18 positions.* JSON with seq_len, subseq_len"),
+    "18 positions": (
+        other_positions("digits.pth", 18), {}, "18 positions.* JSON with seq_len, subseq_len",
+    ),
     "2 positions": (
         other_positions("model_x.pt", 2), {}, r"attention rate .* Put its JSON beside it",
     ),

@@ -80,8 +80,9 @@ def _task(contents: Contents) -> tuple[str, dict[str, Any], int]:
         digits = (n_pos - 2) // 3  # a + b = and all digits of the sum, or all but the last
         return "digit_addition", {"digits": digits}, 3 * digits + 2
     if vocabulary == n_classes:
-        sizes = {ours: contents.config.get(theirs) for theirs, ours in SIZES.items()}
-        if any(type(x) is not int for x in sizes.values()):
+        said = {ours: contents.config.get(theirs) for theirs, ours in SIZES.items()}
+        sizes = {name: x for name, x in said.items() if isinstance(x, int)}
+        if len(sizes) < len(SIZES):
             raise BadInput(
                 f"its sequence has {n_pos} positions and as many classes as tokens, so it can be "
                 "of repeated subsequences, but nothing says their sizes. Put a JSON with "
