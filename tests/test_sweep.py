@@ -20,6 +20,7 @@ from grokscope.sweep import Sweep, read_table, sweep
 from grokscope.sweep.batch import Batch, How, digest, do
 from grokscope.sweep.cost import cost_of
 from grokscope.sweep.grid import grid, listed
+from grokscope.sweep.opening import with_last_weights
 from grokscope.sweep.plan import Plan, shape
 from grokscope.sweep.settings import is_list
 from grokscope.sweep.table import CLASSES, SHARDS, equal_part, run_class, shard
@@ -258,6 +259,17 @@ def test_the_last_weights_are_kept_where_that_is_asked(tmp_path):
     run = Run.open(tmp_path / "weights" / row["weights"] / row["id"])
     assert run.is_finished
     assert run.steps == train(SIX[1], tmp_path / "alone").steps
+
+
+def test_the_last_weights_of_a_row_are_a_run_that_can_be_explained(tmp_path):
+    rows = made(SIX[:2], tmp_path, keep="last").to_dicts()
+    for row in rows:
+        run = with_last_weights(row, tmp_path, tmp_path / "runs")
+        assert run.steps == [row["step"]]
+        assert digest(run) == row["weights_sha256"]
+        assert Snapshot.of(run).step == row["step"]
+    none = made(SIX[:1], tmp_path / "none", keep="none").to_dicts()[0]
+    assert with_last_weights(none, tmp_path / "none", tmp_path / "runs") is None
 
 
 @pytest.mark.parametrize("keep", ["none", "all"])

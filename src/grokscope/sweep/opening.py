@@ -11,6 +11,7 @@ import polars as pl
 from grokscope.errors import BadInput, DamagedFile, brief, unknown
 from grokscope.spec import Spec
 from grokscope.sweep.batch import WEIGHTS, digest
+from grokscope.training.batch import Share, header
 from grokscope.training.files import write_atomically
 from grokscope.training.run import Run
 from grokscope.training.track import TrackRun, untracked
@@ -76,6 +77,24 @@ def opened(
     elif not run.is_finished:
         run = train(spec, out, track=track)
     return run, digest(run) == row["weights_sha256"]
+
+
+def with_last_weights(row: Mapping[str, Any], folder: Path | str, out: Path | str) -> Run | None:
+    """A run under `out` of which there are the last weights alone, where the sweep kept these;
+    None where it did not. Raises `DamagedFile`."""
+    spec = spec_of(row)
+    file = None if row.get("weights") is None else Path(folder, WEIGHTS, row["weights"])
+    if file is None or not file.is_file():
+        return None
+    there = header(file)
+    ids = {k: Spec.from_json(there.notes[i]["spec"]).id for k, i in there.members.items()}
+    number = next((k for k, name in ids.items() if name == spec.id), None)
+    if number is None:
+        raise DamagedFile(f"{file} has no weights of {spec.id}.")
+    run = Run.of(spec, out)
+    write_atomically(run.checkpoint(row["step"]), Share(file.parent, number).content(file))
+    run.write_spec()
+    return run
 
 
 def _unpack(kept: Run, run: Run) -> None:

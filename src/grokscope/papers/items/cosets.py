@@ -242,12 +242,17 @@ BAD = 1e-5  # the relative variance of a from which an irrep is a-bad
 def bad(run: Run) -> Row:
     """The largest variance of a in an irrep, the least share of the pairs that have a neuron, and
     whether these make the network a-bad or ρ-bad."""
-    wide = [f for f in find(Snapshot.of(run)).each if f.irrep.d > 1]
+    return {**events(run), **badness(Snapshot.of(run))}
+
+
+def badness(snapshot: Snapshot) -> Row:
+    """The same of a snapshot."""
+    wide = [f for f in find(snapshot).each if f.irrep.d > 1]
     variance = max((1 - f.a_share[0] for f in wide), default=0.0)
     pairs = min((_pairs(f) for f in wide), default=1.0)
     is_bad = {"a-bad": variance > BAD, "rho-bad": pairs < 1}
     told = {"variance of a": variance, "pairs": pairs, "either": any(is_bad.values())}
-    return {**events(run), **told, **is_bad}
+    return {**told, **is_bad}
 
 
 def _pairs(f: Factors) -> float:
