@@ -56,7 +56,7 @@ def test_the_gradient_is_that_of_the_network_without_them(tmp_path):
 
     mask = dropout.tap(0, 4)("mlp_post", torch.ones(1, 16, dtype=torch.float64))[0]
     with torch.no_grad():
-        cut.W_U.mul_(mask[:, None])
+        dict(cut.named_parameters())["W_U"].mul_(mask[:, None])
     plain = Stack([cut], "cpu", torch.float64)
     expected = make_step("reference", cut, examples, "float64")(plain)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-12)

@@ -265,6 +265,7 @@ def test_the_last_weights_of_a_row_are_a_run_that_can_be_explained(tmp_path):
     rows = made(SIX[:2], tmp_path, keep="last").to_dicts()
     for row in rows:
         run = with_last_weights(row, tmp_path, tmp_path / "runs")
+        assert run is not None
         assert run.steps == [row["step"]]
         assert digest(run) == row["weights_sha256"]
         assert Snapshot.of(run).step == row["step"]
