@@ -33,6 +33,12 @@ RECORDS: dict[str, Record] = {
         "grokscope", "2026-11-29",
         ratio=71.4, seconds=6.945, step=410, seeds=20, succeeded=20, held=20, on=ZEN,
     ),
+    "mlp-betas": Record(
+        "mlp",
+        ("lr=.05", "betas=.9,.95", "weight_decay=2", "eval_every=10", "eps=1e-6"),
+        "grokscope", "2026-11-30",
+        ratio=65.8, seconds=3.429, step=540, seeds=20, succeeded=20, held=20, on=ZEN4,
+    ),
     "transformer-128": Record(
         "transformer",
         (
