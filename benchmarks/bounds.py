@@ -8,7 +8,7 @@ without what all proofs share: what rounding may do to the network as it runs.
     python -m benchmarks.bounds s5-cosets parity   these
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -57,16 +57,26 @@ def measured(name: str, rounds: int) -> dict[str, Proof]:
     snapshot = canonical(plant(SEED, NOISE, **sizes).snapshot)
     circuit, network, task = FORMS[form].find(snapshot), Network.of(snapshot), snapshot.task
     assert network is not None
+    return proved(
+        network,
+        {
+            "brute force": brute_force,
+            "low rank": partial(circuit.low_rank, task=task),
+            "its own": partial(circuit.mechanism, task=task),
+        },
+        rounds,
+    )
+
+
+def proved(
+    network: Network, proofs: Mapping[str, Callable[[Network], Bound | None]], rounds: int
+) -> dict[str, Proof]:
+    """What each proof proves of a network, and what it takes."""
     kept: dict[str, Bound | None] = {}
 
     def prove(which: str, proof: Callable[[Network], Bound | None]) -> None:
         kept[which] = proof(replace(network))  # one in which nothing is computed yet
 
-    proofs: dict[str, Callable[[Network], Bound | None]] = {
-        "brute force": brute_force,
-        "low rank": lambda network: circuit.low_rank(network, task),
-        "its own": lambda network: circuit.mechanism(network, task),
-    }
     times = rounds_of(
         {which: partial(prove, which, proof) for which, proof in proofs.items()}, rounds
     )

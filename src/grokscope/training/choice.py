@@ -9,11 +9,17 @@ from contextlib import suppress
 
 from grokscope.errors import BadInput, DamagedFile
 from grokscope.models.model import Model
+from grokscope.spec import Spec
 from grokscope.training.losses import Objective
 from grokscope.training.run import Run
 from grokscope.training.steps import fastest, fastest_of_torch, why_not_native
 
 NOTE = "formulation"
+
+
+def asked_step(spec: Spec) -> str:
+    """The formulation that a spec asks for: with dropout, the one that leaves neurons out."""
+    return "last" if spec.dropout else spec.formulation
 
 
 def chosen_step(run: Run, model: Model, device: str) -> str:
@@ -25,10 +31,8 @@ def chosen_step(run: Run, model: Model, device: str) -> str:
             f"formulation={spec.formulation} has no dropout, and dropout={spec.dropout:g} is asked "
             "for. Use formulation=fast, which then is `last`."
         )
-    if spec.dropout:
-        return "last"
-    if spec.formulation != "fast":
-        return spec.formulation
+    if asked_step(spec) != "fast":
+        return asked_step(spec)
     objective = Objective.of(spec)
     notes = _notes(run)
     if notes is None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from grokscope.errors import DamagedFile
 from grokscope.models.model import Model
 from grokscope.spec import Spec
-from grokscope.training.choice import NOTE, chosen_step
+from grokscope.training.choice import NOTE, asked_step, chosen_step
 from grokscope.training.evaluation import evaluated
 from grokscope.training.events import Events, Finding, Row
 from grokscope.training.files import replace_keeping_older
@@ -98,7 +98,7 @@ def evaluations(run: Run, steps: Iterable[int]) -> Iterator[Row]:
 
 
 def _member(run: Run, device: str) -> Member:
-    task, is_train, asked = run.task, run.is_train, run.spec.formulation
+    task, is_train, asked = run.task, run.is_train, asked_step(run.spec)
     counted = task.answers.clone()
     counted[is_train] = run.taught[is_train]
     return Member(

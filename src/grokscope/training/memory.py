@@ -16,6 +16,7 @@ from grokscope.errors import BadInput
 from grokscope.models.model import Model
 from grokscope.tap import record
 from grokscope.task import Task
+from grokscope.training.choice import asked_step
 from grokscope.training.loss import DTYPES
 from grokscope.training.losses import Objective, cross_entropy, cross_entropy_per_class
 from grokscope.training.machine import free_memory
@@ -119,8 +120,7 @@ def training(run: Run, model: Model, device: str = "cpu") -> Needs:
     """What training members like this run takes on `device`."""
     spec, x, w = run.spec, widths_of(run, model), DTYPES[run.spec.precision].itemsize
     n, n_pairs = int(run.is_train.sum()), len(run.is_train)
-    is_folded = bool(x.mixed) and spec.formulation in ("fast", "folded", "native")
-    is_folded = is_folded and not spec.dropout  # whose step is `last`, one member after the other
+    is_folded = bool(x.mixed) and asked_step(spec) in ("fast", "folded", "native")
     n_weights = sum(v.numel() for v in model.parameters())
     state = sum(v.numel() * v.element_size() for v in sketch(spec, model).values())
     tables = n_pairs * (8 * (run.task.inputs.shape[1] + run.task.n_read) + 2)
@@ -150,7 +150,7 @@ def _is_native(run: Run, model: Model, device: str) -> bool:
     reason = why_not_native(
         model, run.task.inputs, spec.loss_precision, Objective.of(spec), device
     )  # fmt: skip
-    return spec.formulation in ("fast", "native") and reason is None and not spec.dropout
+    return asked_step(spec) in ("fast", "native") and reason is None
 
 
 def _natively(x: Widths, n: int, at_once: int, kept: int) -> Needs:

@@ -32,6 +32,7 @@ from grokscope.circuits.coset.bound import NAME, claims
 from grokscope.circuits.coset.evidence import checks
 from grokscope.circuits.coset.question import question
 from grokscope.circuits.printed import round_, to_bits
+from grokscope.circuits.rho_set.claim import Claim
 from grokscope.circuits.rho_set.written_out import own_bound
 from grokscope.circuits.summed import Summed, numbers, on_signs, signs_of
 from grokscope.measures.cosets import CosetsOf, Proper, cosets_of, proper_subgroups
@@ -186,12 +187,15 @@ class Cosets(Circuit):
         tables = [_by_first(f, coset) for f, coset in values]
         return str((int(self.H[i]), int(self.K[i]), *tables, numbers(self.beside[:, i])))
 
+    def claim(self) -> tuple[Claim, ...]:
+        """The double sums of the cosets that its neurons stand for, for a bound on the accuracy."""
+        return tuple(claims(self.group, self.subgroups, self.means.index, self.H, self.z))
+
     def mechanism(self, network: Network, task: Task) -> Bound | None:
         """That of the cosets that its neurons stand for, and of all that they hold."""
         if task.group is None:
             return None
-        parts = tuple(claims(self.group, self.subgroups, self.means.index, self.H, self.z))
-        return own_bound(network, task, parts, self.rebuilt, NAME)
+        return own_bound(network, task, self.claim(), self.rebuilt, NAME)
 
     def checks(self, snapshot: Snapshot) -> tuple[Evidence, ...]:
         return checks(snapshot, self.means.index, self.cosets)

@@ -96,7 +96,9 @@ class Fourier(Circuit):
             A=printed.listed(circle.a.tolist()),
             B=printed.listed(circle.b.tolist()),
             C=f"[[c] for c in range({circle.n})]" if is_plain else printed.listed(answers),
-            BIAS=printed.listed([_digits(x) for x in waves.bias.tolist() if waves.bias.any()]),
+            BIAS=printed.listed(
+                [_digits(x) for x in waves.bias.tolist()] if waves.bias.any() else []
+            ),
             NEURONS=_table(waves),
             act=waves.act.python,
         )

@@ -133,14 +133,13 @@ def effects(
     *, network: Network, x: Int[Tensor, " pair"], y: Int[Tensor, " pair"]
 ) -> tuple[Float[Tensor, "symbol neuron"], Float[Tensor, "symbol neuron"]]:
     """Step 2. α_x + β_y, near to h: means over the other operand, the mean of all in α."""
-    m, sides = len(network.W_L), []
-    for symbol in (x, y):
-        count = symbol.bincount()
-        total = network.W_L.new_zeros(len(count), m)
-        for chunk in network.chunks():
+    counts = [symbol.bincount() for symbol in (x, y)]
+    totals = [network.W_L.new_zeros(len(count), len(network.W_L)) for count in counts]
+    for chunk in network.chunks():
+        for total, symbol in zip(totals, (x, y), strict=True):
             total.index_add_(0, symbol[chunk.pairs], chunk.post)
-        sides.append(total / count.clamp(min=1)[:, None])
-    return sides[0], sides[1] - sides[1].mean(dim=0)
+    alpha, beta = (t / n.clamp(min=1)[:, None] for t, n in zip(totals, counts, strict=True))
+    return alpha, beta - beta.mean(dim=0)
 
 
 @dataclass(frozen=True, eq=False)
