@@ -147,6 +147,8 @@ def _names(row: Row) -> set[str]:
 
 def _share(hits: int, n: int) -> str:
     x = wilson(hits, n)
+    assert x.low is not None
+    assert x.high is not None
     return f"{hits} of {n}: {100 * hits / n:.0f} % ({100 * x.low:.0f} to {100 * x.high:.0f})"
 
 
