@@ -1,6 +1,8 @@
 """Large tables are read in blocks, and what does not fit is refused before it is taken."""
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -47,6 +49,20 @@ def test_a_network_read_in_blocks_says_what_it_says_as_a_whole(tmp_path, monkeyp
     in_blocks(monkeypatch)
     assert untrained(tmp_path, **fields).is_large
     assert values() == pytest.approx(whole, rel=1e-4, abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("fields", NETWORKS, ids=lambda x: x.get("model", "transformer"))
+def test_an_explained_network_goes_as_soon_as_nothing_asks_for_it(tmp_path, fields):
+    s = untrained(tmp_path, **fields)
+    explain(s)
+    held = weakref.ref(s)
+    gc.collect()
+    gc.disable()  # which comes late: torch's memory is not in its count
+    try:
+        del s
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_no_table_of_all_pairs_stays_of_a_large_network(tmp_path, monkeypatch):

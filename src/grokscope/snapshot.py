@@ -90,10 +90,14 @@ class Snapshot:
         n, most = self.task.n_symbols, LOGITS_AT_ONCE // (self.task.n_read * self.task.n_answers)
         return max(1, most // n) * n
 
-    @cached_property
+    @property
     def few(self) -> "Snapshot":
         """The first of `blocks`: enough to see which shapes and which nonlinearity there are."""
-        return next(iter(self.blocks()))
+        return self._first_block if self.is_large else self
+
+    @cached_property
+    def _first_block(self) -> "Snapshot":  # a cached `few` would be a snapshot that holds itself
+        return next(self.blocks())
 
     @property
     def knows_split(self) -> bool:

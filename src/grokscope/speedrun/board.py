@@ -48,4 +48,46 @@ RECORDS: dict[str, Record] = {
         "grokscope", "2026-11-30",
         ratio=52.0, seconds=3.469, step=260, seeds=20, succeeded=20, held=19, on=ZEN4,
     ),
+    "transformer-slow": Record(
+        "transformer",
+        (
+            "lr=.014", "betas=.9,.95", "model.d_mlp=128", "eps=1e-6", "eval_every=10",
+            "stop_after_grok=400",
+        ),
+        "grokscope", "2026-11-30",
+        ratio=36.2, seconds=4.865, step=400, seeds=20, succeeded=20, held=20, on=ZEN4,
+    ),
+    "width-decay": Record(
+        "width",
+        (
+            "lr=.01", "betas=.9,.95", "weight_decay=2", "eps=1e-6", "eval_every=10",
+            "stop_after_grok=400",
+        ),
+        "grokscope", "2026-11-30",
+        ratio=27.1, seconds=6.79, step=225, seeds=20, succeeded=20, held=20, on=ZEN4,
+    ),
+    "width-eps": Record(
+        "width",
+        ("lr=.01", "betas=.9,.95", "eps=1e-6", "eval_every=10", "stop_after_grok=400"),
+        "grokscope", "2026-11-30",
+        ratio=13.1, seconds=13.74, step=465, seeds=20, succeeded=20, held=20, on=ZEN4,
+    ),
+    "S5-256": Record(
+        "S5",
+        (
+            "model=wu", "model.d_mlp=256", "optimizer=adam", "optimizer.undecayed=b_*", "lr=.005",
+            "weight_decay=1e-3", "eval_every=10",
+        ),
+        "grokscope", "2026-11-30",
+        ratio=99.8, seconds=6.961, step=440, seeds=20, succeeded=20, held=20, on=ZEN4,
+    ),
+    "S5-fast": Record(
+        "S5",
+        (
+            "model=wu", "model.d_mlp=256", "optimizer=adam", "optimizer.undecayed=b_*", "lr=.007",
+            "weight_decay=1e-3", "eval_every=10",
+        ),
+        "grokscope", "2026-11-30",
+        ratio=118.4, seconds=5.75, step=360, seeds=20, succeeded=20, held=19, on=ZEN4,
+    ),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from grokscope.measures.furuta import decomposed_loss_train
+from grokscope.measures.keys import key_parts
 from grokscope.measures.leading import leading_of
 from grokscope.measures.mixtures import test_accuracy_by_operator
 from grokscope.measures.planes import on_diagonals, plane_norms
@@ -69,9 +70,9 @@ def grokking_curves(run: Run) -> Row:
     ),
     quick=Size(_each(("a*b", "a**2+b**2", "a+b"), 2, **SMALL), hours=0.06),
     published=(
-        Published("W_E cosine leads", 1, "interval", {"task": "a*b", "p": 97}),
-        Published("W_L cosine leads", 1, "interval", {"task": "a*b", "p": 97}),
-        Published("W_E cosine leads", 1, "interval", {"task": "a**2+b**2", "p": 97}),
+        Published("W_E cosine everywhere", 1, "share", {"task": "a*b", "p": 97}),
+        Published("W_L cosine everywhere", 1, "share", {"task": "a*b", "p": 97}),
+        Published("W_E cosine everywhere", 1, "share", {"task": "a**2+b**2", "p": 97}),
     ),
     draw=partial(
         dots,
@@ -79,16 +80,20 @@ def grokking_curves(run: Run) -> Row:
     ),
 )
 def cosine(run: Run) -> Row:
-    """For each weight: the share of the frequencies at which cosine leads, how likely coins are to
-    give so many or so few, the cosines' share of the energy, and where 95 % of random angles put
-    it."""
-    row: dict[str, Any] = events(run)
-    for role, found in leading_of(Snapshot.of(run)).items():
+    """For each weight: the share of the frequencies at which cosine leads, whether that is all or
+    none of them, how likely coins are to give so many or so few, the cosines' share of the energy,
+    and where 95 % of random angles put it. Of products also how much of the logits' characters
+    is even: these are sums of cosines alone, and the odd ones of sines."""
+    s = Snapshot.of(run)
+    row: dict[str, Any] = {**events(run), "even characters": _even_characters(s)}
+    for role, found in leading_of(s).items():
         name, (low, high) = WEIGHTS[role], found.span
         row |= {
             f"{name} frequencies": len(found.cosine),
             f"{name} cosine leads at": found.count,
             f"{name} cosine leads": found.share,
+            f"{name} cosine everywhere": found.count == len(found.cosine),
+            f"{name} sine everywhere": found.count == 0,
             f"{name} by coins": found.chance,
             f"{name} cosine energy": found.energy,
             f"{name} random low": low,
@@ -96,6 +101,13 @@ def cosine(run: Run) -> Row:
             f"{name} beyond random": not low <= found.energy <= high,
         }
     return row
+
+
+def _even_characters(s: Snapshot) -> float | None:
+    """The share of the even ones among the characters of the logits, by their variance."""
+    shares = {k: x for k, x in key_parts(s).shares.items() if k.startswith("character ")}
+    even = sum(x for k, x in shares.items() if int(k.split()[1]) % 2 == 0)
+    return even / sum(shares.values()) if shares else None
 
 
 @item(
