@@ -37,6 +37,14 @@ THREE = [{"x": 0.9}, {"x": 1.0}, {"x": 1.1}]
         (Published("x", 1.3), THREE, "full", "agrees"),  # one more would be between .5 and 1.5
         (Published("x", 1.6), THREE, "full", "differs"),
         (Published("x", 1.0), THREE[:2], "full", "not comparable"),
+        (
+            Published("x", 1.0),
+            [{"x": 0}, {"x": 0}, {"x": 1}],
+            "full",
+            "not comparable",
+        ),  # -2.5, 3.2
+        (Published("x", 9.0), [{"x": 0}, {"x": 0}, {"x": 1}], "full", "differs"),
+        (Published("x", 0.0), [{"x": 0.01}, {"x": 0}, {"x": -0.01}], "full", "agrees"),
         (Published("x", 1.3), THREE, "quick", "not comparable"),
         (Published("x", 1.3, any_size=True), THREE, "quick", "agrees"),
         (Published("x", 1.3, why_not="another task"), THREE, "full", "not comparable"),

@@ -1,7 +1,7 @@
 """Whether what we measure agrees with what was published: the one place that decides.
 
     interval   within the interval in which 95 % of further networks would fall (Student's t, of
-               three networks or more)
+               three networks or more), where that is not so wide that it holds anything
     decade     within a factor of ten of the geometric mean: for losses, which differ by so much
                between seeds that an interval says no more
     share      within Wilson's interval of the share of networks of which it is true
@@ -24,6 +24,7 @@ from grokscope.sweep.statistics import wilson
 
 Verdict = Literal["agrees", "differs", "not comparable"]
 FEWEST = 3  # networks whose spread is an interval
+NARROW = 0.1  # an interval of less on either side says something, however small the number
 # Student's t, .975 quantile, by degrees of freedom; from 30 on the normal one is near.
 T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
      2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
@@ -58,8 +59,11 @@ def judge(published: Published, rows: Sequence[Row], size: str) -> Judged:
     reason = _why_not(published, own, values, size)
     if reason:
         return Judged(published, ours, "not comparable", reason)
-    agrees = AGREES[published.rule](published, ours)
-    return Judged(published, ours, "agrees" if agrees else "differs")
+    if not AGREES[published.rule](published, ours):
+        return Judged(published, ours, "differs")
+    if published.rule == "interval" and _holds_anything(published, ours):
+        return Judged(published, ours, "not comparable", "ours differ by more than the number")
+    return Judged(published, ours, "agrees")
 
 
 def _number(x: Any) -> float | None:
@@ -115,6 +119,13 @@ OURS: dict[str, Callable[[list[float]], Ours]] = {
     "at least": _median,
     "exact": _median,
 }
+
+
+def _holds_anything(published: Published, ours: Ours) -> bool:
+    """Whether an interval is wider to either side than the number that it holds is large."""
+    assert ours.low is not None
+    assert ours.high is not None
+    return (ours.high - ours.low) / 2 > max(abs(published.value), NARROW)
 
 
 def _is_within(published: Published, ours: Ours) -> bool:
