@@ -26,6 +26,7 @@ load_items()
 DRAW = partial(dots, columns=("steps",))
 FILES = {"item.json", "table.csv", "rows.csv", "picture.svg", "picture.png", "index.html"}
 THREE = [{"x": 0.9}, {"x": 1.0}, {"x": 1.1}]
+ONE_OF_THREE = [{"x": 0}, {"x": 0}, {"x": 1}]  # one more would be between -2.5 and 3.2
 
 
 # ---- the rule ------------------------------------------------------------------------------------
@@ -37,13 +38,8 @@ THREE = [{"x": 0.9}, {"x": 1.0}, {"x": 1.1}]
         (Published("x", 1.3), THREE, "full", "agrees"),  # one more would be between .5 and 1.5
         (Published("x", 1.6), THREE, "full", "differs"),
         (Published("x", 1.0), THREE[:2], "full", "not comparable"),
-        (
-            Published("x", 1.0),
-            [{"x": 0}, {"x": 0}, {"x": 1}],
-            "full",
-            "not comparable",
-        ),  # -2.5, 3.2
-        (Published("x", 9.0), [{"x": 0}, {"x": 0}, {"x": 1}], "full", "differs"),
+        (Published("x", 1.0), ONE_OF_THREE, "full", "not comparable"),
+        (Published("x", 9.0), ONE_OF_THREE, "full", "differs"),
         (Published("x", 0.0), [{"x": 0.01}, {"x": 0}, {"x": -0.01}], "full", "agrees"),
         (Published("x", 1.3), THREE, "quick", "not comparable"),
         (Published("x", 1.3, any_size=True), THREE, "quick", "agrees"),

@@ -36,7 +36,7 @@ def _each(tasks: Sequence[str], count: int, *more: Any, **changes: Any) -> tuple
 
 
 LONG: dict[str, Any] = {"stop_after_grok": 20_000, "checkpoint_every": 1_000}
-SLOW: dict[str, Any] = {"give_up_after": 40_000}  # differences take some 31,000 steps
+SLOW: dict[str, Any] = {"give_up_after": 40_000}  # differences: published within so many
 
 
 def _elementary(count: int) -> tuple[Spec, ...]:
