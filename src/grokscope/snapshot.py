@@ -359,6 +359,7 @@ class Snapshot:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+ITSELF = object()  # in place of a snapshot among what it computed: it would hold itself
 
 
 def once_per_snapshot(
@@ -373,12 +374,14 @@ def once_per_snapshot(
         key = (f, args, tuple(kwargs.items()))
         if key not in snapshot.computed:
             try:
-                snapshot.computed[key] = f(snapshot, *args, **kwargs)
+                made = f(snapshot, *args, **kwargs)
+                snapshot.computed[key] = ITSELF if made is snapshot else made
             except NotApplicable as reason:
                 snapshot.computed[key] = NotApplicable(*reason.args)
         found = snapshot.computed[key]
         if isinstance(found, NotApplicable):  # a new one: a traceback would hold the snapshot
             raise NotApplicable(*found.args)
-        return found
+        value: Any = snapshot if found is ITSELF else found
+        return value
 
     return once

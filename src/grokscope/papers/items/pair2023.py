@@ -174,9 +174,7 @@ def _rise_and_fall(run: Run) -> dict[str, Any]:
     shows="a narrow network without decay generalises first and memorises afterwards",
     full=Size(seeds(REVERSE, 5), hours=0.08),
     quick=Size((REVERSE,), hours=0.02),
-    published=(
-        Published("falls again", 1, "at least", any_size=True),
-    ),  # one network, by our median
+    published=(Published("falls again", 1, "at least", any_size=True),),  # of one network
     draw=partial(curves, columns=("test_accuracy", "train_loss", "test_loss")),
 )
 def un_grok(run: Run) -> Row:
